@@ -1,0 +1,29 @@
+// Reading quantities that a person wrote, with their units, and guessing what a misspelling meant.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "planner/base/units.h"
+
+namespace capacity {
+
+// "128 GiB" (2^30), "128GB" (1e9), also KiB/MiB/TiB and kB/MB/TB, spaces optional. A number without
+// a unit is InvalidArgument: GB and GiB differ by 7 % and are never guessed.
+absl::StatusOr<Bytes> ParseBytes(std::string_view text);
+
+// A count of tokens: "131072", "128k" (x 1000), "128Ki" (x 1024), "3M", "1.5B". InvalidArgument
+// otherwise.
+absl::StatusOr<double> ParseCount(std::string_view text);
+
+// Candidates closest to `word` by edit distance, best first, at most `limit`; only near ones
+// (distance at most a third of the length, or sharing a prefix of half of it).
+std::vector<std::string> CloseMatches(std::string_view word,
+                                      const std::vector<std::string>& candidates, int limit = 3);
+
+// "did you mean \"a\" or \"b\"?", or "" when nothing is close.
+std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace capacity

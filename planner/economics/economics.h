@@ -1,0 +1,78 @@
+// What tokens are worth and when a machine has paid for itself (docs/model.md section 5).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "planner/base/units.h"
+#include "planner/catalog/catalog.h"
+#include "planner/fleet/scenario.h"
+
+namespace capacity::economics {
+
+inline constexpr double kHoursPerMonth = 720;  // the article's month
+
+// ---------------------------------------------------------------- the article's form
+
+// tokens/s x 3600 x (output_share x out + (1 - output_share) x in) / 1e6, US dollars per hour.
+double ArticleUsdPerHour(TokensPerSecond decode, UsdPerMtok input, UsdPerMtok output,
+                         double output_share = 0.7);
+
+// Cost over monthly saving at constant prices, in months (not rounded). Infinity when nothing is
+// saved.
+double ArticlePayoffMonths(Usd cost, double usd_per_hour, double utilization = 1);
+
+// Whole months until cumulative savings reach `cost` when prices fall by `annual_decline` a year,
+// first month undiscounted: smallest n with sum_{k<n} saving x m^k >= cost, m = (1 - d)^(1/12).
+// nullopt: never, because cost >= saving / (1 - m).
+std::optional<int> PayoffMonthsUnderDecline(Usd cost, UsdPerMonth saving, double annual_decline);
+
+// ---------------------------------------------------------------- the full form
+
+struct TokenPrice {
+  UsdPerMtok input;
+  UsdPerMtok output;
+  UsdPerMtok cached_input;  // equals input where the provider states none
+  std::string source;       // "claude-opus-4.5, 2026-02" or "median of 7 hosts"
+  std::string as_of;
+};
+
+// The price that `baseline` puts on tokens of `workload` when `model` serves it. FailedPrecondition
+// when the catalogue maps the model to no cloud model, or nobody is known to host it.
+// Frontier-equivalent: the workload's `replaces`, else the model's mapping. Same-model-hosted:
+// where the workload accepts several models, the cheapest of them hosted, since that is what one
+// would rent.
+absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
+                                    const fleet::Workload& workload, const catalog::Model& model,
+                                    fleet::Baseline baseline);
+
+// Output tokens per hour of running: 3600 / (1/D + r(1-h)/P). D aggregate decode, P prefill.
+double OutputTokensPerHour(const fleet::Workload& workload, TokensPerSecond decode,
+                           TokensPerSecond prefill);
+
+// Dollars saved per million output tokens, their share of input included: p_out + r((1-h) p_in + h
+// p_cached).
+UsdPerMtok SavedPerOutputMtok(const fleet::Workload& workload, const TokenPrice& price);
+
+// Output tokens the workload wants in a month, in Mtok; nullopt: as much as the hours allow.
+std::optional<double> DemandMtokPerMonth(const fleet::Workload& workload);
+
+// Electricity for `hours` at `power`.
+Usd ElectricityCost(Watts power, double hours, double usd_per_kwh);
+
+// Months until cumulative net savings reach cost: gross saving declines at `annual_decline`,
+// running cost (electricity) stays. Fractional: linear within the month in which it happens.
+// nullopt: never within horizon.
+std::optional<Months> PaybackMonths(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost,
+                                    double annual_decline, int horizon_months = 240);
+
+// The article's decision rule (docs/model.md section 6).
+enum class Verdict { kBuy, kConsider, kNonPriceValueOnly, kNever };
+const char* Name(Verdict verdict);  // "buy", "consider", "non-price-value-only", "never-pays-back"
+// buy: under 6 months at 50 %/yr decline; non-price: over 18 months at constant price; never: null
+// at constant price.
+Verdict Judge(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost);
+
+}  // namespace capacity::economics

@@ -1,0 +1,94 @@
+// Which nodes together, split how, on which engine (docs/model.md section 3).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "planner/base/estimate.h"
+#include "planner/catalog/catalog.h"
+#include "planner/fit/fit.h"
+#include "planner/fleet/fleet.h"
+#include "planner/throughput/calibration.h"
+#include "planner/throughput/throughput.h"
+
+namespace capacity::placement {
+
+// Nodes that nothing tells apart: same machine, chip, overrides, OS and links.
+struct NodeKind {
+  std::vector<int> nodes;  // indices into Fleet::nodes, ascending
+};
+std::vector<NodeKind> GroupKinds(const fleet::Fleet& fleet);
+
+struct NodeMemory {
+  int node = 0;  // index into Fleet::nodes
+  fit::Demand demand;
+  fit::Budget budget;
+  double layer_share = 1;
+};
+
+// One way to run one model. A placement that does not fit keeps its memory arithmetic and says why.
+struct Placement {
+  const catalog::Model* model = nullptr;
+  const catalog::Quantization* quant = nullptr;
+  catalog::Engine engine = catalog::Engine::kLlamaCpp;
+  throughput::Strategy strategy = throughput::Strategy::kSingle;
+  const catalog::Link* link = nullptr;
+  std::vector<int> nodes;          // representatives: the first free node of each kind used
+  std::vector<NodeMemory> memory;  // one per node, same order
+  fit::Verdict verdict = fit::Verdict::kDoesNotFit;
+  std::optional<throughput::Speed> speed;  // absent when it does not fit or a fact is missing
+  std::string why_not;                     // when it does not fit, is not legal, or has no speed
+  std::vector<std::string> caveats;  // "RDMA state not reported", "all-reduce profile assumed: ..."
+};
+
+// What to place and under which load.
+struct Load {
+  int context_tokens = 8192;
+  int prompt_tokens = 1024;
+  int concurrency = 1;
+  double kv_bits = 16;
+};
+
+struct Options {
+  int max_cluster_nodes = 8;
+  bool keep_rejected = false;  // also return illegal and non-fitting candidates, with why_not
+};
+
+// Every legal combination of `fleet`'s nodes (interchangeable nodes collapsed), strategy and engine
+// for one model and quantization: fitting ones first, fastest decode first, then the rejected ones.
+// Deterministic. Facts that are missing become `why_not`, never errors.
+std::vector<Placement> Enumerate(const catalog::Catalog& catalog,
+                                 const throughput::Calibration& calibration,
+                                 const fleet::Fleet& fleet, const catalog::Model& model,
+                                 const catalog::Quantization& quant, const Load& load,
+                                 const Options& options);
+
+// The placements that use exactly `nodes` of `fleet`, over every strategy, engine and link between
+// them: fitting ones, fastest decode first, then (keep_rejected) the others. Purchases call it on a
+// fleet made of owned and offered nodes.
+std::vector<Placement> EnumerateOn(const catalog::Catalog& catalog,
+                                   const throughput::Calibration& calibration,
+                                   const fleet::Fleet& fleet, const std::vector<int>& nodes,
+                                   const catalog::Model& model, const catalog::Quantization& quant,
+                                   const Load& load, const Options& options);
+
+// One given combination: these nodes, this strategy and engine. Illegal or too big is a value with
+// why_not, not an error.
+Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+                   const fleet::Fleet& fleet, const std::vector<int>& nodes,
+                   const catalog::Model& model, const catalog::Quantization& quant,
+                   catalog::Engine engine, throughput::Strategy strategy, const catalog::Link* link,
+                   const Load& load);
+
+// Why `strategy` on `engine` may not join these nodes; empty when legal. Every reason, most basic
+// first.
+std::vector<std::string> LegalityViolations(const fleet::Fleet& fleet,
+                                            const std::vector<int>& nodes,
+                                            const catalog::Model& model,
+                                            const catalog::Quantization& quant,
+                                            catalog::Engine engine, throughput::Strategy strategy,
+                                            const catalog::Link* link);
+
+}  // namespace capacity::placement
