@@ -48,6 +48,11 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
                                     const fleet::Workload& workload, const catalog::Model& model,
                                     fleet::Baseline baseline);
 
+// Whether `workload` may be served by `model`: named, or of the tier asked for (the tier of the cloud
+// model it is mapped to; small < mid < frontier). A workload that asks for nothing takes any model.
+bool Accepts(const catalog::Catalog& catalog, const fleet::Workload& workload,
+             const catalog::Model& model);
+
 // Output tokens per hour of running: 3600 / (1/D + r(1-h)/P). D aggregate decode, P prefill.
 double OutputTokensPerHour(const fleet::Workload& workload, TokensPerSecond decode,
                            TokensPerSecond prefill);

@@ -1,0 +1,189 @@
+#include "planner/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "planner/economics/economics.h"
+
+namespace capacity {
+namespace {
+
+using placement::Placement;
+
+placement::Load LoadOf(const fleet::Workload& workload) {
+  placement::Load load;
+  load.context_tokens = workload.context_tokens;
+  load.prompt_tokens = workload.prompt_tokens;
+  load.concurrency = workload.concurrency;
+  return load;
+}
+
+bool FitsAndRuns(const Placement& placement) {
+  return placement.verdict != fit::Verdict::kDoesNotFit && placement.speed.has_value();
+}
+
+// Orders by value under `baseline`; a priced placement before an unpriced one, then the faster.
+bool WorthMore(const PlannedPlacement& a, const PlannedPlacement& b, fleet::Baseline baseline) {
+  const auto value_a = a.value.find(baseline);
+  const auto value_b = b.value.find(baseline);
+  const bool priced_a = value_a != a.value.end();
+  const bool priced_b = value_b != b.value.end();
+  if (priced_a != priced_b) return priced_a;
+  if (priced_a && value_a->second != value_b->second) return value_a->second > value_b->second;
+  return a.placement.speed->decode_tps.mid > b.placement.speed->decode_tps.mid;
+}
+
+// The model's best placement over quantizations and workloads, or its nearest miss.
+struct BestOfModel {
+  std::optional<PlannedPlacement> best;
+  std::optional<Placement> nearest_miss;
+};
+
+BestOfModel FindBest(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+                     const fleet::Scenario& scenario, const PlanOptions& options,
+                     const catalog::Model& model) {
+  BestOfModel result;
+  for (const fleet::Workload& workload : scenario.workloads) {
+    if (!economics::Accepts(catalog, workload, model)) continue;
+    for (const catalog::Quantization& quant : catalog.quantizations) {
+      if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
+      for (Placement& candidate : placement::Enumerate(catalog, calibration, scenario.fleet, model,
+                                                       quant, LoadOf(workload), {})) {
+        if (!FitsAndRuns(candidate)) continue;
+        PlannedPlacement planned{std::move(candidate), {}, false, workload.name};
+        planned.value = MonthlyValue(catalog, scenario, workload, planned.placement);
+        if (!result.best || WorthMore(planned, *result.best, options.baseline)) {
+          result.best = std::move(planned);
+        }
+      }
+    }
+  }
+  return result;
+}
+
+// The smallest proposable file of a model that fits nowhere, with the reason.
+std::optional<Placement> NearestMiss(const catalog::Catalog& catalog,
+                                     const throughput::Calibration& calibration,
+                                     const fleet::Scenario& scenario, const PlanOptions& options,
+                                     const catalog::Model& model) {
+  std::optional<Placement> nearest;
+  placement::Options all;
+  all.keep_rejected = true;
+  for (const catalog::Quantization& quant : catalog.quantizations) {
+    if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
+    for (Placement& candidate :
+         placement::Enumerate(catalog, calibration, scenario.fleet, model, quant,
+                              LoadOf(scenario.workloads.front()), all)) {
+      if (candidate.memory.empty()) continue;
+      auto shortfall = [](const Placement& p) {
+        double worst = 0;
+        for (const placement::NodeMemory& node : p.memory) {
+          worst =
+              std::max(worst, static_cast<double>((node.demand.total() - node.budget.bytes).count));
+        }
+        return worst;
+      };
+      if (!nearest || shortfall(candidate) < shortfall(*nearest)) nearest = std::move(candidate);
+    }
+  }
+  return nearest;
+}
+
+bool SamePlacement(const Placement& a, const Placement& b) {
+  return a.model == b.model && a.quant == b.quant && a.engine == b.engine &&
+         a.strategy == b.strategy && a.nodes == b.nodes;
+}
+
+// Marks what today's best assignment runs, adding placements that are not any model's best.
+void MarkChosen(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
+                const purchase::FleetValue& today, std::vector<PlannedPlacement>& placements) {
+  for (const purchase::Assignment& assignment : today.assignments) {
+    const auto held = std::find_if(placements.begin(), placements.end(), [&](const auto& planned) {
+      return SamePlacement(planned.placement, assignment.placement);
+    });
+    if (held != placements.end()) {
+      held->chosen = true;
+      continue;
+    }
+    PlannedPlacement added{assignment.placement, {}, true, assignment.workload};
+    for (const fleet::Workload& workload : scenario.workloads) {
+      if (workload.name == assignment.workload) {
+        added.value = MonthlyValue(catalog, scenario, workload, added.placement);
+      }
+    }
+    placements.push_back(std::move(added));
+  }
+}
+
+}  // namespace
+
+ValueByBaseline MonthlyValue(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
+                             const fleet::Workload& workload, const Placement& placement) {
+  ValueByBaseline value;
+  if (!placement.speed) return value;
+  const double mtok_per_hour =
+      economics::OutputTokensPerHour(workload, {placement.speed->decode_tps.mid},
+                                     {placement.speed->prefill_tps.mid}) /
+      1e6;
+  if (mtok_per_hour <= 0) return value;
+  double hours = economics::kHoursPerMonth * workload.utilization;
+  if (const std::optional<double> demand = economics::DemandMtokPerMonth(workload)) {
+    hours = std::min(hours, *demand / mtok_per_hour);
+  }
+  Usd electricity;
+  for (int index : placement.nodes) {
+    const fleet::Node& node = scenario.fleet.nodes()[static_cast<std::size_t>(index)];
+    const Watts above_idle =
+        node.load_power().value_or(Watts{0}) - node.idle_power().value_or(Watts{0});
+    electricity +=
+        economics::ElectricityCost(above_idle, hours, scenario.assumptions.electricity_usd_per_kwh);
+  }
+  for (fleet::Baseline baseline : fleet::kBaselines) {
+    const auto price = economics::PriceFor(catalog, workload, *placement.model, baseline);
+    if (!price.ok()) continue;
+    const double gross =
+        economics::SavedPerOutputMtok(workload, *price).value * mtok_per_hour * hours;
+    value[baseline] = UsdPerMonth{gross - electricity.dollars()};
+  }
+  return value;
+}
+
+absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
+                              const throughput::Calibration& calibration,
+                              const fleet::Scenario& scenario, const PlanOptions& options) {
+  if (options.budget < Usd{0}) {
+    return absl::InvalidArgumentError(
+        "the budget is negative; give what may be spent, for example 10000");
+  }
+  Plan plan;
+  plan.scenario = scenario;
+  plan.options = options;
+  for (const catalog::Model& model : catalog.models) {
+    BestOfModel found = FindBest(catalog, calibration, scenario, options, model);
+    if (found.best) {
+      plan.placements.push_back(std::move(*found.best));
+    } else if (auto miss = NearestMiss(catalog, calibration, scenario, options, model)) {
+      plan.misfits.push_back(std::move(*miss));
+    }
+  }
+  for (fleet::Baseline baseline : fleet::kBaselines) {
+    purchase::Options purchase_options;
+    purchase_options.budget = options.budget;
+    purchase_options.baseline = baseline;
+    purchase_options.min_nominal_bits = options.min_nominal_bits;
+    auto ladder = purchase::Recommend(catalog, calibration, scenario, purchase_options);
+    if (!ladder.ok()) return ladder.status();
+    plan.ladders.emplace(baseline, *std::move(ladder));
+  }
+  MarkChosen(catalog, scenario, plan.ladder().today, plan.placements);
+  std::stable_sort(plan.placements.begin(), plan.placements.end(),
+                   [&](const auto& a, const auto& b) {
+                     if (a.chosen != b.chosen) return a.chosen;
+                     return WorthMore(a, b, options.baseline);
+                   });
+  return plan;
+}
+
+}  // namespace capacity
