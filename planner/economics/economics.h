@@ -44,14 +44,20 @@ struct TokenPrice {
 // Frontier-equivalent: the workload's `replaces`, else the model's mapping. Same-model-hosted:
 // where the workload accepts several models, the cheapest of them hosted, since that is what one
 // would rent.
+// A model's hosted price is its median host's (the cheaper of the two middle ones), by dollars
+// saved per output token of this workload. A workload that accepts models by tier accepts several.
 absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
                                     const fleet::Workload& workload, const catalog::Model& model,
                                     fleet::Baseline baseline);
 
-// Whether `workload` may be served by `model`: named, or of the tier asked for (the tier of the cloud
-// model it is mapped to; small < mid < frontier). A workload that asks for nothing takes any model.
+// Whether `model` may serve `workload`: it is among the named models, or its tier (that of the
+// cloud model the catalogue maps it to; small < mid < frontier) is at least the workload's. A
+// workload that names neither accepts every model.
 bool Accepts(const catalog::Catalog& catalog, const fleet::Workload& workload,
              const catalog::Model& model);
+
+// Input tokens per output token: from the stated daily volumes where both are, else the ratio.
+double InputPerOutput(const fleet::Workload& workload);
 
 // Output tokens per hour of running: 3600 / (1/D + r(1-h)/P). D aggregate decode, P prefill.
 double OutputTokensPerHour(const fleet::Workload& workload, TokensPerSecond decode,
