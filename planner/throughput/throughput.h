@@ -40,6 +40,8 @@ struct Query {
   int prompt_tokens = 512;
   int batch = 1;  // concurrent streams; speeds are aggregates
   double kv_bits = 16;
+  // The real weight file, when known and exact: its size corrects the bytes read.
+  const catalog::Artifact* artifact = nullptr;
 };
 
 // One term of the sum, for --explain.
@@ -59,6 +61,10 @@ struct Speed {
 // FailedPrecondition says which fact is missing ("chip apple-m5-max-32 has no memory bandwidth in
 // the catalogue"), Unimplemented which combination the model does not cover.
 absl::StatusOr<Speed> Predict(const Query& query, const Calibration& calibration);
+
+// The halves of Predict: decoding needs memory bandwidths, prefill also FLOP/s. Same errors.
+absl::StatusOr<Estimate> PredictDecode(const Query& query, const Calibration& calibration);
+absl::StatusOr<Estimate> PredictPrefill(const Query& query, const Calibration& calibration);
 
 // The same decode and prefill mids as sums of terms, in order of size.
 struct Explanation {

@@ -1,0 +1,24 @@
+// What the speed model needs to know of an accelerator.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "planner/catalog/catalog.h"
+#include "planner/throughput/coefficients.h"
+#include "planner/throughput/throughput.h"
+
+namespace capacity::throughput {
+
+struct Device {
+  ChipFamily family = ChipFamily::kOther;
+  catalog::Platform platform = catalog::Platform::kCpu;
+  int apple_generation = 0;  // 1: M1; 0: not Apple's
+  double gpu_cores = 0;      // 0: unknown
+  double bandwidth = 0;      // bytes/s
+  double fp16_flops = 0;     // FLOP/s, dense; 0: unknown
+};
+
+// FailedPrecondition when the memory bandwidth is unknown. A family that the catalogue does not
+// know falls back to what is typical of its platform.
+absl::StatusOr<Device> DeviceOf(const NodeDevices& node);
+
+}  // namespace capacity::throughput

@@ -1,0 +1,139 @@
+// The sums behind a prediction, term by term (docs/model.md section 4).
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "planner/throughput/cluster.h"
+#include "planner/throughput/interval.h"
+#include "planner/throughput/throughput.h"
+#include "planner/throughput/weights.h"
+
+namespace capacity::throughput {
+namespace {
+
+// "decode.step 0.51 ms (priors)", "decode.layer.mlx 0.036 ms (105 rows, s.e. 17 %)".
+class Evidence {
+ public:
+  explicit Evidence(const Calibration& calibration) : calibration_(calibration) {}
+
+  void Add(Term& term, const std::string& name) const {
+    for (const ParameterSpec& spec : ParameterSpecs()) {
+      if (spec.name != name) continue;
+      Coefficients copy = calibration_.coefficients;
+      absl::StrAppend(&term.parameters, term.parameters.empty() ? "" : ", ", name, " = ",
+                      absl::StrFormat("%.4g", *spec.at(copy, spec.index)),
+                      spec.unit.empty() ? "" : " ", spec.unit);
+    }
+    auto it = calibration_.parameters.find(name);
+    absl::StrAppend(&term.origin, term.origin.empty() ? "" : "; ");
+    if (it == calibration_.parameters.end() || it->second.rows == 0) {
+      absl::StrAppend(&term.origin, name, ": prior, no measurements");
+    } else {
+      absl::StrAppend(&term.origin, name, ": ", it->second.rows, " measurements, ",
+                      absl::StrFormat("s.e. %.0f %%", 100 * it->second.standard_error));
+    }
+  }
+
+ private:
+  const Calibration& calibration_;
+};
+
+void Keep(std::vector<Term>& terms, Term term) {
+  if (term.milliseconds != 0) terms.push_back(std::move(term));
+}
+
+void BySize(std::vector<Term>& terms) {
+  std::stable_sort(terms.begin(), terms.end(),
+                   [](const Term& a, const Term& b) { return a.milliseconds > b.milliseconds; });
+}
+
+}  // namespace
+
+absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calibration) {
+  absl::StatusOr<Step> step = DecodeOnCluster(query, calibration.coefficients);
+  if (!step.ok()) return step.status();
+  absl::StatusOr<WeightBytes> weights =
+      WeightsOf(*query.model, *query.quant, query.engine, query.artifact);
+  if (!weights.ok()) return weights.status();
+  absl::StatusOr<Device> device = DeviceOf(query.nodes[0]);
+  if (!device.ok()) return device.status();
+  const std::string engine = Name(ClassOf(query.engine, device->platform, *query.quant));
+  const std::string family = Name(device->family);
+  const Evidence evidence(calibration);
+  Explanation out;
+
+  const DecodeTerms& d = step->terms;
+  Term fixed{.name = "fixed cost of a step", .milliseconds = d.fixed};
+  evidence.Add(fixed, "decode.step");
+  Keep(out.decode, fixed);
+  Term layers{.name = "per-layer overhead", .milliseconds = d.layers};
+  layers.parameters = absl::StrCat(query.model->architecture.layers, " layers");
+  evidence.Add(layers, "decode.layer." + engine);
+  if (query.model->architecture.is_moe()) evidence.Add(layers, "decode.moe_layer." + engine);
+  Keep(out.decode, layers);
+  Term read{.name = "weights read", .milliseconds = d.weights};
+  read.parameters = absl::StrFormat("%.2f GB a token at %.0f GB/s", weights->read() / 1e9,
+                                    device->bandwidth / 1e9);
+  evidence.Add(read, "decode.bandwidth_share." + family);
+  Keep(out.decode, read);
+  Term compute{.name = "products of the batch", .milliseconds = d.compute};
+  evidence.Add(compute, "batch.compute_share");
+  Keep(out.decode, compute);
+  Term cache{.name = "KV cache read", .milliseconds = d.cache};
+  cache.parameters = absl::StrCat(query.context_tokens, " tokens");
+  evidence.Add(cache, query.model->architecture.is_mla()              ? "decode.kv_share.mla"
+                      : device->platform == catalog::Platform::kMetal ? "decode.kv_share.metal"
+                                                                      : "decode.kv_share.cuda");
+  Keep(out.decode, cache);
+  Term state{.name = "recurrent state", .milliseconds = d.state};
+  evidence.Add(state, "decode.bandwidth_share." + family);
+  Keep(out.decode, state);
+  Term streams{.name = "further streams", .milliseconds = d.streams};
+  evidence.Add(streams, "batch.stream." + engine);
+  Keep(out.decode, streams);
+  Term reduce{.name = "all-reduces", .milliseconds = d.all_reduce};
+  if (query.all_reduce) {
+    reduce.parameters = absl::StrFormat("%.0f us each", 1e6 * query.all_reduce->value);
+    reduce.origin = "measured on this link";
+  } else {
+    evidence.Add(reduce,
+                 std::string("cluster.all_reduce.") + Name(AllReduceOf(query.engine, query.link)));
+  }
+  Keep(out.decode, reduce);
+  Term hops{.name = "hops between stages", .milliseconds = d.hops};
+  evidence.Add(hops,
+               std::string("cluster.hop.") +
+                   Name(HopOf(ClassOf(query.engine, device->platform, *query.quant), query.link)));
+  Keep(out.decode, hops);
+  BySize(out.decode);
+
+  absl::StatusOr<Prompt> prompt = PrefillOnCluster(query, calibration.coefficients);
+  if (!prompt.ok()) return prompt.status();
+  const PrefillTerms& p = prompt->terms;
+  Term start{.name = "fixed cost of a prompt", .milliseconds = p.fixed};
+  evidence.Add(start, "prefill.fixed." + engine);
+  Keep(out.prefill, start);
+  Term products{.name = "matrix products", .milliseconds = p.products};
+  products.parameters = absl::StrFormat("%.1f TFLOPS", device->fp16_flops / 1e12);
+  evidence.Add(products, "prefill.flops_share." + engine);
+  Keep(out.prefill, products);
+  Term attention{.name = "attention", .milliseconds = p.attention};
+  evidence.Add(attention, "prefill.attention_share");
+  Keep(out.prefill, attention);
+  Term communication{.name = "communication", .milliseconds = p.communication};
+  evidence.Add(communication, "prefill.link");
+  Keep(out.prefill, communication);
+  BySize(out.prefill);
+
+  for (IntervalGroup group : {DecodeGroup(query, weights->read()), PrefillGroup(query)}) {
+    const IntervalFactors& f = calibration.interval_table[static_cast<std::size_t>(group)];
+    out.interval.push_back(absl::StrFormat(
+        "%s: /%.2f to x%.2f, %s", Name(group), f.below, f.above,
+        f.rows > 0 ? absl::StrCat("from ", f.rows, " measurements of unseen sources")
+                   : std::string("assumed")));
+  }
+  return out;
+}
+
+}  // namespace capacity::throughput
