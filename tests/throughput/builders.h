@@ -27,7 +27,7 @@ inline catalog::Model Qwen3Of235B() {
                     .moe_layers = 94,
                     .expert_matrices = 3};
   m.parameters = {.total = 235093634560.0,
-                  .decode_read = 21522440192.0,
+                  .decode_read = 21568433664.0,
                   .routed_experts = 227096395776.0,
                   .head = 622329856.0,
                   .embedding = 622329856.0};
