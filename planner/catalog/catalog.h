@@ -269,11 +269,11 @@ struct Link {
   Provenance provenance;
 };
 
-// A cable, a DAC or a switch.
+// A cable, a DAC, a switch or a network card.
 struct InterconnectItem {
   std::string id;
   std::string name;
-  std::string kind;  // cable | dac | switch
+  std::string kind;  // cable | dac | switch | card
   std::optional<int> ports;
   std::optional<Watts> power;
   Provenance provenance;
@@ -323,6 +323,7 @@ struct FrontierEquivalent {
   std::string model;
   std::string cloud_model;
   std::string basis;  // article | extrapolated
+  Provenance provenance;
 };
 
 // Annual decline of a baseline's price, as a fraction (0.5: halves every year).

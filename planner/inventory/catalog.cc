@@ -54,6 +54,7 @@ Loaded<catalog::Catalog> LoadCatalog(const std::string& directory,
     problems.Append(parsed.problems);
     if (parsed.document) documents.push_back(std::move(*parsed.document));
   }
+  if (!problems.empty()) return {std::nullopt, problems.Take()};  // references would dangle
   CatalogReader reader(problems);
   for (const Document& document : documents) reader.Read(document);
   catalog::Catalog catalog = reader.Finish();

@@ -372,7 +372,7 @@ catalog::InterconnectItem ReadItem(Fields& fields) {
   fields.Require({"id", "name", "kind"});
   item.id = fields.Text("id").value_or("");
   item.name = fields.Text("name").value_or("");
-  item.kind = fields.OneOf("kind", {"cable", "dac", "switch", "adapter"}).value_or("");
+  item.kind = fields.OneOf("kind", {"cable", "dac", "switch", "card"}).value_or("");
   item.ports = fields.Integer("ports", Between(1, 10000));
   item.power = fields.Power("power_w");
   fields.Text("notes");
@@ -451,6 +451,7 @@ catalog::FrontierEquivalent ReadFrontierEquivalent(Fields& fields) {
   equivalent.model = fields.Text("model").value_or("");
   equivalent.cloud_model = fields.Text("cloud_model").value_or("");
   equivalent.basis = fields.Text("basis").value_or("");
+  equivalent.provenance = ReadProvenance(fields);
   return equivalent;
 }
 
@@ -468,6 +469,17 @@ catalog::PriceDecline ReadDecline(Fields& fields) {
   decline.provenance = ReadProvenance(fields);
   return decline;
 }
+
+// What makes an entry the same as one of an earlier file.
+template <class Entry>
+std::string KeyOf(const Entry& entry) {
+  return entry.id;
+}
+std::string KeyOf(const catalog::MetalLimit& limit) {
+  return absl::StrCat(limit.ram.count, " bytes from macOS ", limit.macos_min);
+}
+std::string KeyOf(const catalog::FrontierEquivalent& equivalent) { return equivalent.model; }
+std::string KeyOf(const catalog::PriceDecline& decline) { return decline.baseline; }
 
 template <class Entry>
 std::vector<std::string> Ids(const std::vector<Entry>& entries) {
@@ -501,8 +513,8 @@ class CatalogReader::State {
 
   // Adds `entry`, or replaces the one of the same key from an earlier file.
   template <class Entry>
-  void Keep(std::vector<Entry>& list, std::string_view section, const std::string& key,
-            const Value& at, Entry entry) {
+  void Keep(std::vector<Entry>& list, std::string_view section, const Value& at, Entry entry) {
+    const std::string key = KeyOf(entry);
     if (key.empty()) return;  // reported as missing
     const auto [it, added] = places_.try_emplace(
         absl::StrCat(std::string(section), "/", key), Place{list.size(), &at});
@@ -522,6 +534,8 @@ class CatalogReader::State {
   void Refer(Target target, const Value& entry, std::string_view key);
   void ReferToEach(Target target, const Value& entry, std::string_view key);
   void Resolve(const PendingReference& reference);
+  template <class Entry, class Belongs>
+  void MakeRoom(std::vector<Entry>& list, std::string key, const Value& at, Belongs belongs);
   void KeepArtifact(const Value& at, catalog::Artifact artifact);
   void ReadHosted(const Value& value);
   void ReadEntry(std::string_view section, const Value& value);
@@ -530,7 +544,7 @@ class CatalogReader::State {
   catalog::Catalog catalog_;
   std::map<std::string, Place> places_;
   std::vector<PendingReference> references_;
-  std::map<std::pair<std::string, std::string>, const std::string*> artifact_files_;
+  std::map<std::string, const std::string*> list_files_;  // which file last gave a whole list
 };
 
 void CatalogReader::State::Refer(Target target, const Value& entry, std::string_view key) {
@@ -548,16 +562,21 @@ void CatalogReader::State::ReferToEach(Target target, const Value& entry, std::s
   }
 }
 
+// A list that one file gives for `key` as a whole: the rows of an earlier file go.
+template <class Entry, class Belongs>
+void CatalogReader::State::MakeRoom(std::vector<Entry>& list, std::string key, const Value& at,
+                                    Belongs belongs) {
+  const auto [it, added] = list_files_.try_emplace(std::move(key), at.file);
+  if (added || it->second == at.file) return;
+  it->second = at.file;
+  std::erase_if(list, belongs);
+}
+
 void CatalogReader::State::KeepArtifact(const Value& at, catalog::Artifact artifact) {
-  // One file may list several files of a (model, quant); a later file's rows replace them all.
-  const std::pair key(artifact.model, artifact.quant);
-  const auto [it, added] = artifact_files_.try_emplace(key, at.file);
-  if (!added && it->second != at.file) {
-    it->second = at.file;
-    std::erase_if(catalog_.artifacts, [&](const catalog::Artifact& held) {
-      return held.model == key.first && held.quant == key.second;
-    });
-  }
+  MakeRoom(catalog_.artifacts, absl::StrCat("artifact/", artifact.model, "/", artifact.quant), at,
+           [&](const catalog::Artifact& held) {
+             return held.model == artifact.model && held.quant == artifact.quant;
+           });
   catalog_.artifacts.push_back(std::move(artifact));
 }
 
@@ -566,13 +585,14 @@ void CatalogReader::State::ReadHosted(const Value& value) {
   fields.Require({"model", "offers"});
   const std::string model = fields.Text("model").value_or("");
   Refer(Target::kModel, value, "model");
+  MakeRoom(catalog_.hosted, absl::StrCat("hosted/", model), value,
+           [&](const catalog::HostedOffer& held) { return held.model == model; });
   for (const Value* item : fields.List("offers")) {
     Fields offer_fields(*item, "hosted offer", problems_);
     catalog::HostedOffer offer = ReadHostedOffer(offer_fields);
     offer_fields.ReportUnknown();
     offer.model = model;
-    const std::string key = absl::StrCat(model, " by ", offer.provider);
-    Keep(catalog_.hosted, "hosted offer", key, *item, std::move(offer));
+    catalog_.hosted.push_back(std::move(offer));
   }
   fields.ReportUnknown();
 }
@@ -584,54 +604,52 @@ void CatalogReader::State::ReadEntry(std::string_view section, const Value& valu
   catalog::Catalog& out = catalog_;
   if (section == "model") {
     catalog::Model model = ReadModel(fields, problems_);
-    Keep(out.models, section, std::string(model.id), value, std::move(model));
+    Keep(out.models, section, value, std::move(model));
   } else if (section == "quantization") {
     catalog::Quantization quant = ReadQuantization(fields, problems_);
     ReferToEach(Target::kModel, value, "native_to");
-    Keep(out.quantizations, section, std::string(quant.id), value, std::move(quant));
+    Keep(out.quantizations, section, value, std::move(quant));
   } else if (section == "kv_cache_type") {
     catalog::KvCacheType type = ReadKvCacheType(fields, problems_);
-    Keep(out.kv_cache_types, section, std::string(type.id), value, std::move(type));
+    Keep(out.kv_cache_types, section, value, std::move(type));
   } else if (section == "artifact") {
     Refer(Target::kModel, value, "model");
     Refer(Target::kQuantization, value, "quant");
     KeepArtifact(value, ReadArtifact(fields));
   } else if (section == "chip") {
     catalog::Chip chip = ReadChip(fields, problems_);
-    Keep(out.chips, section, std::string(chip.id), value, std::move(chip));
+    Keep(out.chips, section, value, std::move(chip));
   } else if (section == "machine") {
     catalog::Machine machine = ReadMachine(fields, problems_);
     Refer(Target::kChip, value, "chip");
     ReferToEach(Target::kChip, value, "other_chips");
-    Keep(out.machines, section, std::string(machine.id), value, std::move(machine));
+    Keep(out.machines, section, value, std::move(machine));
   } else if (section == "metal_limit") {
     catalog::MetalLimit limit = ReadMetalLimit(fields);
-    const std::string key = absl::StrCat(limit.ram.count, " from ", limit.macos_min);
-    Keep(out.metal_limits, section, key, value, std::move(limit));
+    Keep(out.metal_limits, section, value, std::move(limit));
   } else if (section == "link") {
     catalog::Link link = ReadLink(fields, problems_);
     Refer(Target::kInterconnectItem, value, "direct_cable");
     ReferToEach(Target::kInterconnectItem, value, "switch");
-    Keep(out.links, section, std::string(link.id), value, std::move(link));
+    Keep(out.links, section, value, std::move(link));
   } else if (section == "item") {
     catalog::InterconnectItem item = ReadItem(fields);
-    Keep(out.items, section, std::string(item.id), value, std::move(item));
+    Keep(out.items, section, value, std::move(item));
   } else if (section == "offer") {
     catalog::PriceOffer offer = ReadOffer(fields);
     Refer(Target::kOfferItem, value, "item");
-    Keep(out.offers, section, std::string(offer.id), value, std::move(offer));
+    Keep(out.offers, section, value, std::move(offer));
   } else if (section == "cloud_model") {
     catalog::CloudModel model = ReadCloudModel(fields);
-    Keep(out.cloud_models, section, std::string(model.id), value, std::move(model));
+    Keep(out.cloud_models, section, value, std::move(model));
   } else if (section == "frontier_equivalent") {
     catalog::FrontierEquivalent equivalent = ReadFrontierEquivalent(fields);
     Refer(Target::kModel, value, "model");
     Refer(Target::kCloudModel, value, "cloud_model");
-    Keep(out.frontier_equivalents, section, std::string(equivalent.model), value,
-         std::move(equivalent));
+    Keep(out.frontier_equivalents, section, value, std::move(equivalent));
   } else if (section == "decline") {
     catalog::PriceDecline decline = ReadDecline(fields);
-    Keep(out.declines, section, std::string(decline.baseline), value, std::move(decline));
+    Keep(out.declines, section, value, std::move(decline));
   }
   fields.ReportUnknown();
 }
