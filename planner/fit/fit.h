@@ -15,14 +15,25 @@ namespace capacity::fit {
 // Whole-model weights in bytes and where the number came from.
 struct WeightBytes {
   Bytes bytes;
-  std::string
-      source;  // "artifact mlx-community/DeepSeek-V3.1-8bit" or "parameters x bits by tensor class"
+  std::string source;  // "artifact DeepSeek-V3.2-8bit" or "parameters x bits by tensor class"
 };
-// FailedPrecondition when the catalogue holds neither an artifact nor parameter counts.
+// The file where the catalogue holds its exact size, else the arithmetic of ComputedWeightBytes
+// (docs/model.md 1.1). FailedPrecondition when neither is possible.
 absl::StatusOr<WeightBytes> ModelWeightBytes(const catalog::Catalog& catalog,
                                              const catalog::Model& model,
                                              const catalog::Quantization& quant,
                                              catalog::Engine engine);
+
+// The exact file that `engine` loads, or null when the catalogue holds none.
+const catalog::Artifact* ArtifactFor(const catalog::Catalog& catalog, const catalog::Model& model,
+                                     const catalog::Quantization& quant, catalog::Engine engine);
+
+// The arithmetic alone, whatever the catalogue's artifacts say: parameters by tensor class x bits
+// (docs/model.md 1.2), else all parameters x whole-file bits (1.3). FailedPrecondition names the
+// missing fact.
+absl::StatusOr<WeightBytes> ComputedWeightBytes(const catalog::Model& model,
+                                                const catalog::Quantization& quant,
+                                                catalog::Engine engine);
 
 // KV cache of one sequence of `context` tokens, whole model, plus its recurrent state. Bytes.
 // FailedPrecondition when the catalogue lacks the cache size.
@@ -47,12 +58,25 @@ struct DemandQuery {
   double weight_share = 1;  // of the weights that this node holds
   double kv_share = 1;      // of the KV cache that this node holds (MLA under tensor parallel: 1)
 };
+// FailedPrecondition when the catalogue lacks a needed fact.
 absl::StatusOr<Demand> NodeDemand(const catalog::Catalog& catalog, const DemandQuery& query);
+
+// `whole` as one node holds it when the model is split: shares of weights and cache; buffers and
+// engine are every node's own.
+Demand ShareOf(const Demand& whole, double weight_share, double kv_share);
+
+// Activations and logits that `engine` keeps beside weights and cache, per device (docs/model.md
+// 1.6).
+Bytes ComputeBufferBytes(const catalog::Model& model, catalog::Engine engine, int sequences);
+
+// What `engine` occupies before it loads a model, per device (docs/model.md 1.7).
+Bytes EngineBaseBytes(catalog::Engine engine);
 
 // What one node offers.
 struct Budget {
-  Bytes bytes;        // what an engine may use
+  Bytes bytes;        // what an engine may use, all accelerators of the node together
   Bytes tight_above;  // above this the answer is "tight": paging or failure is near
+  int devices = 1;    // separate memories that share `bytes` equally
   std::string
       source;  // "Metal working set, macOS 26, 512 GiB: 464 GiB", "MemAvailable 115.8 GiB", ...
 };
@@ -63,8 +87,8 @@ enum class Verdict { kFits, kTight, kDoesNotFit };
 const char* Name(Verdict verdict);  // "fits", "tight", "does-not-fit"
 Verdict Judge(const Demand& demand, const Budget& budget);
 
-// The longest context, in tokens, at which `query` still fits `budget`; 0 when not even an empty
-// one does.
+// The longest context, in tokens, at which `query` still fits `budget`, at most what the model was
+// made for (max_context); 0 when not even one token does.
 absl::StatusOr<int> LongestContext(const catalog::Catalog& catalog, const DemandQuery& query,
                                    const Budget& budget);
 

@@ -1,6 +1,7 @@
 // Which nodes together, split how, on which engine (docs/model.md section 3).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@
 
 namespace capacity::placement {
 
-// Nodes that nothing tells apart: same machine, chip, overrides, OS and links.
+// Nodes that nothing tells apart: same machine, chip, overrides, OS, measurements, and links of the
+// same sort to the same sorts of nodes. Two separate pairs of equal machines are one kind of four.
 struct NodeKind {
   std::vector<int> nodes;  // indices into Fleet::nodes, ascending
 };
+// In order of first appearance. Linear in nodes and links.
 std::vector<NodeKind> GroupKinds(const fleet::Fleet& fleet);
 
 struct NodeMemory {
@@ -35,7 +38,9 @@ struct Placement {
   catalog::Engine engine = catalog::Engine::kLlamaCpp;
   throughput::Strategy strategy = throughput::Strategy::kSingle;
   const catalog::Link* link = nullptr;
-  std::vector<int> nodes;          // representatives: the first free node of each kind used
+  std::vector<int> nodes;  // representatives: the first free node of each kind used
+  int copies = 1;  // such sets of nodes in the fleet that share no node; an upper bound when links
+                   // overlap
   std::vector<NodeMemory> memory;  // one per node, same order
   fit::Verdict verdict = fit::Verdict::kDoesNotFit;
   std::optional<throughput::Speed> speed;  // absent when it does not fit or a fact is missing
@@ -58,18 +63,23 @@ struct Load {
 };
 
 struct Options {
-  int max_cluster_nodes = 8;
+  int max_cluster_nodes = 8;   // of one placement, replicas included
   bool keep_rejected = false;  // also return illegal and non-fitting candidates, with why_not
 };
 
 // Every legal combination of `fleet`'s nodes (interchangeable nodes collapsed), strategy and engine
 // for one model and quantization: fitting ones first, fastest decode first, then the rejected ones.
 // Deterministic. Facts that are missing become `why_not`, never errors.
+//
+// Replicas of one kind are listed up to max_cluster_nodes; replicas of mixed kinds only in fleets
+// of at most that many nodes. Of a component that is neither a full mesh nor small, the first
+// kMaxSparseClusters connected sets are looked at.
 std::vector<Placement> Enumerate(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,
                                  const fleet::Fleet& fleet, const catalog::Model& model,
                                  const catalog::Quantization& quant, const Load& load,
                                  const Options& options);
+inline constexpr int kMaxSparseClusters = 4096;
 
 // The placements that use exactly `nodes` of `fleet`, over every strategy, engine and link between
 // them: fitting ones, fastest decode first, then (keep_rejected) the others. Purchases call it on a
@@ -81,7 +91,7 @@ std::vector<Placement> EnumerateOn(const catalog::Catalog& catalog,
                                    const Load& load, const Options& options);
 
 // One given combination: these nodes, this strategy and engine. Illegal or too big is a value with
-// why_not, not an error.
+// why_not, not an error. `link` is null for one node.
 Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                    const fleet::Fleet& fleet, const std::vector<int>& nodes,
                    const catalog::Model& model, const catalog::Quantization& quant,
@@ -96,5 +106,26 @@ std::vector<std::string> LegalityViolations(const fleet::Fleet& fleet,
                                             const catalog::Quantization& quant,
                                             catalog::Engine engine, throughput::Strategy strategy,
                                             const catalog::Link* link);
+
+// A fleet prepared for placing many models: kinds, budgets, links and the sets of nodes worth
+// looking at are worked out once. Enumerate and EnumerateOn above are this class used once. The
+// catalogue, calibration and fleet must outlive it. Immutable, so safe to share between threads.
+class Placer {
+ public:
+  Placer(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+         const fleet::Fleet& fleet, const Options& options);
+  ~Placer();
+  Placer(const Placer&) = delete;
+  Placer& operator=(const Placer&) = delete;
+
+  std::vector<Placement> Enumerate(const catalog::Model& model, const catalog::Quantization& quant,
+                                   const Load& load) const;
+  std::vector<Placement> EnumerateOn(const std::vector<int>& nodes, const catalog::Model& model,
+                                     const catalog::Quantization& quant, const Load& load) const;
+
+ private:
+  struct State;
+  std::unique_ptr<const State> state_;
+};
 
 }  // namespace capacity::placement

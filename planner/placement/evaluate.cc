@@ -1,0 +1,361 @@
+#include "planner/placement/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "planner/placement/split.h"
+
+namespace capacity::placement {
+namespace {
+
+using throughput::Strategy;
+
+std::string Gb(Bytes bytes) { return absl::StrFormat("%.1f GB", bytes.gb()); }
+
+// ---------------------------------------------------------------- memory
+
+// Works out what every node of the cluster must hold.
+class Sizing {
+ public:
+  Sizing(const Offers& offers, const Job& job, const Cluster& cluster, Strategy strategy)
+      : offers_(offers), job_(job), cluster_(cluster), strategy_(strategy) {
+    for (int index : cluster.nodes) ranks_ += DevicesOf(NodeAt(index));
+  }
+
+  // One entry per node of the cluster, budgets included. Budgets must be known.
+  std::vector<NodeMemory> Run() {
+    switch (strategy_) {
+      case Strategy::kSingle:
+      case Strategy::kDisaggregated:
+        return OneDeviceEach();
+      case Strategy::kReplicas:
+        return EveryDeviceTheWhole();
+      case Strategy::kTensor:
+        return EqualShares();
+      case Strategy::kPipeline:
+        return Stages();
+    }
+    return {};
+  }
+
+ private:
+  const fleet::Node& NodeAt(int index) const {
+    return offers_.fleet->nodes()[static_cast<std::size_t>(index)];
+  }
+  const fit::Budget& BudgetOf(int index) const {
+    return *offers_.budgets[static_cast<std::size_t>(index)];
+  }
+
+  fit::Demand Whole(int sequences) const {
+    return {
+        .weights = *job_.weights,
+        .kv_cache = *job_.cache_per_sequence * sequences,
+        .compute_buffers = fit::ComputeBufferBytes(*job_.model, job_.engine, sequences),
+        .engine_base = fit::EngineBaseBytes(job_.engine),
+    };
+  }
+  int sequences() const { return std::max(1, job_.load.concurrency); }
+
+  static fit::Demand Times(const fit::Demand& demand, int devices) {
+    return {demand.weights * devices, demand.kv_cache * devices, demand.compute_buffers * devices,
+            demand.engine_base * devices};
+  }
+
+  // A node with several cards uses one of them.
+  std::vector<NodeMemory> OneDeviceEach() const {
+    std::vector<NodeMemory> memory;
+    for (int index : cluster_.nodes) {
+      fit::Budget budget = BudgetOf(index);
+      if (budget.devices > 1) {
+        budget.bytes = budget.bytes * (1.0 / budget.devices);
+        budget.tight_above = budget.tight_above * (1.0 / budget.devices);
+        absl::StrAppend(&budget.source, "; one card of ", budget.devices);
+        budget.devices = 1;
+      }
+      memory.push_back({index, Whole(sequences()), std::move(budget), 1});
+    }
+    return memory;
+  }
+
+  std::vector<NodeMemory> EveryDeviceTheWhole() const {
+    const fit::Demand each = Whole((sequences() + ranks_ - 1) / ranks_);
+    std::vector<NodeMemory> memory;
+    for (int index : cluster_.nodes) {
+      memory.push_back({index, Times(each, DevicesOf(NodeAt(index))), BudgetOf(index), 1});
+    }
+    return memory;
+  }
+
+  // Equation 3.1. The latent cache of MLA has no heads to divide, so every rank keeps all of it.
+  std::vector<NodeMemory> EqualShares() const {
+    const catalog::Architecture& a = job_.model->architecture;
+    const int cache_parts = a.is_mla() ? 1 : std::clamp(a.kv_heads, 1, ranks_);
+    const fit::Demand rank = fit::ShareOf(Whole(sequences()), 1.0 / ranks_, 1.0 / cache_parts);
+    std::vector<NodeMemory> memory;
+    for (int index : cluster_.nodes) {
+      memory.push_back({index, Times(rank, DevicesOf(NodeAt(index))), BudgetOf(index), 1});
+    }
+    return memory;
+  }
+
+  // Equation 3.2.
+  std::vector<NodeMemory> Stages() const {
+    const fit::Demand whole = Whole(sequences());
+    const int layers = std::max(1, job_.model->architecture.layers);
+    const double per_layer = static_cast<double>((whole.weights + whole.kv_cache).count) / layers;
+    std::optional<std::vector<int>> split = Split(whole, per_layer, &fit::Budget::tight_above);
+    if (!split) split = Split(whole, per_layer, &fit::Budget::bytes);
+    std::vector<NodeMemory> memory;
+    for (std::size_t i = 0; i < cluster_.nodes.size(); ++i) {
+      const int index = cluster_.nodes[i];
+      const double share = split ? static_cast<double>((*split)[i]) / layers : ShareByBudget(index);
+      fit::Demand demand = fit::ShareOf(whole, share, share);
+      const int devices = DevicesOf(NodeAt(index));
+      demand.compute_buffers = whole.compute_buffers * devices;
+      demand.engine_base = whole.engine_base * devices;
+      memory.push_back({index, demand, BudgetOf(index), share});
+    }
+    return memory;
+  }
+
+  std::optional<std::vector<int>> Split(const fit::Demand& whole, double per_layer,
+                                        Bytes fit::Budget::*limit) const {
+    std::vector<Stage> stages;
+    for (int index : cluster_.nodes) {
+      const int devices = DevicesOf(NodeAt(index));
+      const Bytes own = (whole.compute_buffers + whole.engine_base) * devices;
+      const double room = static_cast<double>((BudgetOf(index).*limit - own).count);
+      const double most = std::clamp(std::floor(room / std::max(1.0, per_layer)), 0.0, 1e6);
+      stages.push_back({static_cast<int>(most), NodeAt(index).bandwidth()});
+    }
+    const int layers = job_.model->architecture.layers;
+    return sequences() > 1 ? SplitForManyStreams(layers, stages)
+                           : SplitForOneStream(layers, stages);
+  }
+
+  // For the arithmetic of a cluster that is too small: everyone overflows alike.
+  double ShareByBudget(int index) const {
+    double all = 0;
+    for (int node : cluster_.nodes) all += static_cast<double>(BudgetOf(node).bytes.count);
+    return all > 0 ? static_cast<double>(BudgetOf(index).bytes.count) / all : 1;
+  }
+
+  const Offers& offers_;
+  const Job& job_;
+  const Cluster& cluster_;
+  const Strategy strategy_;
+  int ranks_ = 0;
+};
+
+fit::Verdict WorstVerdict(const std::vector<NodeMemory>& memory) {
+  fit::Verdict worst = fit::Verdict::kFits;
+  for (const NodeMemory& node : memory) {
+    worst = std::max(worst, fit::Judge(node.demand, node.budget));
+  }
+  return worst;
+}
+
+std::string Shortfalls(const fleet::Fleet& fleet, const std::vector<NodeMemory>& memory) {
+  std::vector<std::string> parts;
+  for (const NodeMemory& node : memory) {
+    const Bytes missing = node.demand.total() - node.budget.bytes;
+    if (missing.count <= 0) continue;
+    parts.push_back(absl::StrCat("needs ", Gb(node.demand.weights), " of weights, ",
+                                 Gb(node.demand.kv_cache), " of KV cache and ",
+                                 Gb(node.demand.compute_buffers + node.demand.engine_base),
+                                 " for the engine, ", Gb(node.demand.total()), " in all; ",
+                                 fleet.nodes()[static_cast<std::size_t>(node.node)].name,
+                                 " offers ", Gb(node.budget.bytes), ": short by ", Gb(missing)));
+  }
+  return absl::StrJoin(parts, ". ");
+}
+
+// ---------------------------------------------------------------- speed
+
+const catalog::Link* LinkOf(const Cluster& cluster) { return cluster.joint.link; }
+
+absl::StatusOr<throughput::Speed> PredictSpeed(const Offers& offers, const Job& job,
+                                               const Cluster& cluster, Strategy strategy,
+                                               const std::vector<NodeMemory>& memory) {
+  throughput::Query query;
+  query.model = job.model;
+  query.quant = job.quant;
+  query.engine = job.engine;
+  query.strategy = strategy;
+  query.link = LinkOf(cluster);
+  query.all_reduce = cluster.joint.all_reduce;
+  query.context_tokens = job.load.context_tokens;
+  query.prompt_tokens = job.load.prompt_tokens;
+  query.batch = std::max(1, job.load.concurrency);
+  query.kv_bits = job.load.kv_bits;
+  query.artifact = job.artifact;
+  const bool one_device = strategy == Strategy::kSingle || strategy == Strategy::kDisaggregated;
+  query.nodes.reserve(memory.size());
+  for (const NodeMemory& node : memory) {
+    const fleet::Node& owned = offers.fleet->nodes()[static_cast<std::size_t>(node.node)];
+    query.nodes.push_back({
+        .chip = owned.chip,
+        .accelerators = one_device ? 1 : DevicesOf(owned),
+        .bandwidth = owned.bandwidth(),
+        .layer_share = node.layer_share,
+    });
+  }
+  return throughput::Predict(query, *offers.calibration);
+}
+
+// ---------------------------------------------------------------- caveats
+
+// What the answer rests on that nobody has confirmed.
+std::vector<std::string> Caveats(const Offers& offers, const Job& job, const Cluster& cluster,
+                                 Strategy strategy) {
+  std::vector<std::string> caveats;
+  if (job.context_cut) {
+    caveats.push_back(absl::StrCat(job.model->id, " was made for ", job.load.context_tokens,
+                                   " tokens of context; the load asks for more"));
+  }
+  if (strategy == Strategy::kDisaggregated) {
+    caveats.push_back("disaggregated prefill in EXO is experimental");
+  }
+  bool metal = false;
+  bool cuda = false;
+  std::vector<std::string> no_version;
+  std::vector<std::string> no_rdma_state;
+  for (int index : cluster.nodes) {
+    const fleet::Node& node = offers.fleet->nodes()[static_cast<std::size_t>(index)];
+    metal = metal || node.chip->platform() == catalog::Platform::kMetal;
+    cuda = cuda || node.chip->platform() == catalog::Platform::kCuda;
+    if (!node.os_version) no_version.push_back(node.name);
+    if (!node.rdma_enabled) no_rdma_state.push_back(node.name);
+    if (strategy == Strategy::kSingle && DevicesOf(node) > 1) {
+      caveats.push_back(absl::StrCat("one card of ", DevicesOf(node), " works, the rest idles"));
+    }
+  }
+  if (job.engine == catalog::Engine::kExo && cuda && strategy == Strategy::kPipeline) {
+    caveats.push_back("EXO across Metal and CUDA is experimental");
+  }
+  if (strategy == Strategy::kReplicas) {
+    caveats.push_back("aggregate of all replicas; one stream runs at the speed of its replica");
+  }
+  const catalog::Link* link = LinkOf(cluster);
+  if (link == nullptr || cluster.nodes.size() < 2) return caveats;
+  if (link->transport == catalog::Transport::kRdma && metal) {
+    if (!no_version.empty() && !link->min_os_version.empty()) {
+      caveats.push_back(absl::StrCat("macOS version of ", absl::StrJoin(no_version, ", "),
+                                     " not stated; ", link->id, " needs ", link->min_os_version));
+    }
+    if (!no_rdma_state.empty()) {
+      caveats.push_back(
+          absl::StrCat("RDMA state not reported by ", absl::StrJoin(no_rdma_state, ", ")));
+    }
+  }
+  if (strategy == Strategy::kTensor && !cluster.joint.all_reduce) {
+    caveats.push_back(absl::StrCat("all-reduce latency over ", link->id, " assumed for ",
+                                   Name(job.engine), ", not measured"));
+  }
+  return caveats;
+}
+
+Placement Blank(const Job& job, const Cluster& cluster, Strategy strategy) {
+  Placement placement;
+  placement.model = job.model;
+  placement.quant = job.quant;
+  placement.engine = job.engine;
+  placement.strategy = strategy;
+  placement.link = LinkOf(cluster);
+  placement.nodes = cluster.nodes;
+  placement.copies = cluster.copies;
+  return placement;
+}
+
+// The first fact that keeps the memory from being worked out.
+absl::Status MissingFact(const Offers& offers, const Job& job, const Cluster& cluster) {
+  if (!job.weights.ok()) return job.weights.status();
+  if (!job.cache_per_sequence.ok()) return job.cache_per_sequence.status();
+  for (int index : cluster.nodes) {
+    const auto& budget = offers.budgets[static_cast<std::size_t>(index)];
+    if (!budget.ok()) return budget.status();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
+            const catalog::Quantization& quant, catalog::Engine engine, const Load& load) {
+  Job job;
+  job.model = &model;
+  job.quant = &quant;
+  job.engine = engine;
+  job.load = load;
+  if (model.max_context && load.context_tokens > *model.max_context) {
+    job.load.context_tokens = *model.max_context;
+    job.context_cut = true;
+  }
+  job.artifact = fit::ArtifactFor(catalog, model, quant, engine);
+  if (job.artifact != nullptr) {
+    job.weights = job.artifact->bytes;
+  } else if (auto computed = fit::ComputedWeightBytes(model, quant, engine); computed.ok()) {
+    job.weights = computed->bytes;
+  } else {
+    job.weights = computed.status();
+  }
+  job.cache_per_sequence = fit::KvCacheBytes(model, job.load.context_tokens, load.kv_bits);
+  return job;
+}
+
+Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+                  const fleet::Fleet& fleet) {
+  Offers offers{&calibration, &fleet, {}};
+  offers.budgets.reserve(fleet.nodes().size());
+  for (const fleet::Node& node : fleet.nodes()) {
+    offers.budgets.push_back(fit::NodeBudget(catalog, node));
+  }
+  return offers;
+}
+
+Placement Work(const Offers& offers, const Job& job, const Cluster& cluster, Strategy strategy,
+               Reasons::Detail detail) {
+  Placement placement = Blank(job, cluster, strategy);
+  if (absl::Status missing = MissingFact(offers, job, cluster); !missing.ok()) {
+    placement.why_not = std::string(missing.message());
+    return placement;
+  }
+  placement.memory = Sizing(offers, job, cluster, strategy).Run();
+  placement.verdict = WorstVerdict(placement.memory);
+  if (placement.verdict == fit::Verdict::kDoesNotFit) {
+    if (detail == Reasons::Detail::kAll) {
+      placement.why_not = Shortfalls(*offers.fleet, placement.memory);
+    }
+    return placement;
+  }
+  absl::StatusOr<throughput::Speed> speed =
+      PredictSpeed(offers, job, cluster, strategy, placement.memory);
+  if (speed.ok()) {
+    placement.speed = *speed;
+  } else {
+    placement.why_not = absl::StrCat("fits; no speed: ", std::string(speed.status().message()));
+  }
+  placement.caveats = Caveats(offers, job, cluster, strategy);
+  return placement;
+}
+
+Placement CheckAndWork(const Offers& offers, const Job& job, const Cluster& cluster,
+                       Strategy strategy, Reasons::Detail detail) {
+  Reasons reasons(detail);
+  CheckFormat(*job.model, *job.quant, job.engine, reasons);
+  if (!reasons.settled()) {
+    CheckCombination(
+        {offers.fleet, &cluster.nodes, job.model, job.quant, job.engine, strategy, &cluster.joint},
+        reasons);
+  }
+  if (!reasons.any()) return Work(offers, job, cluster, strategy, detail);
+  Placement placement = Blank(job, cluster, strategy);
+  placement.why_not = absl::StrJoin(reasons.Take(), "; ");
+  return placement;
+}
+
+}  // namespace capacity::placement

@@ -1,0 +1,49 @@
+// One combination worked out: shares, memory, verdict, speed (docs/model.md 3).
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "planner/catalog/catalog.h"
+#include "planner/fit/fit.h"
+#include "planner/fleet/fleet.h"
+#include "planner/placement/kinds.h"
+#include "planner/placement/legality.h"
+#include "planner/placement/placement.h"
+#include "planner/throughput/throughput.h"
+
+namespace capacity::placement {
+
+// One file on one engine under one load: what does not depend on the nodes.
+struct Job {
+  const catalog::Model* model = nullptr;
+  const catalog::Quantization* quant = nullptr;
+  catalog::Engine engine = catalog::Engine::kLlamaCpp;
+  Load load;                                    // context cut to what the model was made for
+  const catalog::Artifact* artifact = nullptr;  // exact, of this engine
+  absl::StatusOr<Bytes> weights = Bytes{};      // whole model
+  absl::StatusOr<Bytes> cache_per_sequence = Bytes{};
+  bool context_cut = false;
+};
+Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
+            const catalog::Quantization& quant, catalog::Engine engine, const Load& load);
+
+// What the nodes of one fleet offer, worked out once.
+struct Offers {
+  const throughput::Calibration* calibration = nullptr;
+  const fleet::Fleet* fleet = nullptr;
+  std::vector<absl::StatusOr<fit::Budget>> budgets;  // by node
+};
+Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+                  const fleet::Fleet& fleet);
+
+// Memory, verdict and speed of a legal combination. With Detail::kFirstOnly a placement that does
+// not fit carries no text.
+Placement Work(const Offers& offers, const Job& job, const Cluster& cluster,
+               throughput::Strategy strategy, Reasons::Detail detail);
+
+// The same with the legality checked first.
+Placement CheckAndWork(const Offers& offers, const Job& job, const Cluster& cluster,
+                       throughput::Strategy strategy, Reasons::Detail detail);
+
+}  // namespace capacity::placement

@@ -1,0 +1,194 @@
+#include "planner/placement/placement.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "planner/placement/evaluate.h"
+#include "planner/placement/kinds.h"
+#include "planner/placement/legality.h"
+#include "planner/placement/topology.h"
+
+namespace capacity::placement {
+namespace {
+
+using throughput::Strategy;
+
+bool Fits(const Placement& placement) { return placement.verdict != fit::Verdict::kDoesNotFit; }
+
+// Fitting before rejected, then with a speed before without, then the faster; the rest only keeps
+// the order the same from run to run.
+bool Before(const Placement& a, const Placement& b) {
+  const auto key = [](const Placement& p) {
+    return std::tuple(!Fits(p), !p.speed.has_value(), p.speed ? -p.speed->decode_tps.mid : 0.0,
+                      p.nodes.size(), static_cast<int>(p.strategy), static_cast<int>(p.engine));
+  };
+  const auto key_a = key(a);
+  const auto key_b = key(b);
+  if (key_a != key_b) return key_a < key_b;
+  return a.nodes < b.nodes;
+}
+
+// The strategies that a cluster of this shape can be asked for at all.
+std::vector<Strategy> StrategiesFor(const Cluster& cluster, int devices) {
+  if (cluster.joint.link != nullptr && cluster.joint.link->transport != catalog::Transport::kPcie) {
+    std::vector<Strategy> strategies = {Strategy::kTensor, Strategy::kPipeline};
+    if (cluster.nodes.size() == 2) strategies.push_back(Strategy::kDisaggregated);
+    return strategies;
+  }
+  if (cluster.nodes.size() > 1) return {Strategy::kReplicas};
+  if (devices == 1) return {Strategy::kSingle};
+  return {Strategy::kSingle, Strategy::kTensor, Strategy::kPipeline, Strategy::kReplicas};
+}
+
+}  // namespace
+
+bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,
+                double min_nominal_bits) {
+  if (!quant.native_to.empty()) {
+    return std::find(quant.native_to.begin(), quant.native_to.end(), model.id) !=
+           quant.native_to.end();
+  }
+  const std::optional<double> bits =
+      quant.nominal_bits ? quant.nominal_bits : quant.whole_file_bits_per_weight;
+  return bits && *bits >= min_nominal_bits;
+}
+
+struct Placer::State {
+  State(const catalog::Catalog& facts, const throughput::Calibration& calibration,
+        const fleet::Fleet& owned, const Options& chosen)
+      : catalog(facts),
+        fleet(owned),
+        options(chosen),
+        topology(owned),
+        offers(MakeOffers(facts, calibration, owned)),
+        pcie(facts.FindLink("pcie")) {}
+
+  // Adds every strategy and engine of `cluster` for one file.
+  void Place(const std::vector<Job>& jobs, const Cluster& cluster,
+             std::vector<Placement>& placements) const {
+    const fleet::Node& first = fleet.nodes()[static_cast<std::size_t>(cluster.nodes.front())];
+    const int devices = DevicesOf(first);
+    for (Strategy strategy : StrategiesFor(cluster, devices)) {
+      Cluster within_box;
+      const Cluster* used = &cluster;
+      if (cluster.nodes.size() == 1 && strategy != Strategy::kSingle) {
+        within_box = cluster;
+        within_box.joint.link = strategy == Strategy::kReplicas ? nullptr : pcie;
+        used = &within_box;
+      }
+      for (const Job& job : jobs) Keep(job, *used, strategy, placements);
+    }
+  }
+
+  void Keep(const Job& job, const Cluster& cluster, Strategy strategy,
+            std::vector<Placement>& placements) const {
+    const Combination combination{&fleet,     &cluster.nodes, job.model,     job.quant,
+                                  job.engine, strategy,       &cluster.joint};
+    if (!options.keep_rejected) {
+      Reasons reasons(Reasons::Detail::kFirstOnly);
+      CheckCombination(combination, reasons);
+      if (reasons.any()) return;
+      Placement placement = Work(offers, job, cluster, strategy, Reasons::Detail::kFirstOnly);
+      if (Fits(placement)) placements.push_back(std::move(placement));
+      return;
+    }
+    placements.push_back(CheckAndWork(offers, job, cluster, strategy, Reasons::Detail::kAll));
+  }
+
+  // One job per engine that loads the file.
+  std::vector<Job> JobsOf(const catalog::Model& model, const catalog::Quantization& quant,
+                          const Load& load) const {
+    std::vector<Job> jobs;
+    for (catalog::Engine engine : quant.engines) {
+      Reasons reasons(Reasons::Detail::kFirstOnly);
+      CheckFormat(model, quant, engine, reasons);
+      if (!reasons.any()) jobs.push_back(MakeJob(catalog, model, quant, engine, load));
+    }
+    return jobs;
+  }
+
+  const catalog::Catalog& catalog;
+  const fleet::Fleet& fleet;
+  Options options;
+  Topology topology;
+  Offers offers;
+  const catalog::Link* pcie;
+  std::vector<Cluster> clusters;
+};
+
+Placer::Placer(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+               const fleet::Fleet& fleet, const Options& options) {
+  auto state = std::make_unique<State>(catalog, calibration, fleet, options);
+  const std::vector<int> kind_of = KindOfNodes(fleet, state->topology);
+  state->clusters = JoinedClusters(state->topology, kind_of, options.max_cluster_nodes);
+  for (Cluster& set : ReplicaSets(kind_of, options.max_cluster_nodes)) {
+    state->clusters.push_back(std::move(set));
+  }
+  state_ = std::move(state);
+}
+
+Placer::~Placer() = default;
+
+std::vector<Placement> Placer::Enumerate(const catalog::Model& model,
+                                         const catalog::Quantization& quant,
+                                         const Load& load) const {
+  std::vector<Placement> placements;
+  const std::vector<Job> jobs = state_->JobsOf(model, quant, load);
+  for (const Cluster& cluster : state_->clusters) state_->Place(jobs, cluster, placements);
+  std::stable_sort(placements.begin(), placements.end(), Before);
+  return placements;
+}
+
+std::vector<Placement> Placer::EnumerateOn(const std::vector<int>& nodes,
+                                           const catalog::Model& model,
+                                           const catalog::Quantization& quant,
+                                           const Load& load) const {
+  std::vector<Placement> placements;
+  if (nodes.empty()) return placements;
+  const std::vector<Job> jobs = state_->JobsOf(model, quant, load);
+  if (nodes.size() > 1) {
+    for (const catalog::Link* link : state_->topology.LinksAmong(nodes)) {
+      state_->Place(jobs, {nodes, state_->topology.Join(nodes, link), 1}, placements);
+    }
+  }
+  state_->Place(jobs, {nodes, {}, 1}, placements);
+  std::stable_sort(placements.begin(), placements.end(), Before);
+  return placements;
+}
+
+std::vector<Placement> Enumerate(const catalog::Catalog& catalog,
+                                 const throughput::Calibration& calibration,
+                                 const fleet::Fleet& fleet, const catalog::Model& model,
+                                 const catalog::Quantization& quant, const Load& load,
+                                 const Options& options) {
+  return Placer(catalog, calibration, fleet, options).Enumerate(model, quant, load);
+}
+
+std::vector<Placement> EnumerateOn(const catalog::Catalog& catalog,
+                                   const throughput::Calibration& calibration,
+                                   const fleet::Fleet& fleet, const std::vector<int>& nodes,
+                                   const catalog::Model& model, const catalog::Quantization& quant,
+                                   const Load& load, const Options& options) {
+  return Placer(catalog, calibration, fleet, options).EnumerateOn(nodes, model, quant, load);
+}
+
+Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+                   const fleet::Fleet& fleet, const std::vector<int>& nodes,
+                   const catalog::Model& model, const catalog::Quantization& quant,
+                   catalog::Engine engine, throughput::Strategy strategy, const catalog::Link* link,
+                   const Load& load) {
+  Cluster cluster{nodes, {}, 1};
+  if (nodes.size() > 1 && link != nullptr) {
+    cluster.joint = Topology(fleet).Join(nodes, link);
+  } else if (nodes.size() == 1 &&
+             (strategy == Strategy::kTensor || strategy == Strategy::kPipeline)) {
+    cluster.joint.link = catalog.FindLink("pcie");
+  }
+  if (strategy == Strategy::kReplicas) cluster.joint = {};
+  return CheckAndWork(MakeOffers(catalog, calibration, fleet),
+                      MakeJob(catalog, model, quant, engine, load), cluster, strategy,
+                      Reasons::Detail::kAll);
+}
+
+}  // namespace capacity::placement
