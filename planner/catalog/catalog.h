@@ -87,6 +87,7 @@ struct ParameterCounts {
   std::optional<double> routed_experts;  // all routed experts of all layers; absent when dense
   std::optional<double> head;            // vocab x hidden
   std::optional<double> embedding;       // vocab x hidden; the same tensor as head when tied
+  std::optional<double> not_read;        // stored, but not read for a token; absent: none
 
   // `total` where known, else `published_total`: what a weight file holds.
   std::optional<double> stored() const { return total ? total : published_total; }
@@ -140,6 +141,7 @@ struct Quantization {
   std::vector<Engine> engines;
   std::vector<std::string> platforms;  // metal, cuda, ...; empty: wherever its engines run
   std::vector<std::string> native_to;  // model ids it exists for; empty: any model
+  std::vector<std::string> chip_generations;  // that can run it ("blackwell"); empty: any
   std::optional<TensorBits> bits;
   std::map<Engine, TensorBits> bits_by_engine;
   std::optional<double> nominal_bits;
@@ -153,7 +155,11 @@ struct Quantization {
 
 struct KvCacheType {
   std::string id;
+  std::vector<std::string> aliases;
   double bits = 16;
+  std::vector<Engine> engines;  // that offer it; empty: all
+  std::string notes;
+  Provenance provenance;
 };
 
 // A real weight file.
@@ -163,6 +169,7 @@ struct Artifact {
   std::string name;
   Bytes bytes;
   bool exact = false;  // false: a rounded size that must not be trusted to better than 8 %
+  std::string notes;
   Provenance provenance;
 };
 
@@ -184,6 +191,7 @@ struct Chip {
   std::optional<FlopsPerSecond> fp8_dense;
   std::optional<FlopsPerSecond> fp4_dense;
   bool unified_memory = true;
+  std::vector<Bytes> memory_options;  // sold with; empty: not known
   std::string notes;
   Provenance provenance;
 
@@ -216,14 +224,16 @@ struct Machine {
   std::vector<std::string> other_chips;  // the same machine was also sold with these
   OperatingSystem os = OperatingSystem::kLinux;
   int accelerators = 1;
-  Bytes memory;                               // installed: unified, or host memory beside the cards
+  Bytes memory;  // installed: unified, or host memory beside the cards; zero: not known
   std::optional<Bytes> vram_per_accelerator;  // discrete cards only
+  std::optional<Bytes> memory_visible;        // what the operating system shows as total
   std::optional<Bytes> memory_available;      // what a fresh system leaves to programs
   Ports ports;
   std::optional<Watts> idle_power;
   std::optional<Watts> load_power;
-  bool sold_new = true;
-  std::string withdrawn;  // date, when no longer sold new
+  std::optional<bool> sold_new;  // by its maker today; nullopt: not known
+  std::string withdrawn;         // date, when no longer sold new
+  std::string released;          // date
   std::string notes;
   Provenance provenance;
 };
@@ -251,15 +261,19 @@ struct Link {
   std::optional<BitsPerSecond> bandwidth;
   std::string direct_cable;           // item id; empty: none to buy
   std::vector<std::string> switches;  // item ids that join more nodes than cables can
+  int ports_used = 1;                 // of each node, by one connection
+  std::vector<Engine> engines;        // that can use it; empty: any
+  std::string required_os;            // macos | linux | windows; empty: any
   std::string min_os_version;         // "26.2"; empty: any
+  std::string notes;
   Provenance provenance;
 };
 
-// A cable, a DAC or a switch.
+// A cable, a DAC, a switch or a network card.
 struct InterconnectItem {
   std::string id;
   std::string name;
-  std::string kind;  // cable | dac | switch
+  std::string kind;  // cable | dac | switch | card
   std::optional<int> ports;
   std::optional<Watts> power;
   Provenance provenance;
@@ -309,6 +323,7 @@ struct FrontierEquivalent {
   std::string model;
   std::string cloud_model;
   std::string basis;  // article | extrapolated
+  Provenance provenance;
 };
 
 // Annual decline of a baseline's price, as a fraction (0.5: halves every year).
