@@ -17,6 +17,10 @@ namespace {
 // Cables that end at each member, if every pair of the group has a cable of its own.
 std::map<int, int> CablesPerNode(const LinkGroup& group) {
   std::map<int, int> cables;
+  if (group.full_mesh) {
+    for (int member : group.members) cables[member] = static_cast<int>(group.members.size()) - 1;
+    return cables;
+  }
   for (const auto& [a, b] : group.pairs) {
     ++cables[a];
     ++cables[b];
@@ -67,11 +71,15 @@ void CheckThunderbolt(const std::vector<Node>& nodes, const LinkGroup& group,
   }
 }
 
+// Above two nodes a switch joins ConnectX-7 nodes: one cage a node, however many it reaches.
+bool Switched(const LinkGroup& group) {
+  return group.link->medium == "connectx7" && group.members.size() > 2;
+}
+
 void CheckConnectX7(const std::vector<Node>& nodes, const LinkGroup& group,
                     std::vector<std::string>& violations) {
   const std::map<int, int> cables = CablesPerNode(group);
-  // Above two nodes a switch joins them: one cage a node.
-  const bool switched = group.members.size() > 2;
+  const bool switched = Switched(group);
   for (int member : group.members) {
     const Node& node = nodes[static_cast<std::size_t>(member)];
     const auto& ports = node.machine->ports.connectx7;
@@ -87,6 +95,41 @@ void CheckConnectX7(const std::vector<Node>& nodes, const LinkGroup& group,
                                         " ConnectX-7 cages for this link and has ", ports->cages));
     }
   }
+}
+
+// The cables at each node over several groups of one medium. A cable that two groups share (RDMA
+// and TCP between the same pair) counts once.
+class CableCount {
+ public:
+  void Add(const LinkGroup& group, int index) {
+    if (Switched(group)) {
+      for (int member : group.members) cables_[member].insert({-1, SwitchOf(group, index)});
+      return;
+    }
+    if (group.full_mesh && group.pairs.empty()) return;  // no machine has the ports: refused alone
+    for (const auto& pair : group.pairs) {
+      cables_[pair.first].insert(pair);
+      cables_[pair.second].insert(pair);
+    }
+  }
+  int At(int node) const {
+    const auto it = cables_.find(node);
+    return it == cables_.end() ? 0 : static_cast<int>(it->second.size());
+  }
+
+ private:
+  // Groups with the same members hang on the same switch.
+  int SwitchOf(const LinkGroup& group, int index) {
+    return switches_.try_emplace(group.members, index).first->second;
+  }
+
+  std::map<int, std::set<std::pair<int, int>>> cables_;
+  std::map<std::vector<int>, int> switches_;
+};
+
+int PortsOf(const catalog::Machine& machine, const std::string& medium) {
+  if (medium == "connectx7") return machine.ports.connectx7 ? machine.ports.connectx7->cages : 0;
+  return machine.ports.thunderbolt ? machine.ports.thunderbolt->count : 0;
 }
 
 std::vector<std::string> FleetViolations(const std::vector<Node>& nodes,
@@ -119,6 +162,13 @@ std::vector<std::string> FleetViolations(const std::vector<Node>& nodes,
     }
     for (std::string& violation : LinkViolations(nodes, group)) {
       violations.push_back(absl::StrCat("link ", group.link->id, ": ", violation));
+    }
+  }
+  if (violations.empty()) {
+    for (const PortShortage& shortage : PortShortages(nodes, links)) {
+      violations.push_back(
+          absl::StrCat("link ", links[static_cast<std::size_t>(shortage.group)].link->id, ": ",
+                       shortage.problem));
     }
   }
   for (const SpeedMeasurement& measurement : measurements) {
@@ -157,6 +207,20 @@ std::optional<Watts> Node::load_power() const {
   return overrides.load_power ? overrides.load_power : machine->load_power;
 }
 
+LinkGroup FullMesh(const catalog::Link& link, std::vector<int> members) {
+  LinkGroup group;
+  group.link = &link;
+  group.full_mesh = true;
+  group.members = std::move(members);
+  if (group.members.size() > kMaxListedMeshMembers) return group;
+  for (std::size_t i = 0; i < group.members.size(); ++i) {
+    for (std::size_t j = i + 1; j < group.members.size(); ++j) {
+      group.pairs.emplace_back(group.members[i], group.members[j]);
+    }
+  }
+  return group;
+}
+
 absl::StatusOr<Fleet> Fleet::Create(std::vector<Node> nodes, std::vector<LinkGroup> links,
                                     std::vector<SpeedMeasurement> measurements) {
   std::vector<std::string> violations = FleetViolations(nodes, links, measurements);
@@ -174,6 +238,30 @@ std::vector<std::string> LinkViolations(const std::vector<Node>& nodes, const Li
   if (group.link->medium == "thunderbolt5") CheckThunderbolt(nodes, group, violations);
   if (group.link->medium == "connectx7") CheckConnectX7(nodes, group, violations);
   return violations;
+}
+
+std::vector<PortShortage> PortShortages(const std::vector<Node>& nodes,
+                                        const std::vector<LinkGroup>& groups) {
+  std::vector<PortShortage> shortages;
+  for (const std::string medium : {"thunderbolt5", "connectx7"}) {
+    CableCount cables;
+    std::set<int> reported;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (groups[i].link->medium != medium) continue;
+      cables.Add(groups[i], static_cast<int>(i));
+      for (int member : groups[i].members) {
+        const Node& node = nodes[static_cast<std::size_t>(member)];
+        const int ports = PortsOf(*node.machine, medium);
+        if (cables.At(member) <= ports || !reported.insert(member).second) continue;
+        shortages.push_back(
+            {static_cast<int>(i),
+             absl::StrCat(node.name, " (", node.machine->id, ") needs ", cables.At(member),
+                          medium == "connectx7" ? " ConnectX-7 cages" : " Thunderbolt ports",
+                          " for its links together and has ", ports)});
+      }
+    }
+  }
+  return shortages;
 }
 
 }  // namespace capacity::fleet

@@ -55,12 +55,19 @@ struct Node {
 // A set of nodes joined pairwise (`full_mesh`) or by the listed pairs.
 struct LinkGroup {
   const catalog::Link* link = nullptr;
-  std::vector<int> members;                   // indices into Fleet::nodes, ascending, distinct
-  std::vector<std::pair<int, int>> pairs;     // each first < second; a full mesh lists all of them
+  std::vector<int> members;  // indices into Fleet::nodes, ascending, distinct
+  // Each first < second, ascending, distinct. A full mesh lists all of them up to
+  // kMaxListedMeshMembers members and none above: a LAN of 10,000 nodes has 50 million pairs.
+  std::vector<std::pair<int, int>> pairs;
+  bool full_mesh = false;                     // every two members are joined
   std::optional<Seconds> all_reduce_latency;  // measured, one small all-reduce at two nodes
   std::optional<Seconds> round_trip;          // measured
   std::optional<BitsPerSecond> measured_bandwidth;
 };
+inline constexpr int kMaxListedMeshMembers = 64;
+
+// `members` (ascending, distinct) all joined to each other.
+LinkGroup FullMesh(const catalog::Link& link, std::vector<int> members);
 
 // A speed somebody measured on one of the nodes, or on a cluster of them.
 struct SpeedMeasurement {
@@ -100,5 +107,14 @@ class Fleet {
 // medium, an operating system that is too old, RDMA disabled. Empty when it can. An unknown OS
 // version is not a violation.
 std::vector<std::string> LinkViolations(const std::vector<Node>& nodes, const LinkGroup& group);
+
+// Nodes whose Thunderbolt ports or ConnectX-7 cages do not suffice for all of `groups` together,
+// each with the index of the group that is too much. Two groups over the same pair share its cable.
+struct PortShortage {
+  int group = 0;
+  std::string problem;
+};
+std::vector<PortShortage> PortShortages(const std::vector<Node>& nodes,
+                                        const std::vector<LinkGroup>& groups);
 
 }  // namespace capacity::fleet

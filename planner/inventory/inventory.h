@@ -1,6 +1,7 @@
 // YAML in, located diagnostics out: the only folder that knows yaml-cpp.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "planner/base/diagnostics.h"
 #include "planner/catalog/catalog.h"
 #include "planner/fleet/scenario.h"
+#include "planner/inventory/document.h"
 #include "planner/throughput/calibration.h"
 
 namespace capacity::inventory {
@@ -30,6 +32,13 @@ Loaded<catalog::Catalog> LoadCatalog(const std::string& directory,
 Loaded<fleet::Scenario> LoadScenario(const catalog::Catalog& catalog,
                                      const std::string& inventory_file,
                                      const std::vector<std::string>& overlay_files);
+
+// The same with another way to get at files, such as texts held in memory.
+using DocumentReader = std::function<ParsedDocument(const std::string& file)>;
+Loaded<fleet::Scenario> LoadScenarioWith(const DocumentReader& read,
+                                         const catalog::Catalog& catalog,
+                                         const std::string& inventory_file,
+                                         const std::vector<std::string>& overlay_files);
 
 // Parameters of the speed model.
 Loaded<throughput::Calibration> LoadCalibration(const std::string& file);

@@ -1,0 +1,363 @@
+#include "planner/inventory/scenario_yaml.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "planner/inventory/nodes_yaml.h"
+
+namespace capacity::inventory {
+namespace {
+
+using catalog::Condition;
+using fleet::Offer;
+using fleet::Workload;
+
+constexpr Range kUtilization = Above(0, 1);
+
+// ---------------------------------------------------------------- workloads
+
+// Tokens a day: both as stated; one from the other by the ratio where one is.
+void ReadDemand(const Value& value, Workload& workload, bool ratio_stated, Problems& problems) {
+  Fields fields(value, "tokens_per_day", problems);
+  constexpr Range kTokensPerDay = Between(0, 1e15);
+  workload.input_tokens_per_day = fields.Tokens("input", kTokensPerDay);
+  workload.output_tokens_per_day = fields.Tokens("output", Above(0, kTokensPerDay.high));
+  fields.Require({"output"});
+  fields.ReportUnknown();
+  if (!workload.output_tokens_per_day) return;
+  if (!workload.input_tokens_per_day) {
+    workload.input_tokens_per_day = *workload.output_tokens_per_day * workload.input_per_output;
+  } else if (ratio_stated) {
+    problems.Add(value, "workload has input and output tokens and input_per_output",
+                 "leave input_per_output out");
+  } else {
+    workload.input_per_output = *workload.input_tokens_per_day / *workload.output_tokens_per_day;
+  }
+}
+
+std::vector<std::string> ReadModels(const catalog::Catalog& catalog, Fields& fields,
+                                    Problems& problems) {
+  std::vector<std::string> ids;
+  for (const Word& word : fields.References("models")) {
+    const catalog::Model* model = catalog.FindModel(word.text);
+    if (model != nullptr) {
+      ids.push_back(model->id);
+    } else {
+      problems.AddUnknown(*word.at, "model", word.text, IdsOf(catalog.models));
+    }
+  }
+  return ids;
+}
+
+Workload ReadWorkload(const catalog::Catalog& catalog, const Value& value,
+                      fleet::Assumptions& assumptions, Problems& problems) {
+  Fields fields(value, "workload", problems);
+  Workload out;
+  fields.Require({"name"});
+  constexpr Range kTokens = Between(1, 1e8);
+  out.name = fields.Text("name").value_or("");
+  const std::optional<double> ratio = fields.Number("input_per_output", Between(0, 1e6));
+  out.input_per_output = ratio.value_or(out.input_per_output);
+  if (const Value* demand = fields.Find("tokens_per_day")) {
+    ReadDemand(*demand, out, ratio.has_value(), problems);
+  }
+  out.cached_input_share = fields.Number("cached_input_share", Between(0, 1)).value_or(0);
+  const auto context = fields.Tokens("context", kTokens);
+  const auto prompt = fields.Tokens("prompt", kTokens);
+  out.prompt_tokens = static_cast<int>(prompt.value_or(out.prompt_tokens));
+  // A prompt has to be cached before the first token comes out.
+  out.context_tokens =
+      static_cast<int>(context.value_or(std::max(out.context_tokens, out.prompt_tokens)));
+  if (context && out.prompt_tokens > out.context_tokens) {
+    problems.Add(*fields.Find("context"),
+                 absl::StrCat("context ", out.context_tokens, " is shorter than the prompt of ",
+                              out.prompt_tokens),
+                 prompt ? "" : "state prompt as well");
+  }
+  out.concurrency = fields.Integer("concurrency", Between(1, 100'000)).value_or(1);
+  const auto utilization = fields.Number("utilization", kUtilization);
+  out.utilization = utilization.value_or(assumptions.utilization);
+  if (utilization) assumptions.utilization_stated = true;
+  out.min_decode_tps = fields.Number("min_tokens_per_second", Above(0, 1e6));
+  out.min_tier = fields.OneOf("quality_tier", {"small", "mid", "frontier"}).value_or("");
+  out.models = ReadModels(catalog, fields, problems);
+  if (fields.Find("quality_tier") != nullptr && fields.Find("models") != nullptr) {
+    problems.Add(*fields.Find("quality_tier"), "workload has both quality_tier and models",
+                 "name the models, or the tier");
+  }
+  if (const std::optional<Word> replaces = fields.Reference("replaces")) {
+    const catalog::CloudModel* cloud = catalog.FindCloudModel(replaces->text);
+    if (cloud != nullptr) {
+      out.replaces = cloud->id;
+    } else {
+      problems.AddUnknown(*replaces->at, "cloud model", replaces->text,
+                          IdsOf(catalog.cloud_models));
+    }
+  }
+  fields.ReportUnknown();
+  return out;
+}
+
+std::vector<Workload> ReadWorkloads(const catalog::Catalog& catalog, const Draft& draft,
+                                    fleet::Assumptions& assumptions, Problems& problems) {
+  std::vector<Workload> workloads;
+  std::map<std::string, const Value*> names;
+  for (const DraftEntry& entry : draft.workloads) {
+    Workload workload = ReadWorkload(catalog, *entry.value, assumptions, problems);
+    const auto [it, added] = names.try_emplace(workload.name, entry.value);
+    if (!added && !workload.name.empty()) {
+      problems.Add(*entry.value,
+                   absl::StrCat("two workloads are named \"", workload.name, "\""),
+                   absl::StrCat("the first is on line ", it->second->line));
+    }
+    workloads.push_back(std::move(workload));
+  }
+  assumptions.workload_stated = !workloads.empty();
+  if (workloads.empty()) {
+    Workload any;
+    any.name = "any";
+    any.utilization = assumptions.utilization;
+    workloads.push_back(std::move(any));
+  }
+  return workloads;
+}
+
+// ---------------------------------------------------------------- economics
+
+catalog::PriceDecline ReadDecline(const Value& value, Problems& problems) {
+  catalog::PriceDecline decline;
+  constexpr Range kDecline = Between(-10, 1);  // below zero: prices rise
+  const std::string origin = absl::StrCat("stated in ", *value.file, ":", value.line);
+  decline.provenance.source = origin;
+  if (value.is_map()) {
+    Fields fields(value, "decline", problems);
+    fields.Require({"low", "mid", "high"});
+    decline.low = fields.Number("low", kDecline).value_or(0);
+    decline.mid = fields.Number("mid", kDecline).value_or(0);
+    decline.high = fields.Number("high", kDecline).value_or(0);
+    fields.ReportUnknown();
+    if (!(decline.low <= decline.mid && decline.mid <= decline.high)) {
+      problems.Add(value, "a decline must have low <= mid <= high");
+    }
+  }
+  return decline;
+}
+
+void ReadDeclines(Fields& economics, fleet::Assumptions& assumptions, Problems& problems) {
+  const Value* value = economics.Find("declines");
+  if (value == nullptr) return;
+  Fields fields(*value, "declines", problems);
+  for (fleet::Baseline baseline : fleet::kBaselines) {
+    const std::string_view name = Name(baseline);
+    const Value* stated = fields.Find(name);
+    if (stated == nullptr) continue;
+    catalog::PriceDecline decline = ReadDecline(*stated, problems);
+    if (!stated->is_map()) {
+      const double fraction = fields.Number(name, Between(-10, 1)).value_or(0);
+      decline.low = decline.mid = decline.high = fraction;
+    }
+    decline.baseline = name;
+    assumptions.declines[baseline] = std::move(decline);
+  }
+  fields.ReportUnknown();
+}
+
+fleet::Assumptions ReadEconomics(const catalog::Catalog& catalog, const Draft& draft,
+                                 Problems& problems) {
+  fleet::Assumptions out;
+  for (const catalog::PriceDecline& decline : catalog.declines) {
+    if (const auto baseline = fleet::ParseBaseline(decline.baseline)) {
+      out.declines[*baseline] = decline;
+    }
+  }
+  if (draft.economics == nullptr) return out;
+  Fields fields(*draft.economics, "economics", problems);
+  if (const auto price = fields.Number("electricity_usd_per_kwh", Between(0, 10))) {
+    out.electricity_usd_per_kwh = *price;
+    out.electricity_stated = true;
+  }
+  if (const auto utilization = fields.Number("utilization", kUtilization)) {
+    out.utilization = *utilization;
+    out.utilization_stated = true;
+  }
+  ReadDeclines(fields, out, problems);
+  fields.ReportUnknown();
+  return out;
+}
+
+// ---------------------------------------------------------------- offers
+
+constexpr Condition kConditions[] = {Condition::kNew, Condition::kUsed, Condition::kRefurbished};
+
+using OfferKey = std::pair<std::string, Condition>;  // item id
+
+std::string OfferId(const OfferKey& key) {
+  if (key.second == Condition::kNew) return key.first;
+  return absl::StrCat(key.first, " (", Name(key.second), ")");
+}
+
+std::optional<Offer> CatalogOffer(const catalog::Catalog& catalog, const OfferKey& key) {
+  const catalog::PriceOffer* price = catalog.FindOffer(key.first, key.second);
+  if (price == nullptr) return std::nullopt;
+  Offer offer;
+  offer.id = OfferId(key);
+  offer.item = key.first;
+  offer.condition = key.second;
+  offer.price = price->price;
+  offer.price_low = price->price_low.value_or(price->price);
+  offer.price_high = price->price_high.value_or(price->price);
+  offer.source = price->provenance.source;
+  offer.as_of = price->provenance.as_of;
+  return offer;
+}
+
+// The id of the machine or interconnect item that `word` names; "" when reported.
+std::string ResolveItem(const catalog::Catalog& catalog, const Word& word, Problems& problems) {
+  if (const catalog::Machine* machine = catalog.FindMachine(word.text)) return machine->id;
+  if (const catalog::InterconnectItem* item = catalog.FindItem(word.text)) return item->id;
+  std::vector<std::string> names = IdsOf(catalog.machines);
+  for (const std::string& id : IdsOf(catalog.items)) names.push_back(id);
+  problems.AddUnknown(*word.at, "machine or item", word.text, names);
+  return "";
+}
+
+struct StatedOffer {
+  Offer offer;
+  bool machine = false;
+  const Value* at = nullptr;
+};
+
+std::optional<StatedOffer> ReadOffer(const catalog::Catalog& catalog, const Value& value,
+                                     Problems& problems) {
+  Fields fields(value, "offer", problems);
+  if (!fields.valid()) return std::nullopt;
+  const std::optional<Word> machine = fields.Reference("machine");
+  const std::optional<Word> item = fields.Reference("item");
+  if (machine.has_value() == item.has_value()) {
+    problems.Add(value, machine ? "offer has both \"machine\" and \"item\""
+                                : "offer has neither \"machine\" nor \"item\"");
+  }
+  OfferKey key;
+  if (machine || item) key.first = ResolveItem(catalog, machine ? *machine : *item, problems);
+  key.second =
+      fields.Choice("condition", {Condition::kNew, Condition::kUsed, Condition::kRefurbished})
+          .value_or(Condition::kNew);
+  const std::optional<Usd> price = fields.Dollars("price_usd");
+  const std::optional<Usd> low = fields.Dollars("price_low_usd");
+  const std::optional<Usd> high = fields.Dollars("price_high_usd");
+  const std::optional<int> max_count = fields.Integer("max_count", Between(0, 100'000));
+  const std::optional<std::string> source = fields.Text("source");
+  const std::optional<std::string> as_of = fields.Text("as_of");
+  fields.ReportUnknown();
+  if (key.first.empty()) return std::nullopt;
+
+  std::optional<Offer> known = CatalogOffer(catalog, key);
+  StatedOffer stated{known.value_or(Offer{}), catalog.FindMachine(key.first) != nullptr, &value};
+  Offer& offer = stated.offer;
+  offer.id = OfferId(key);
+  offer.item = key.first;
+  offer.condition = key.second;
+  offer.max_count = max_count.value_or(offer.max_count);
+  if (price) {
+    offer.price = *price;
+    offer.price_low = low.value_or(*price);
+    offer.price_high = high.value_or(*price);
+    offer.source = source.value_or(absl::StrCat("stated in ", *value.file, ":", value.line));
+    offer.as_of = as_of.value_or("");
+  } else if (!known && offer.max_count > 0) {
+    if (fields.Find("price_usd") == nullptr) {
+      problems.Add(value, absl::StrCat("no price of ", offer.id, " is known"), "state price_usd");
+    }
+  }
+  if (low && !price) offer.price_low = *low;
+  if (high && !price) offer.price_high = *high;
+  if (offer.price_low > offer.price || offer.price > offer.price_high) {
+    problems.Add(value, "an offer must have price_low_usd <= price_usd <= price_high_usd");
+  }
+  return stated;
+}
+
+// The machines that may be bought where the inventory restricts them.
+std::optional<std::set<std::string>> ReadBuyOnly(const catalog::Catalog& catalog,
+                                                 const Draft& draft, Problems& problems) {
+  if (draft.buy_only == nullptr) return std::nullopt;
+  std::set<std::string> machines;
+  if (!draft.buy_only->is_list()) {
+    problems.Add(*draft.buy_only, absl::StrCat("buy_only is ", Describe(*draft.buy_only)),
+                 "write a list of machines");
+    return machines;
+  }
+  for (const Value* item : draft.buy_only->items) {
+    const catalog::Machine* machine =
+        item->is_scalar() ? catalog.FindMachine(item->text) : nullptr;
+    if (machine != nullptr) {
+      machines.insert(machine->id);
+    } else if (item->is_scalar()) {
+      problems.AddUnknown(*item, "machine", item->text, IdsOf(catalog.machines));
+    } else {
+      problems.Add(*item, absl::StrCat(Describe(*item), " stands in buy_only"), "write machines");
+    }
+  }
+  return machines;
+}
+
+std::map<OfferKey, StatedOffer> ReadStatedOffers(const catalog::Catalog& catalog,
+                                                 const Draft& draft, Problems& problems) {
+  std::map<OfferKey, StatedOffer> stated;
+  for (const DraftEntry& entry : draft.offers) {
+    std::optional<StatedOffer> offer = ReadOffer(catalog, *entry.value, problems);
+    if (!offer) continue;
+    const OfferKey key(offer->offer.item, offer->offer.condition);
+    const auto [it, added] = stated.try_emplace(key, *offer);
+    if (!added) {
+      problems.Add(*entry.value, absl::StrCat("a second offer of ", offer->offer.id),
+                   absl::StrCat("the first is on line ", it->second.at->line));
+    }
+  }
+  return stated;
+}
+
+// The catalogue's offers, with the stated ones in their place: machines first, then cables, DACs
+// and switches, each in catalogue order.
+std::vector<Offer> ReadOffers(const catalog::Catalog& catalog, const Draft& draft,
+                              Problems& problems) {
+  const std::map<OfferKey, StatedOffer> stated = ReadStatedOffers(catalog, draft, problems);
+  const std::optional<std::set<std::string>> buy_only = ReadBuyOnly(catalog, draft, problems);
+  std::vector<Offer> offers;
+  const auto add = [&](const std::string& item) {
+    for (Condition condition : kConditions) {
+      const OfferKey key(item, condition);
+      const auto it = stated.find(key);
+      const std::optional<Offer> offer =
+          it == stated.end() ? CatalogOffer(catalog, key) : it->second.offer;
+      if (offer && offer->max_count > 0) offers.push_back(*offer);
+    }
+  };
+  for (const catalog::Machine& machine : catalog.machines) {
+    if (!buy_only || buy_only->count(machine.id) > 0) add(machine.id);
+  }
+  for (const catalog::InterconnectItem& item : catalog.items) {
+    if (item.kind != "card") add(item.id);  // a card alone runs nothing
+  }
+  return offers;
+}
+
+}  // namespace
+
+fleet::Scenario ReadScenario(const catalog::Catalog& catalog, const Draft& draft,
+                             Problems& problems) {
+  fleet::Scenario scenario;
+  scenario.name = draft.name;
+  scenario.assumptions = ReadEconomics(catalog, draft, problems);
+  scenario.workloads = ReadWorkloads(catalog, draft, scenario.assumptions, problems);
+  scenario.offers = ReadOffers(catalog, draft, problems);
+  scenario.fleet = ReadFleet(catalog, draft, problems);
+  return scenario;
+}
+
+}  // namespace capacity::inventory
