@@ -19,8 +19,13 @@ namespace capacity::purchase {
 
 // A cluster at work in a solution: `copies` identical clusters of these node kinds.
 struct Assignment {
-  placement::Placement placement;       // memory and speeds of one copy
-  std::vector<std::string> node_names;  // owned nodes by name, bought ones as "new dgx-spark #1"
+  // Memory and speeds of one copy. Its node indices are into the scenario's fleet for a cluster of
+  // owned nodes over owned links, else into the fleet that the purchase would make: name nodes by
+  // `node_names`.
+  placement::Placement placement;
+  // Owned nodes by name, bought ones as "new dgx-spark #1"; copy after copy, each in the order of
+  // `placement.nodes`.
+  std::vector<std::string> node_names;
   int copies = 1;
   std::string workload;              // which workload it serves
   double share_of_time = 0;          // of all hours, running
@@ -93,10 +98,17 @@ absl::StatusOr<FleetValue> Value(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,
                                  const fleet::Scenario& scenario, const Options& options);
 
-// The ladder within the budget. Deterministic. "Nothing pays" is a ladder without rungs that says
-// why.
+// The ladder within the budget under options.baseline. Deterministic. "Nothing pays" is a ladder
+// without rungs that says why. InvalidArgument when the budget is negative or a threshold is not
+// positive.
 absl::StatusOr<Ladder> Recommend(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,
                                  const fleet::Scenario& scenario, const Options& options);
+
+// One ladder per baseline (options.baseline plays no part). The work on clusters and speeds is
+// shared, so this costs little more than one Recommend.
+absl::StatusOr<std::map<fleet::Baseline, Ladder>> RecommendByBaseline(
+    const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+    const fleet::Scenario& scenario, const Options& options);
 
 }  // namespace capacity::purchase

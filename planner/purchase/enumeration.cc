@@ -1,0 +1,301 @@
+#include "planner/purchase/enumeration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "planner/purchase/reduce.h"
+
+namespace capacity::purchase {
+namespace {
+
+bool NoMore(const std::vector<int>& a, const std::vector<int>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), std::less_equal<>());
+}
+
+// An upper bound that no fleet exceeds: all demand served at its best saving.
+double DemandBound(const Problem& problem) {
+  std::vector<double> best(problem.workloads.size(), 0);
+  for (const Column& column : problem.columns) {
+    for (const ServiceOption& option : column.options) {
+      double& here = best[static_cast<std::size_t>(option.workload)];
+      here = std::max(here, option.usd_per_mtok);
+    }
+  }
+  double bound = 0;
+  for (std::size_t w = 0; w < best.size(); ++w) {
+    if (best[w] > 0) bound += best[w] * problem.workloads[w].demand_mtok;
+  }
+  return bound;
+}
+
+// What must be bought to have `needed` of each item, keeping what is bought already.
+std::vector<int> ItemsToHave(const Problem& problem, const std::vector<int>& needed,
+                             const std::vector<int>& bought) {
+  std::vector<int> items(needed.size());
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    items[i] = std::max(bought[i], needed[i] - problem.items[i].owned);
+  }
+  return items;
+}
+
+bool Better(const Choice& a, const Choice& b, double months) {
+  const double difference = a.Objective(months) - b.Objective(months);
+  if (std::abs(difference) > kEqualUsdPerMonth) return difference > 0;
+  if (a.cost != b.cost) return a.cost < b.cost;
+  return SimplerThan(a.basket, b.basket);
+}
+
+}  // namespace
+
+std::unique_ptr<Enumeration> Enumeration::Create(const Problem& problem, Usd budget,
+                                                 double longest_months,
+                                                 const EnumerationLimits& limits) {
+  std::unique_ptr<Enumeration> search(new Enumeration(problem, budget, limits));
+  if (!search->ListBaskets(longest_months)) return nullptr;
+  return search;
+}
+
+Enumeration::Enumeration(const Problem& problem, Usd budget, const EnumerationLimits& limits)
+    : problem_(problem),
+      budget_(budget),
+      limits_(limits),
+      additive_(IsAdditive(problem)),
+      demand_bound_(DemandBound(problem)),
+      single_of_(problem.kinds.size(), -1) {
+  for (std::size_t c = 0; c < problem.columns.size(); ++c) {
+    const Column& column = problem.columns[c];
+    value_alone_.push_back(ValueAlone(problem, column));
+    const int nodes = std::accumulate(column.nodes.begin(), column.nodes.end(), 0);
+    if (nodes > 1) {
+      several_.push_back(static_cast<int>(c));
+    } else {
+      const auto kind = std::find(column.nodes.begin(), column.nodes.end(), 1);
+      single_of_[static_cast<std::size_t>(kind - column.nodes.begin())] = static_cast<int>(c);
+    }
+  }
+  if (!additive_) return;
+  // Where values add up, a cluster worth no more than its nodes by themselves is never needed.
+  std::erase_if(several_, [this](int c) {
+    double apart = 0;
+    const Column& column = problem_.columns[static_cast<std::size_t>(c)];
+    for (std::size_t k = 0; k < column.nodes.size(); ++k) {
+      if (single_of_[k] < 0) continue;
+      apart += column.nodes[k] * value_alone_[static_cast<std::size_t>(single_of_[k])];
+    }
+    return value_alone_[static_cast<std::size_t>(c)] <= apart;
+  });
+}
+
+bool Enumeration::ListBaskets(double longest_months) {
+  std::vector<int> nodes(problem_.kinds.size(), 0);
+  return ListFrom(0, WorthBuying(problem_, longest_months), nodes, Usd{0});
+}
+
+bool Enumeration::ListFrom(std::size_t kind, const std::vector<bool>& worth,
+                           std::vector<int>& nodes, Usd cost) {
+  if (kind == nodes.size()) return AddBasket(nodes, cost);
+  if (!ListFrom(kind + 1, worth, nodes, cost)) return false;
+  if (!worth[kind]) return true;
+  bool within = true;
+  Usd total = cost;
+  for (const PricedOffer& offer : problem_.kinds[kind].offers) {
+    for (int i = 0; i < offer.max_count && within; ++i) {
+      total += offer.price;
+      if (total > budget_) break;
+      ++nodes[kind];
+      within = ListFrom(kind + 1, worth, nodes, total);
+    }
+  }
+  nodes[kind] = 0;
+  return within;
+}
+
+bool Enumeration::AddBasket(const std::vector<int>& nodes, Usd cost) {
+  if (static_cast<int>(listed_.size()) >= limits_.baskets) return false;
+  Listed listed;
+  listed.nodes = nodes;
+  listed.cost = cost;
+  listed.standby = Standby(problem_, {nodes, std::vector<int>(problem_.items.size(), 0)});
+  listed.evaluated = additive_;
+  if (!Groupings(NodesWith(nodes), limits_.groupings - groupings_listed_, listed.groupings)) {
+    return false;
+  }
+  groupings_listed_ += static_cast<std::int64_t>(listed.groupings.size());
+  for (const Grouping& grouping : listed.groupings) {
+    listed.upper = std::max(listed.upper, grouping.value);
+  }
+  if (!additive_) listed.groupings = {};  // listed again when it is this basket's turn
+  listed_.push_back(std::move(listed));
+  return true;
+}
+
+std::vector<int> Enumeration::NodesWith(const std::vector<int>& bought) const {
+  std::vector<int> nodes = bought;
+  for (std::size_t k = 0; k < nodes.size(); ++k) nodes[k] += problem_.kinds[k].owned;
+  return nodes;
+}
+
+bool Enumeration::Groupings(const std::vector<int>& nodes, std::int64_t limit,
+                            std::vector<Grouping>& out) const {
+  std::vector<int> left = nodes;
+  Grouping grouping;
+  grouping.items.assign(problem_.items.size(), 0);
+  return GroupFrom(0, limit, left, grouping, out);
+}
+
+double Enumeration::BoundOf(const Grouping& grouping, const std::vector<int>& left) const {
+  double value = 0;
+  for (const auto& [column, copies] : grouping.clusters) {
+    value += copies * value_alone_[static_cast<std::size_t>(column)];
+  }
+  for (std::size_t k = 0; k < left.size(); ++k) {
+    if (left[k] > 0 && single_of_[k] >= 0) {
+      value += left[k] * value_alone_[static_cast<std::size_t>(single_of_[k])];
+    }
+  }
+  return std::min(value, demand_bound_);
+}
+
+bool Enumeration::GroupFrom(std::size_t next, std::int64_t& limit, std::vector<int>& left,
+                            Grouping& grouping, std::vector<Grouping>& out) const {
+  if (next == several_.size()) {
+    if (--limit < 0) return false;
+    grouping.value = BoundOf(grouping, left);
+    if (additive_) {
+      const bool beaten = std::any_of(out.begin(), out.end(), [&](const Grouping& other) {
+        return other.value >= grouping.value && NoMore(other.items, grouping.items);
+      });
+      if (beaten) return true;
+      std::erase_if(out, [&](const Grouping& other) {
+        return grouping.value >= other.value && NoMore(grouping.items, other.items);
+      });
+    }
+    out.push_back(grouping);
+    return true;
+  }
+  const int c = several_[next];
+  const Column& column = problem_.columns[static_cast<std::size_t>(c)];
+  if (!GroupFrom(next + 1, limit, left, grouping, out)) return false;
+  int copies = 0;
+  bool within = true;
+  while (within && copies < column.max_copies && NoMore(column.nodes, left)) {
+    ++copies;
+    for (std::size_t k = 0; k < left.size(); ++k) left[k] -= column.nodes[k];
+    for (std::size_t i = 0; i < column.items.size(); ++i) grouping.items[i] += column.items[i];
+    grouping.clusters.emplace_back(c, copies);
+    within = GroupFrom(next + 1, limit, left, grouping, out);
+    grouping.clusters.pop_back();
+  }
+  for (std::size_t k = 0; k < left.size(); ++k) left[k] += copies * column.nodes[k];
+  for (std::size_t i = 0; i < column.items.size(); ++i) {
+    grouping.items[i] -= copies * column.items[i];
+  }
+  return within;
+}
+
+std::vector<std::pair<int, int>> Enumeration::AllClusters(const Grouping& grouping,
+                                                          const std::vector<int>& nodes) const {
+  std::vector<std::pair<int, int>> clusters = grouping.clusters;
+  std::vector<int> left = nodes;
+  for (const auto& [c, copies] : clusters) {
+    const Column& column = problem_.columns[static_cast<std::size_t>(c)];
+    for (std::size_t k = 0; k < left.size(); ++k) left[k] -= copies * column.nodes[k];
+  }
+  for (std::size_t k = 0; k < left.size(); ++k) {
+    if (left[k] > 0 && single_of_[k] >= 0) clusters.emplace_back(single_of_[k], left[k]);
+  }
+  return clusters;
+}
+
+void Enumeration::EvaluateGroupings(const std::vector<int>& nodes,
+                                    std::vector<Grouping>& groupings) const {
+  std::stable_sort(groupings.begin(), groupings.end(),
+                   [](const Grouping& a, const Grouping& b) { return a.value > b.value; });
+  std::vector<Grouping> best;
+  for (Grouping& grouping : groupings) {
+    auto beats = [&](const Grouping& other) {
+      return other.value >= grouping.value && NoMore(other.items, grouping.items);
+    };
+    if (std::any_of(best.begin(), best.end(), beats)) continue;  // not even its bound is better
+    grouping.value = Operate(problem_, AllClusters(grouping, nodes)).usd_per_month;
+    if (std::any_of(best.begin(), best.end(), beats)) continue;
+    best.push_back(std::move(grouping));
+  }
+  groupings = std::move(best);
+}
+
+void Enumeration::Evaluate(Listed& listed) {
+  if (listed.evaluated) return;
+  const std::vector<int> nodes = NodesWith(listed.nodes);
+  Groupings(nodes, std::numeric_limits<std::int64_t>::max(), listed.groupings);
+  EvaluateGroupings(nodes, listed.groupings);
+  listed.evaluated = true;
+  listed.upper = 0;
+  for (const Grouping& grouping : listed.groupings) {
+    listed.upper = std::max(listed.upper, grouping.value);
+  }
+}
+
+Found Enumeration::Best(double months, const Basket& at_least, const Basket* excluding) {
+  std::vector<std::pair<double, std::size_t>> order;  // by upper bound of the objective
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    const Listed& listed = listed_[i];
+    if (!std::equal(listed.nodes.begin(), listed.nodes.end(), at_least.nodes.begin(),
+                    std::greater_equal<>())) {
+      continue;
+    }
+    order.emplace_back(listed.upper - listed.standby - listed.cost.dollars() / months, i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::optional<Choice> best;
+  std::size_t best_basket = 0;
+  const Grouping* best_grouping = nullptr;
+  for (const auto& [upper, i] : order) {
+    if (best && upper < best->Objective(months) - kEqualUsdPerMonth) break;
+    Listed& listed = listed_[i];
+    Evaluate(listed);
+    for (const Grouping& grouping : listed.groupings) {
+      Choice choice;
+      choice.basket = {listed.nodes, ItemsToHave(problem_, grouping.items, at_least.items)};
+      if (excluding != nullptr && Contains(choice.basket, *excluding)) continue;
+      const std::optional<Usd> cost = Cost(problem_, choice.basket);
+      if (!cost || *cost > budget_) continue;
+      choice.cost = *cost;
+      choice.usd_per_month = grouping.value - Standby(problem_, choice.basket);
+      if (best && !Better(choice, *best, months)) continue;
+      best = std::move(choice);
+      best_basket = i;
+      best_grouping = &grouping;
+    }
+  }
+  if (best) {
+    const std::vector<int> nodes = NodesWith(listed_[best_basket].nodes);
+    best->operation = Operate(problem_, AllClusters(*best_grouping, nodes));
+  }
+  return {.choice = std::move(best)};
+}
+
+Found Enumeration::ValueOf(const Basket& basket) {
+  const std::vector<int> nodes = NodesWith(basket.nodes);
+  std::vector<Grouping> groupings;
+  Groupings(nodes, std::numeric_limits<std::int64_t>::max(), groupings);
+  std::erase_if(groupings, [&](const Grouping& grouping) {
+    return ItemsToHave(problem_, grouping.items, basket.items) != basket.items;
+  });
+  if (!additive_) EvaluateGroupings(nodes, groupings);
+  const Grouping* best = nullptr;
+  for (const Grouping& grouping : groupings) {
+    if (best == nullptr || grouping.value > best->value) best = &grouping;
+  }
+  Choice choice;
+  choice.basket = basket;
+  choice.cost = Cost(problem_, basket).value_or(Usd{0});
+  choice.operation = Operate(problem_, AllClusters(*best, nodes));
+  choice.usd_per_month = choice.operation.usd_per_month - Standby(problem_, basket);
+  return {.choice = std::move(choice)};
+}
+
+}  // namespace capacity::purchase

@@ -1,0 +1,77 @@
+// Every basket, every way to group the nodes into clusters: exact, for home labs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "planner/purchase/search.h"
+
+namespace capacity::purchase {
+
+// How much work the enumeration may take before a MILP is the better way.
+struct EnumerationLimits {
+  int baskets = 60'000;
+  std::int64_t groupings = 400'000;  // over all baskets
+};
+
+class Enumeration : public Search {
+ public:
+  // Lists the baskets within `budget` that may be worth buying at thresholds up to
+  // `longest_months`. Null when that exceeds the limits. `problem` must be reduced and outlive
+  // this.
+  static std::unique_ptr<Enumeration> Create(const Problem& problem, Usd budget,
+                                             double longest_months,
+                                             const EnumerationLimits& limits = {});
+
+  Found Best(double months, const Basket& at_least, const Basket* excluding) override;
+  Found ValueOf(const Basket& basket) override;
+
+ private:
+  // A way to group nodes into clusters of several: (column, copies); the rest run by themselves.
+  struct Grouping {
+    std::vector<std::pair<int, int>> clusters;
+    std::vector<int> items;  // that it needs
+    double value = 0;        // exact once evaluated, an upper bound before
+  };
+  struct Listed {
+    std::vector<int> nodes;  // bought
+    Usd cost;
+    double standby = 0;
+    double upper = 0;  // on the operation's value
+    bool evaluated = false;
+    std::vector<Grouping> groupings;  // none better with no more items; empty until evaluated
+  };
+
+  Enumeration(const Problem& problem, Usd budget, const EnumerationLimits& limits);
+
+  bool ListBaskets(double longest_months);
+  bool ListFrom(std::size_t kind, const std::vector<bool>& worth, std::vector<int>& nodes,
+                Usd cost);
+  bool AddBasket(const std::vector<int>& nodes, Usd cost);
+  std::vector<int> NodesWith(const std::vector<int>& bought) const;
+  // The groupings of `nodes`, with upper bounds; false when there are more than `limit`.
+  bool Groupings(const std::vector<int>& nodes, std::int64_t limit,
+                 std::vector<Grouping>& out) const;
+  bool GroupFrom(std::size_t next, std::int64_t& limit, std::vector<int>& left, Grouping& grouping,
+                 std::vector<Grouping>& out) const;
+  double BoundOf(const Grouping& grouping, const std::vector<int>& left) const;
+  std::vector<std::pair<int, int>> AllClusters(const Grouping& grouping,
+                                               const std::vector<int>& nodes) const;
+  void Evaluate(Listed& listed);
+  void EvaluateGroupings(const std::vector<int>& nodes, std::vector<Grouping>& groupings) const;
+
+  const Problem& problem_;
+  Usd budget_;
+  EnumerationLimits limits_;
+  bool additive_ = false;
+  double demand_bound_ = 0;
+  std::vector<int> single_of_;       // column of a node of the kind by itself, or -1
+  std::vector<int> several_;         // columns of more than one node
+  std::vector<double> value_alone_;  // by column
+  std::int64_t groupings_listed_ = 0;
+  std::vector<Listed> listed_;
+};
+
+}  // namespace capacity::purchase
