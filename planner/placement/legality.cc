@@ -80,6 +80,14 @@ class Check {
                               " only; ", node.name, " is ", Name(platform));
         });
       }
+      if (!c_.quant->chip_generations.empty() &&
+          !Contains(c_.quant->chip_generations, node.chip->generation)) {
+        reasons_.Add([&] {
+          return absl::StrCat(c_.quant->id, " needs a chip of generation ",
+                              absl::StrJoin(c_.quant->chip_generations, " or "), "; ", node.name,
+                              " has ", node.chip->id);
+        });
+      }
       if (reasons_.settled()) return;
     }
     if (c_.engine == Engine::kExo && platforms_.count(Platform::kMetal) == 0) {
@@ -149,15 +157,17 @@ class Check {
     }
     CheckCables(link);
     if (reasons_.settled()) return;
-    if (c_.strategy != Strategy::kTensor) return;
-    if (link.transport == Transport::kRdma && link.medium == "thunderbolt5" &&
-        c_.engine == Engine::kVllm) {
-      Refuse("vllm has no tensor parallelism over Thunderbolt");
+    if (!EngineUses(link)) {
+      Refuse(absl::StrCat(Name(c_.engine), " does not run ", Name(c_.strategy), " over ", link.id));
     }
-    if (link.transport == Transport::kRdma && link.medium == "connectx7" &&
-        c_.engine != Engine::kVllm) {
-      Refuse(" has no tensor parallelism over ConnectX-7", Name(c_.engine));
-    }
+  }
+
+  // The catalogue's list is of engines that use the link as what it is. A cable that does RDMA also
+  // carries IP, and a pipeline's hops need no more.
+  bool EngineUses(const catalog::Link& link) const {
+    if (c_.strategy != Strategy::kTensor && link.transport == Transport::kRdma) return true;
+    return link.engines.empty() || std::find(link.engines.begin(), link.engines.end(),
+                                             c_.engine) != link.engines.end();
   }
 
   // What tensor parallelism needs of the cables is a full mesh; of a pipeline or a pair, a row.

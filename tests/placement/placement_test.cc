@@ -90,6 +90,17 @@ TEST_F(Placements, ALoadBeyondTheModelsContextIsCutAndSaid) {
   EXPECT_THAT(p.caveats, Contains(HasSubstr("made for 131072 tokens")));
 }
 
+TEST_F(Placements, AFormatThatNeedsANewerChipIsRefused) {
+  catalog_.quantizations[3].chip_generations = {"blackwell"};
+  const fleet::Fleet fleet = MakeFleet(Nodes(catalog_, {{"dual-rtx-3090", 1}, {"dgx-spark", 1}}));
+  EXPECT_THAT(
+      Why(fleet, {0}, "llama-3.1-8b", "int4-awq", Engine::kVllm, Strategy::kTensor, nullptr),
+      ElementsAre("int4-awq needs a chip of generation blackwell; dual-rtx-3090-1 has rtx-3090"));
+  EXPECT_THAT(
+      Why(fleet, {1}, "llama-3.1-8b", "int4-awq", Engine::kVllm, Strategy::kSingle, nullptr),
+      IsEmpty());
+}
+
 // ---------------------------------------------------------------- cards of one box
 
 TEST_F(Placements, CardsOfOneBoxRunTensorsOnVllmAndLayersOnLlamaCpp) {
@@ -248,6 +259,22 @@ TEST_F(Placements, AMeasuredAllReduceReachesTheSpeedModel) {
   ASSERT_TRUE(on(assumed).speed && on(measured).speed);
   EXPECT_GT(on(assumed).speed->decode_tps.mid, 1.5 * on(measured).speed->decode_tps.mid);
   EXPECT_THAT(on(measured).caveats, Not(Contains(HasSubstr("assumed"))));
+}
+
+TEST_F(Placements, OnlyVllmSplitsTensorsBetweenSparks) {
+  const fleet::Fleet fleet =
+      MakeFleet(Nodes(catalog_, {{"dgx-spark", 2}}), {Mesh(catalog_, "rdma-cx7-200g", {0, 1})});
+  EXPECT_THAT(Why(fleet, {0, 1}, "llama-3.3-70b", "bf16", Engine::kVllm, Strategy::kTensor,
+                  "rdma-cx7-200g"),
+              IsEmpty());
+  EXPECT_THAT(Why(fleet, {0, 1}, "llama-3.3-70b", "q8_0", Engine::kLlamaCpp, Strategy::kTensor,
+                  "rdma-cx7-200g"),
+              ElementsAre("llama.cpp splits layers, not tensors",
+                          "llama.cpp does not run tensor over rdma-cx7-200g"));
+  // The cable carries IP as well, which is all that llama.cpp RPC needs.
+  EXPECT_THAT(Why(fleet, {0, 1}, "llama-3.3-70b", "q8_0", Engine::kLlamaCpp, Strategy::kPipeline,
+                  "rdma-cx7-200g"),
+              IsEmpty());
 }
 
 // ---------------------------------------------------------------- pipelines

@@ -169,6 +169,8 @@ inline catalog::Catalog SmallCatalog() {
              MakeLink("rdma-cx7-200g", Transport::kRdma, "connectx7", 200, "qsfp56-dac-200g"),
              MakeLink("tcp-10gbe", Transport::kTcp, "ethernet", 10, "ethernet-cable")};
   c.links[1].min_os_version = "26.2";
+  c.links[1].engines = {Engine::kMlx, Engine::kExo};
+  c.links[3].engines = {Engine::kVllm};
   c.Index();
   return c;
 }
