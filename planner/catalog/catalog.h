@@ -88,6 +88,7 @@ struct ParameterCounts {
   std::optional<double> head;            // vocab x hidden
   std::optional<double> embedding;       // vocab x hidden; the same tensor as head when tied
   std::optional<double> not_read;        // stored, but not read for a token; absent: none
+  std::optional<double> towers;          // vision and audio encoders beside `total`; absent: none
 
   // `total` where known, else `published_total`: what a weight file holds.
   std::optional<double> stored() const { return total ? total : published_total; }
@@ -139,11 +140,14 @@ struct Quantization {
   std::vector<std::string> aliases;
   std::string family;  // gguf | mlx | safetensors
   std::vector<Engine> engines;
-  std::vector<std::string> platforms;  // metal, cuda, ...; empty: wherever its engines run
-  std::vector<std::string> native_to;  // model ids it exists for; empty: any model
+  std::vector<std::string> platforms;         // metal, cuda, ...; empty: wherever its engines run
+  std::vector<std::string> native_to;         // model ids it exists for; empty: any model
   std::vector<std::string> chip_generations;  // that can run it ("blackwell"); empty: any
   std::optional<TensorBits> bits;
   std::map<Engine, TensorBits> bits_by_engine;
+  // Of the experts where their width is no multiple of 256, so that a wider type must replace this
+  // one in part of them (GGUF k-quants). Absent: the same bits.
+  std::optional<double> unaligned_expert_bits;
   std::optional<double> nominal_bits;
   std::optional<double> whole_file_bits_per_weight;
   std::string notes;

@@ -39,6 +39,22 @@ std::optional<ClassCounts> CountByClass(const catalog::Model& model) {
   return classes;
 }
 
+constexpr int kGgufBlock = 256;  // weights that a k-quant packs together along a row
+constexpr double kTowerBits = 16;
+
+double ExpertBits(const catalog::Model& model, const catalog::Quantization& quant,
+                  const catalog::TensorBits& bits) {
+  const std::optional<int> width = model.architecture.expert_ffn_size;
+  const bool aligned = !width || *width % kGgufBlock == 0;
+  return aligned ? bits.experts : quant.unaligned_expert_bits.value_or(bits.experts);
+}
+
+// llama.cpp keeps encoders in a file of their own; the others carry them with the text decoder.
+double TowerBits(const catalog::Model& model, catalog::Engine engine) {
+  if (engine == catalog::Engine::kLlamaCpp || engine == catalog::Engine::kOllama) return 0;
+  return model.parameters.towers.value_or(0) * kTowerBits;
+}
+
 }  // namespace
 
 absl::StatusOr<WeightBytes> ComputedWeightBytes(const catalog::Model& model,
@@ -47,8 +63,10 @@ absl::StatusOr<WeightBytes> ComputedWeightBytes(const catalog::Model& model,
   const catalog::TensorBits* bits = quant.BitsFor(engine);
   const std::optional<ClassCounts> classes = CountByClass(model);
   if (bits != nullptr && classes) {
-    return WeightBytes{FromBits(classes->experts * bits->experts + classes->dense * bits->dense +
-                                classes->head * bits->head + classes->embedding * bits->embedding),
+    const double decoder = classes->experts * ExpertBits(model, quant, *bits) +
+                           classes->dense * bits->dense + classes->head * bits->head +
+                           classes->embedding * bits->embedding;
+    return WeightBytes{FromBits(decoder + TowerBits(model, engine)),
                        "parameters x bits by tensor class"};
   }
   const std::optional<double> stored = model.parameters.stored();

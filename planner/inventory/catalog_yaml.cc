@@ -106,6 +106,7 @@ catalog::ParameterCounts ReadParameters(const Value& value, Problems& problems) 
   out.head = fields.Number("head", kParameters);
   out.embedding = fields.Number("embedding", kParameters);
   out.not_read = fields.Number("not_read", kParameters);
+  out.towers = fields.Number("towers", kParameters);
   fields.ReportUnknown();
   return out;
 }
@@ -187,6 +188,7 @@ catalog::Quantization ReadQuantization(Fields& fields, Problems& problems) {
   if (const Value* value = fields.Find("bits_by_engine")) {
     quant.bits_by_engine = ReadBitsByEngine(*value, problems);
   }
+  quant.unaligned_expert_bits = fields.Number("unaligned_expert_bits", kBits);
   quant.nominal_bits = fields.Number("nominal_bits", kBits);
   quant.whole_file_bits_per_weight = fields.Number("whole_file_bits_per_weight", kBits);
   quant.notes = fields.Text("notes").value_or("");

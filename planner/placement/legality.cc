@@ -166,8 +166,8 @@ class Check {
   // carries IP, and a pipeline's hops need no more.
   bool EngineUses(const catalog::Link& link) const {
     if (c_.strategy != Strategy::kTensor && link.transport == Transport::kRdma) return true;
-    return link.engines.empty() || std::find(link.engines.begin(), link.engines.end(),
-                                             c_.engine) != link.engines.end();
+    return link.engines.empty() ||
+           std::find(link.engines.begin(), link.engines.end(), c_.engine) != link.engines.end();
   }
 
   // What tensor parallelism needs of the cables is a full mesh; of a pipeline or a pair, a row.

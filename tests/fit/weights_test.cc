@@ -70,6 +70,28 @@ TEST(Weights, AFileSaysNothingAboutAnEngineThatLoadsAnother) {
   EXPECT_NE(ArtifactFor(c, model, c.quantizations[0], Engine::kLlamaCpp), nullptr);
 }
 
+TEST(Weights, ExpertsThatDoNotFillABlockAreStoredWider) {
+  catalog::Model model = testing::DenseModel("m", 1000, 1, 10, 1, 1, 1, 10);
+  model.architecture.experts = 4;
+  model.parameters.routed_experts = 800;
+  catalog::Quantization quant = testing::Quant("q4_k_m", "gguf", 4, {Engine::kLlamaCpp});
+  quant.unaligned_expert_bits = 6;
+  model.architecture.expert_ffn_size = 1536;  // six blocks of 256
+  EXPECT_EQ(ComputedWeightBytes(model, quant, Engine::kLlamaCpp)->bytes.count, 1000 * 4 / 8);
+  model.architecture.expert_ffn_size = 1408;  // five and a half
+  EXPECT_EQ(ComputedWeightBytes(model, quant, Engine::kLlamaCpp)->bytes.count,
+            (800 * 6 + 200 * 4) / 8);
+}
+
+TEST(Weights, EncodersAreCarriedAt16BitsExceptByLlamaCpp) {
+  catalog::Model model = testing::DenseModel("m", 1000, 1, 10, 1, 1, 1, 10);
+  model.parameters.towers = 100;
+  const catalog::Quantization quant =
+      testing::Quant("q", "mlx", 4, {Engine::kMlx, Engine::kLlamaCpp});
+  EXPECT_EQ(ComputedWeightBytes(model, quant, Engine::kMlx)->bytes.count, 500 + 200);
+  EXPECT_EQ(ComputedWeightBytes(model, quant, Engine::kLlamaCpp)->bytes.count, 500);
+}
+
 TEST(Weights, WithoutTensorClassesTheWholeFileBitsAreUsed) {
   catalog::Model model = testing::DenseModel("m", 1000, 1, 10, 1, 1, 1, 10);
   model.parameters.head.reset();

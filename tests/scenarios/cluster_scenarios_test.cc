@@ -34,8 +34,7 @@ std::string File(const std::string& name) {
 class Scenario {
  public:
   explicit Scenario(const std::string& name) {
-    inventory::Loaded<fleet::Scenario> loaded =
-        inventory::LoadScenario(Facts(), File(name), {});
+    inventory::Loaded<fleet::Scenario> loaded = inventory::LoadScenario(Facts(), File(name), {});
     for (const Diagnostic& problem : loaded.problems) ADD_FAILURE() << ToString(problem);
     if (loaded.value) scenario_ = *std::move(loaded.value);
   }
@@ -68,8 +67,7 @@ bool Fits(const Placement& p) { return p.verdict != fit::Verdict::kDoesNotFit; }
 
 TEST(Scenarios, DeepSeekV31At8BitsNeedsTwoUltras) {
   const Scenario lab("two-ultras");
-  const Placement one =
-      lab.Run({0}, "deepseek-v3.1", "mlx-8bit", Engine::kMlx, Strategy::kSingle);
+  const Placement one = lab.Run({0}, "deepseek-v3.1", "mlx-8bit", Engine::kMlx, Strategy::kSingle);
   EXPECT_FALSE(Fits(one));
   EXPECT_THAT(one.why_not, HasSubstr("needs 713.0 GB of weights"));
   EXPECT_THAT(one.why_not, HasSubstr("ultra-1 offers 498.2 GB: short by 21"));
@@ -117,8 +115,8 @@ TEST(Scenarios, AnEqualSplitOverUnequalMacsIsBoundedByTheSmaller) {
 
 TEST(Scenarios, ThreeUltrasCannotSplitEightKvHeads) {
   const Scenario lab("three-ultras");
-  const Placement p = lab.Run({0, 1, 2}, "llama-3.3-70b", "mlx-8bit", Engine::kMlx,
-                              Strategy::kTensor, "rdma-tb5");
+  const Placement p =
+      lab.Run({0, 1, 2}, "llama-3.3-70b", "mlx-8bit", Engine::kMlx, Strategy::kTensor, "rdma-tb5");
   EXPECT_FALSE(Fits(p));
   EXPECT_THAT(p.why_not, HasSubstr("8 kv heads do not divide by 3"));
   for (const Placement& way : lab.Ways("llama-3.3-70b", "mlx-8bit")) {
@@ -151,9 +149,9 @@ TEST(Scenarios, OverTcpARingOfUltrasIsSlowerThanOne) {
   const Scenario lab("four-ultras");
   const auto decode = [&](std::vector<int> nodes) {
     const bool one = nodes.size() == 1;
-    const Placement p = lab.Run(nodes, "qwen3-235b-a22b", "q8_0", Engine::kLlamaCpp,
-                                one ? Strategy::kSingle : Strategy::kPipeline,
-                                one ? nullptr : "tcp-10gbe", 512);
+    const Placement p =
+        lab.Run(nodes, "qwen3-235b-a22b", "q8_0", Engine::kLlamaCpp,
+                one ? Strategy::kSingle : Strategy::kPipeline, one ? nullptr : "tcp-10gbe", 512);
     EXPECT_TRUE(p.speed.has_value()) << p.why_not;
     return p.speed ? p.speed->decode_tps.mid : 0;
   };
@@ -178,9 +176,9 @@ TEST(Scenarios, OverRdmaUltrasAreFasterTogether) {
   const Scenario lab("four-ultras");
   const auto decode = [&](std::vector<int> nodes) {
     const bool one = nodes.size() == 1;
-    const Placement p = lab.Run(nodes, "qwen3-235b-a22b", "mlx-8bit", Engine::kExo,
-                                one ? Strategy::kSingle : Strategy::kTensor,
-                                one ? nullptr : "rdma-tb5", 512);
+    const Placement p =
+        lab.Run(nodes, "qwen3-235b-a22b", "mlx-8bit", Engine::kExo,
+                one ? Strategy::kSingle : Strategy::kTensor, one ? nullptr : "rdma-tb5", 512);
     EXPECT_TRUE(p.speed.has_value()) << p.why_not;
     return p.speed ? p.speed->decode_tps.mid : 0;
   };
