@@ -100,6 +100,15 @@ std::vector<int> Refine(const fleet::Fleet& fleet, const Topology& topology,
   for (std::size_t c = 0; c < topology.components().size(); ++c) {
     const Component& component = topology.components()[c];
     const int look = looks.Of(LookOf(fleet, component, kind_of));
+    // A mesh within a component that is more than it: its members see each other.
+    for (int g : component.groups) {
+      if (component.full_mesh || !topology.IsMesh(g)) continue;
+      const fleet::LinkGroup& mesh = fleet.links()[static_cast<std::size_t>(g)];
+      const int mesh_look = looks.Of({mesh.link, true, {}, CountKinds(mesh.members, kind_of)});
+      for (int member : mesh.members) {
+        around[static_cast<std::size_t>(member)].push_back({mesh_look, {}});
+      }
+    }
     for (int member : component.members) {
       const auto at = static_cast<std::size_t>(member);
       const auto own = neighbours[at].find(c);
@@ -134,9 +143,28 @@ std::vector<std::vector<int>> ByKind(const std::vector<int>& nodes,
   return by_kind;
 }
 
-// Calls `use` with every multiset of 2 to `max_nodes` of the kinds, as its first members.
+double Choose(int n, int k) {
+  double ways = 1;
+  for (int i = 1; i <= k; ++i) ways *= static_cast<double>(n - k + i) / i;
+  return ways;
+}
+
+// The largest size up to which all multisets of `kinds` kinds are at most kMaxMixedClusters.
+int LargestMixedSize(std::size_t kinds, int max_nodes) {
+  const int n = static_cast<int>(kinds);
+  int size = 1;
+  for (double sets = 0; size < max_nodes; ++size) {
+    sets += Choose(n + size, size + 1);  // multisets of size + 1
+    if (sets > kMaxMixedClusters) break;
+  }
+  return std::max(2, size);
+}
+
+// Calls `use` with every multiset of 2 to `max_nodes` of the kinds, as its first members. Mixed
+// ones end at LargestMixedSize.
 void ForEachMultiset(const std::vector<std::vector<int>>& by_kind, int max_nodes,
                      const std::function<void(const std::vector<int>&)>& use) {
+  const int mixed = std::min(max_nodes, LargestMixedSize(by_kind.size(), max_nodes));
   std::vector<int> nodes;
   const std::function<void(std::size_t)> extend = [&](std::size_t kind) {
     if (kind == by_kind.size()) {
@@ -146,13 +174,19 @@ void ForEachMultiset(const std::vector<std::vector<int>>& by_kind, int max_nodes
     const std::size_t held = nodes.size();
     extend(kind + 1);
     for (int node : by_kind[kind]) {
-      if (static_cast<int>(nodes.size()) == max_nodes) break;
+      if (static_cast<int>(nodes.size()) == mixed) break;
       nodes.push_back(node);
       extend(kind + 1);
     }
     nodes.resize(held);
   };
   extend(0);
+  for (const std::vector<int>& kind : by_kind) {
+    const std::size_t most = std::min(kind.size(), static_cast<std::size_t>(max_nodes));
+    for (std::size_t n = static_cast<std::size_t>(mixed) + 1; n <= most; ++n) {
+      use({kind.begin(), kind.begin() + static_cast<std::ptrdiff_t>(n)});
+    }
+  }
 }
 
 // How many disjoint sets with these kinds the members hold.
@@ -224,6 +258,7 @@ std::vector<int> KindOfNodes(const fleet::Fleet& fleet, const Topology& topology
     const Component& component = topology.components()[c];
     if (component.full_mesh) continue;
     for (int g : component.groups) {
+      if (topology.IsMesh(g)) continue;
       for (const auto& [a, b] : fleet.links()[static_cast<std::size_t>(g)].pairs) {
         neighbours[static_cast<std::size_t>(a)][c].push_back(b);
         neighbours[static_cast<std::size_t>(b)][c].push_back(a);
@@ -286,6 +321,28 @@ std::vector<Cluster> JoinedClusters(const Topology& topology, const std::vector<
     }
   }
   return clusters;
+}
+
+std::vector<Cluster> UnjoinedSets(const Topology& topology, const std::vector<int>& kind_of,
+                                  int max_nodes) {
+  std::vector<int> all(kind_of.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+  std::vector<Cluster> sets;
+  const auto joined = [&](const std::vector<int>& nodes) {
+    return std::any_of(topology.components().begin(), topology.components().end(),
+                       [&](const Component& component) {
+                         return std::all_of(nodes.begin(), nodes.end(), [&](int node) {
+                           return std::binary_search(component.members.begin(),
+                                                     component.members.end(), node);
+                         });
+                       });
+  };
+  ForEachMultiset(ByKind(all, kind_of), max_nodes, [&](const std::vector<int>& nodes) {
+    std::vector<int> sorted = nodes;
+    std::sort(sorted.begin(), sorted.end());
+    if (!joined(sorted)) sets.push_back({std::move(sorted), {}, 1});
+  });
+  return sets;
 }
 
 std::vector<Cluster> ReplicaSets(const std::vector<int>& kind_of, int max_nodes) {

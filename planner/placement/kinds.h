@@ -22,6 +22,10 @@ struct Cluster {
 std::vector<Cluster> JoinedClusters(const Topology& topology, const std::vector<int>& kind_of,
                                     int max_nodes);
 
+// Sets of 2 to `max_nodes` nodes that no sort of link joins.
+std::vector<Cluster> UnjoinedSets(const Topology& topology, const std::vector<int>& kind_of,
+                                  int max_nodes);
+
 // Sets of 2 to `max_nodes` nodes that need no link. See Enumerate for which.
 std::vector<Cluster> ReplicaSets(const std::vector<int>& kind_of, int max_nodes);
 

@@ -1,7 +1,6 @@
 #include "planner/placement/legality.h"
 
 #include <algorithm>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -42,7 +41,7 @@ class Check {
   Check(const Combination& c, Reasons& reasons) : c_(c), reasons_(reasons) {
     for (int index : *c.nodes) {
       const fleet::Node& node = NodeAt(index);
-      platforms_.insert(node.chip->platform());
+      platforms_ |= 1u << static_cast<unsigned>(node.chip->platform());
       ranks_ += DevicesOf(node);
     }
   }
@@ -60,7 +59,10 @@ class Check {
     return c_.fleet->nodes()[static_cast<std::size_t>(index)];
   }
   std::size_t count() const { return c_.nodes->size(); }
-  bool mixed() const { return platforms_.size() > 1; }
+  bool has(Platform platform) const {
+    return (platforms_ >> static_cast<unsigned>(platform) & 1u) != 0;
+  }
+  bool mixed() const { return (platforms_ & (platforms_ - 1)) != 0; }
   bool splits() const {
     return c_.strategy == Strategy::kTensor || c_.strategy == Strategy::kPipeline;
   }
@@ -90,7 +92,7 @@ class Check {
       }
       if (reasons_.settled()) return;
     }
-    if (c_.engine == Engine::kExo && platforms_.count(Platform::kMetal) == 0) {
+    if (c_.engine == Engine::kExo && !has(Platform::kMetal)) {
       reasons_.Add([] { return std::string("EXO uses a CUDA node only together with a Mac"); });
     }
   }
@@ -113,8 +115,7 @@ class Check {
         }
         return;
       case Strategy::kDisaggregated:
-        if (count() != 2 || platforms_.count(Platform::kMetal) == 0 ||
-            platforms_.count(Platform::kCuda) == 0) {
+        if (count() != 2 || !has(Platform::kMetal) || !has(Platform::kCuda)) {
           reasons_.Add([] {
             return std::string(
                 "disaggregated prefill pairs one CUDA node (prefill) with one Mac (decode)");
@@ -133,7 +134,7 @@ class Check {
     }
     if (c_.strategy == Strategy::kTensor &&
         (c_.engine == Engine::kLlamaCpp || c_.engine == Engine::kOllama)) {
-      Refuse(" splits layers, not tensors", Name(c_.engine));
+      reasons_.Add([&] { return absl::StrCat(Name(c_.engine), " splits layers, not tensors"); });
     }
     if (c_.strategy == Strategy::kPipeline && count() > 1) {
       if (c_.engine == Engine::kOllama) Refuse("ollama runs on one node");
@@ -158,7 +159,10 @@ class Check {
     CheckCables(link);
     if (reasons_.settled()) return;
     if (!EngineUses(link)) {
-      Refuse(absl::StrCat(Name(c_.engine), " does not run ", Name(c_.strategy), " over ", link.id));
+      reasons_.Add([&] {
+        return absl::StrCat(Name(c_.engine), " does not run ", Name(c_.strategy), " over ",
+                            link.id);
+      });
     }
   }
 
@@ -173,8 +177,8 @@ class Check {
   // What tensor parallelism needs of the cables is a full mesh; of a pipeline or a pair, a row.
   void CheckCables(const catalog::Link& link) {
     const bool every_pair = c_.strategy == Strategy::kTensor;
-    if (every_pair ? c_.joint->full_mesh : c_.joint->chain) return CheckHardware(link, {});
-    CheckHardware(link, every_pair ? AllPairs() : Row());
+    if (every_pair ? c_.joint->full_mesh : c_.joint->chain) return;
+    CheckHardware(every_pair ? fleet::FullMesh(link, Sorted()) : Row(link));
     if (reasons_.settled()) return;
     reasons_.Add([&] {
       std::vector<std::string> pairs;
@@ -188,41 +192,36 @@ class Check {
     });
   }
 
-  // Ports, generation, OS and RDMA state, as if the nodes were joined by `pairs`.
-  void CheckHardware(const catalog::Link& link, std::vector<std::pair<int, int>> pairs) {
-    if (pairs.empty()) return;  // the fleet's own links were checked when it was made
-    fleet::LinkGroup group;
-    group.link = &link;
-    group.members = *c_.nodes;
-    std::sort(group.members.begin(), group.members.end());
-    group.pairs = std::move(pairs);
+  // Ports, generation, OS and RDMA state, if the nodes were joined like this. (The fleet's own
+  // links were checked when it was made.)
+  void CheckHardware(const fleet::LinkGroup& group) {
     for (std::string& violation : fleet::LinkViolations(c_.fleet->nodes(), group)) {
       reasons_.Add([&] { return std::move(violation); });
     }
   }
 
-  std::vector<std::pair<int, int>> AllPairs() const {
-    std::vector<std::pair<int, int>> pairs;
-    for (std::size_t i = 0; i < count(); ++i) {
-      for (std::size_t j = i + 1; j < count(); ++j) {
-        pairs.push_back(std::minmax((*c_.nodes)[i], (*c_.nodes)[j]));
-      }
-    }
-    return pairs;
+  std::vector<int> Sorted() const {
+    std::vector<int> nodes = *c_.nodes;
+    std::sort(nodes.begin(), nodes.end());
+    return nodes;
   }
-  std::vector<std::pair<int, int>> Row() const {
-    std::vector<std::pair<int, int>> pairs;
-    for (std::size_t i = 1; i < count(); ++i) {
-      pairs.push_back(std::minmax((*c_.nodes)[i - 1], (*c_.nodes)[i]));
+  fleet::LinkGroup Row(const catalog::Link& link) const {
+    fleet::LinkGroup group;
+    group.link = &link;
+    group.members = Sorted();
+    for (std::size_t i = 1; i < group.members.size(); ++i) {
+      group.pairs.push_back({group.members[i - 1], group.members[i]});
     }
-    return pairs;
+    return group;
   }
 
   void Divisibility() {
     if (!splits()) return;
     const catalog::Architecture& a = c_.model->architecture;
     if (c_.strategy == Strategy::kPipeline) {
-      if (a.layers < ranks_) Refuse(absl::StrCat(a.layers, " layers cannot be dealt to ", ranks_));
+      if (a.layers < ranks_) {
+        reasons_.Add([&] { return absl::StrCat(a.layers, " layers cannot be dealt to ", ranks_); });
+      }
       return;
     }
     const auto divides = [&](int number, const char* what) {
@@ -247,16 +246,13 @@ class Check {
     return absl::StrJoin(names, ", ");
   }
 
-  void Refuse(std::string text) {
-    if (!reasons_.settled()) reasons_.Add([&] { return std::move(text); });
-  }
-  void Refuse(const char* text, const char* engine) {
-    if (!reasons_.settled()) reasons_.Add([&] { return absl::StrCat(engine, text); });
+  void Refuse(const char* text) {
+    reasons_.Add([&] { return std::string(text); });
   }
 
   const Combination& c_;
   Reasons& reasons_;
-  std::set<Platform> platforms_;
+  unsigned platforms_ = 0;  // one bit for each Platform
   int ranks_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "planner/placement/evaluate.h"
 #include "planner/placement/kinds.h"
 #include "planner/placement/legality.h"
@@ -67,6 +68,7 @@ struct Placer::State {
   // Adds every strategy and engine of `cluster` for one file.
   void Place(const std::vector<Job>& jobs, const Cluster& cluster,
              std::vector<Placement>& placements) const {
+    if (!options.keep_rejected && HopelesslySmall(jobs, cluster)) return;
     const fleet::Node& first = fleet.nodes()[static_cast<std::size_t>(cluster.nodes.front())];
     const int devices = DevicesOf(first);
     for (Strategy strategy : StrategiesFor(cluster, devices)) {
@@ -79,6 +81,58 @@ struct Placer::State {
       }
       for (const Job& job : jobs) Keep(job, *used, strategy, placements);
     }
+  }
+
+  // Whether the weights alone exceed the cluster on every engine.
+  bool HopelesslySmall(const std::vector<Job>& jobs, const Cluster& cluster) const {
+    const Bytes offered = OfferedBy(cluster.nodes);
+    if (offered.count < 0) return false;
+    return std::all_of(jobs.begin(), jobs.end(),
+                       [&](const Job& job) { return job.weights.ok() && *job.weights > offered; });
+  }
+
+  // What the nodes offer together, or less than nothing when that is not known.
+  Bytes OfferedBy(const std::vector<int>& nodes) const {
+    Bytes offered;
+    for (int node : nodes) {
+      const auto& budget = offers.budgets[static_cast<std::size_t>(node)];
+      if (!budget.ok()) return Bytes{-1};
+      offered += budget->bytes;
+    }
+    return offered;
+  }
+
+  // Nodes that no cable joins, with the one that would.
+  void RejectUnjoined(const std::vector<Job>& jobs, std::vector<Placement>& placements) const {
+    for (const Cluster& set : unjoined) {
+      for (const Job& job : jobs) {
+        Placement placement =
+            CheckAndWork(offers, job, set, Strategy::kPipeline, Reasons::Detail::kAll);
+        if (const catalog::Link* link = LinkThatWouldJoin(set.nodes, job.engine)) {
+          absl::StrAppend(
+              &placement.why_not, "; ", link->id, " would join them",
+              link->direct_cable.empty() ? "" : absl::StrCat(" (", link->direct_cable, ")"));
+        }
+        placements.push_back(std::move(placement));
+      }
+    }
+  }
+
+  // The catalogue's first link that these machines could be joined by and that `engine` uses.
+  const catalog::Link* LinkThatWouldJoin(const std::vector<int>& nodes,
+                                         catalog::Engine engine) const {
+    for (const catalog::Link& link : catalog.links) {
+      if (link.transport != catalog::Transport::kRdma &&
+          link.transport != catalog::Transport::kTcp) {
+        continue;
+      }
+      const bool used = link.engines.empty() || std::find(link.engines.begin(), link.engines.end(),
+                                                          engine) != link.engines.end();
+      if (used && fleet::LinkViolations(fleet.nodes(), fleet::FullMesh(link, nodes)).empty()) {
+        return &link;
+      }
+    }
+    return nullptr;
   }
 
   void Keep(const Job& job, const Cluster& cluster, Strategy strategy,
@@ -115,6 +169,7 @@ struct Placer::State {
   Offers offers;
   const catalog::Link* pcie;
   std::vector<Cluster> clusters;
+  std::vector<Cluster> unjoined;  // only filled when rejected ones are kept
 };
 
 Placer::Placer(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
@@ -124,6 +179,9 @@ Placer::Placer(const catalog::Catalog& catalog, const throughput::Calibration& c
   state->clusters = JoinedClusters(state->topology, kind_of, options.max_cluster_nodes);
   for (Cluster& set : ReplicaSets(kind_of, options.max_cluster_nodes)) {
     state->clusters.push_back(std::move(set));
+  }
+  if (options.keep_rejected) {
+    state->unjoined = UnjoinedSets(state->topology, kind_of, options.max_cluster_nodes);
   }
   state_ = std::move(state);
 }
@@ -136,6 +194,7 @@ std::vector<Placement> Placer::Enumerate(const catalog::Model& model,
   std::vector<Placement> placements;
   const std::vector<Job> jobs = state_->JobsOf(model, quant, load);
   for (const Cluster& cluster : state_->clusters) state_->Place(jobs, cluster, placements);
+  state_->RejectUnjoined(jobs, placements);
   std::stable_sort(placements.begin(), placements.end(), Before);
   return placements;
 }

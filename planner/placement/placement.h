@@ -71,14 +71,16 @@ struct Options {
 // for one model and quantization: fitting ones first, fastest decode first, then the rejected ones.
 // Deterministic. Facts that are missing become `why_not`, never errors.
 //
-// Replicas of one kind are listed up to max_cluster_nodes; replicas of mixed kinds only in fleets
-// of at most that many nodes. Of a component that is neither a full mesh nor small, the first
-// kMaxSparseClusters connected sets are looked at.
+// What bounds a large fleet: sets of one kind go up to max_cluster_nodes, mixed sets up to the size
+// at which there are no more than kMaxMixedClusters of them (three kinds: no bound below 8). Mixed
+// replicas are listed in fleets of at most max_cluster_nodes nodes. Of a component that is no full
+// mesh the first kMaxSparseClusters connected sets are looked at.
 std::vector<Placement> Enumerate(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,
                                  const fleet::Fleet& fleet, const catalog::Model& model,
                                  const catalog::Quantization& quant, const Load& load,
                                  const Options& options);
+inline constexpr int kMaxMixedClusters = 500;
 inline constexpr int kMaxSparseClusters = 4096;
 
 // The placements that use exactly `nodes` of `fleet`, over every strategy, engine and link between

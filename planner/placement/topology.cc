@@ -9,7 +9,7 @@ namespace {
 
 bool IsFullMesh(const fleet::LinkGroup& group) {
   const std::size_t n = group.members.size();
-  return group.pairs.size() == n * (n - 1) / 2;
+  return group.full_mesh || group.pairs.size() == n * (n - 1) / 2;
 }
 
 // Disjoint sets over link groups.
@@ -113,6 +113,8 @@ std::vector<const catalog::Link*> Topology::LinksAmong(const std::vector<int>& n
   return links;
 }
 
+bool Topology::IsMesh(int group) const { return full_mesh_[static_cast<std::size_t>(group)] != 0; }
+
 Joint Topology::Join(const std::vector<int>& nodes, const catalog::Link* link) const {
   Joint joint;
   joint.link = link;
@@ -145,6 +147,13 @@ std::vector<int> Topology::Neighbours(const Component& component, int node) cons
   std::vector<int> neighbours;
   for (int g : component.groups) {
     const fleet::LinkGroup& group = fleet_->links()[static_cast<std::size_t>(g)];
+    if (full_mesh_[static_cast<std::size_t>(g)]) {
+      if (!std::binary_search(group.members.begin(), group.members.end(), node)) continue;
+      for (int member : group.members) {
+        if (member != node) neighbours.push_back(member);
+      }
+      continue;
+    }
     for (const auto& [a, b] : group.pairs) {
       if (a == node) neighbours.push_back(b);
       if (b == node) neighbours.push_back(a);

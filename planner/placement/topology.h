@@ -36,6 +36,8 @@ class Topology {
   const std::vector<Component>& components() const { return components_; }
   // Links of the fleet that join at least one pair of `nodes`, in order of appearance.
   std::vector<const catalog::Link*> LinksAmong(const std::vector<int>& nodes) const;
+  // Whether every two members of the link group are joined.
+  bool IsMesh(int group) const;
   Joint Join(const std::vector<int>& nodes, const catalog::Link* link) const;
   // Nodes next to `node` inside `component`, ascending. Not for full meshes: there it is everyone.
   std::vector<int> Neighbours(const Component& component, int node) const;

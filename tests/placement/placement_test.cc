@@ -438,6 +438,22 @@ TEST_F(Placements, RejectedOnesAreKeptOnRequestEachWithAReason) {
                                                             "3")))));
 }
 
+TEST_F(Placements, UnlinkedNodesAreListedAsRejectedWithTheLinkThatWouldJoinThem) {
+  const fleet::Fleet fleet = MakeFleet(Nodes(catalog_, {{"ultra-512", 2}}));
+  Options options;
+  options.keep_rejected = true;
+  const auto pair_needs = [](const char* engine_link) {
+    return AllOf(Field(&Placement::strategy, Strategy::kPipeline),
+                 Field(&Placement::nodes, ElementsAre(0, 1)),
+                 Field(&Placement::why_not, HasSubstr(engine_link)));
+  };
+  EXPECT_THAT(All(fleet, "deepseek-v3.1", "mlx-8bit", options),
+              Contains(pair_needs("no link joins ultra-512-1, ultra-512-2, and pipeline needs one; "
+                                  "rdma-tb5 would join them (thunderbolt5-cable)")));
+  EXPECT_THAT(All(fleet, "deepseek-v3.1", "q8_0", options),
+              Contains(pair_needs("tcp-tb5 would join them")));
+}
+
 TEST_F(Placements, EvaluateAgreesWithEnumerate) {
   const fleet::Fleet fleet = MakeFleet(
       Nodes(catalog_, {{"ultra-512", 2}, {"max-128", 1}, {"dgx-spark", 1}, {"dual-rtx-3090", 1}}),
@@ -492,6 +508,21 @@ TEST_F(Placements, ALargeFleetOfFewKindsStaysSmall) {
   const std::vector<Placement> all = All(fleet, "llama-3.1-8b", "q8_0");
   EXPECT_LT(all.size(), 100u);
   EXPECT_EQ(all.front().copies * static_cast<int>(all.front().nodes.size()), 5000);
+}
+
+TEST_F(Placements, AMeshOfManyKindsIsBoundedAndKeepsSetsOfOneKind) {
+  std::vector<fleet::Node> nodes = Nodes(catalog_, {{"ultra-512", 80}});
+  std::vector<int> members;
+  for (int i = 0; i < 80; ++i) {
+    nodes[static_cast<std::size_t>(i)].overrides.memory_used = GiB(i / 8);  // ten kinds of eight
+    members.push_back(i);
+  }
+  const fleet::Fleet fleet =
+      MakeFleet(std::move(nodes), {fleet::FullMesh(*Link("tcp-10gbe"), std::move(members))});
+  const std::vector<Placement> all = All(fleet, "llama-3.1-8b", "q8_0");
+  EXPECT_LT(all.size(), 1000u);
+  EXPECT_THAT(all, Contains(AllOf(Field(&Placement::strategy, Strategy::kPipeline),
+                                  Field(&Placement::nodes, ::testing::SizeIs(8)))));
 }
 
 TEST_F(Placements, ALongRowOfMachinesStaysSmall) {
