@@ -42,6 +42,17 @@ std::vector<Strategy> StrategiesFor(const Cluster& cluster, int devices) {
   return {Strategy::kSingle, Strategy::kTensor, Strategy::kPipeline, Strategy::kReplicas};
 }
 
+// A cluster with what decides quickly whether it is worth working out.
+struct Candidate {
+  Cluster cluster;
+  bool asked_for = false;     // by name, so that nothing about it is left out
+  bool mixed = false;         // more than one platform
+  bool budgets_known = true;  // of every node
+  Bytes offered;              // all budgets
+  Bytes comfortable;          // all budgets less their margins
+  Bytes smallest;             // of the latter, one node's
+};
+
 }  // namespace
 
 bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,
@@ -65,13 +76,15 @@ struct Placer::State {
         offers(MakeOffers(facts, calibration, owned)),
         pcie(facts.FindLink("pcie")) {}
 
-  // Adds every strategy and engine of `cluster` for one file.
-  void Place(const std::vector<Job>& jobs, const Cluster& cluster,
+  // Adds every strategy and engine of the candidate's nodes for one file.
+  void Place(const std::vector<Job>& jobs, const Candidate& candidate,
              std::vector<Placement>& placements) const {
-    if (!options.keep_rejected && HopelesslySmall(jobs, cluster)) return;
+    if (!options.keep_rejected && HopelesslySmall(jobs, candidate)) return;
+    const Cluster& cluster = candidate.cluster;
     const fleet::Node& first = fleet.nodes()[static_cast<std::size_t>(cluster.nodes.front())];
     const int devices = DevicesOf(first);
     for (Strategy strategy : StrategiesFor(cluster, devices)) {
+      if (!options.keep_rejected && candidate.mixed && strategy == Strategy::kTensor) continue;
       Cluster within_box;
       const Cluster* used = &cluster;
       if (cluster.nodes.size() == 1 && strategy != Strategy::kSingle) {
@@ -79,27 +92,54 @@ struct Placer::State {
         within_box.joint.link = strategy == Strategy::kReplicas ? nullptr : pcie;
         used = &within_box;
       }
-      for (const Job& job : jobs) Keep(job, *used, strategy, placements);
+      for (const Job& job : jobs) {
+        if (strategy == Strategy::kPipeline && HasNodeToSpare(job, candidate)) continue;
+        Keep(job, *used, strategy, placements);
+      }
     }
+  }
+
+  Candidate Consider(Cluster cluster) const {
+    Candidate candidate;
+    const catalog::Platform platform =
+        fleet.nodes()[static_cast<std::size_t>(cluster.nodes.front())].chip->platform();
+    for (int index : cluster.nodes) {
+      const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
+      candidate.mixed = candidate.mixed || node.chip->platform() != platform;
+      const auto& budget = offers.budgets[static_cast<std::size_t>(index)];
+      candidate.budgets_known = candidate.budgets_known && budget.ok();
+      if (!budget.ok()) continue;
+      candidate.offered += budget->bytes;
+      candidate.comfortable += budget->tight_above;
+      candidate.smallest = candidate.smallest.count == 0
+                               ? budget->tight_above
+                               : std::min(candidate.smallest, budget->tight_above);
+    }
+    candidate.cluster = std::move(cluster);
+    return candidate;
   }
 
   // Whether the weights alone exceed the cluster on every engine.
-  bool HopelesslySmall(const std::vector<Job>& jobs, const Cluster& cluster) const {
-    const Bytes offered = OfferedBy(cluster.nodes);
-    if (offered.count < 0) return false;
-    return std::all_of(jobs.begin(), jobs.end(),
-                       [&](const Job& job) { return job.weights.ok() && *job.weights > offered; });
+  static bool HopelesslySmall(const std::vector<Job>& jobs, const Candidate& candidate) {
+    if (!candidate.budgets_known) return false;
+    return std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) {
+      return job.weights.ok() && *job.weights > candidate.offered;
+    });
   }
 
-  // What the nodes offer together, or less than nothing when that is not known.
-  Bytes OfferedBy(const std::vector<int>& nodes) const {
-    Bytes offered;
-    for (int node : nodes) {
-      const auto& budget = offers.budgets[static_cast<std::size_t>(node)];
-      if (!budget.ok()) return Bytes{-1};
-      offered += budget->bytes;
-    }
-    return offered;
+  // In a fleet too large to list every set: whether the pipeline fits without its smallest node.
+  bool HasNodeToSpare(const Job& job, const Candidate& candidate) const {
+    const std::size_t size = candidate.cluster.nodes.size();
+    if (candidate.asked_for || size <= 2 || !candidate.cluster.joint.full_mesh ||
+        !candidate.budgets_known)
+      return false;
+    if (static_cast<int>(fleet.nodes().size()) <= options.max_cluster_nodes) return false;
+    if (!job.weights.ok() || !job.cache_per_sequence.ok()) return false;
+    const int streams = std::max(1, job.load.concurrency);
+    const Bytes own =
+        fit::ComputeBufferBytes(*job.model, job.engine, streams) + fit::EngineBaseBytes(job.engine);
+    return *job.weights + *job.cache_per_sequence * streams + own * static_cast<double>(size) <=
+           candidate.comfortable - candidate.smallest;
   }
 
   // Nodes that no cable joins, with the one that would.
@@ -168,7 +208,7 @@ struct Placer::State {
   Topology topology;
   Offers offers;
   const catalog::Link* pcie;
-  std::vector<Cluster> clusters;
+  std::vector<Candidate> candidates;
   std::vector<Cluster> unjoined;  // only filled when rejected ones are kept
 };
 
@@ -176,9 +216,11 @@ Placer::Placer(const catalog::Catalog& catalog, const throughput::Calibration& c
                const fleet::Fleet& fleet, const Options& options) {
   auto state = std::make_unique<State>(catalog, calibration, fleet, options);
   const std::vector<int> kind_of = KindOfNodes(fleet, state->topology);
-  state->clusters = JoinedClusters(state->topology, kind_of, options.max_cluster_nodes);
+  for (Cluster& cluster : JoinedClusters(state->topology, kind_of, options.max_cluster_nodes)) {
+    state->candidates.push_back(state->Consider(std::move(cluster)));
+  }
   for (Cluster& set : ReplicaSets(kind_of, options.max_cluster_nodes)) {
-    state->clusters.push_back(std::move(set));
+    state->candidates.push_back(state->Consider(std::move(set)));
   }
   if (options.keep_rejected) {
     state->unjoined = UnjoinedSets(state->topology, kind_of, options.max_cluster_nodes);
@@ -193,7 +235,9 @@ std::vector<Placement> Placer::Enumerate(const catalog::Model& model,
                                          const Load& load) const {
   std::vector<Placement> placements;
   const std::vector<Job> jobs = state_->JobsOf(model, quant, load);
-  for (const Cluster& cluster : state_->clusters) state_->Place(jobs, cluster, placements);
+  for (const Candidate& candidate : state_->candidates) {
+    state_->Place(jobs, candidate, placements);
+  }
   state_->RejectUnjoined(jobs, placements);
   std::stable_sort(placements.begin(), placements.end(), Before);
   return placements;
@@ -208,10 +252,12 @@ std::vector<Placement> Placer::EnumerateOn(const std::vector<int>& nodes,
   const std::vector<Job> jobs = state_->JobsOf(model, quant, load);
   if (nodes.size() > 1) {
     for (const catalog::Link* link : state_->topology.LinksAmong(nodes)) {
-      state_->Place(jobs, {nodes, state_->topology.Join(nodes, link), 1}, placements);
+      Candidate candidate = state_->Consider({nodes, state_->topology.Join(nodes, link), 1});
+      candidate.asked_for = true;
+      state_->Place(jobs, candidate, placements);
     }
   }
-  state_->Place(jobs, {nodes, {}, 1}, placements);
+  state_->Place(jobs, state_->Consider({nodes, {}, 1}), placements);
   std::stable_sort(placements.begin(), placements.end(), Before);
   return placements;
 }

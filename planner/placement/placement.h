@@ -73,7 +73,8 @@ struct Options {
 //
 // What bounds a large fleet: sets of one kind go up to max_cluster_nodes, mixed sets up to the size
 // at which there are no more than kMaxMixedClusters of them (three kinds: no bound below 8). Mixed
-// replicas are listed in fleets of at most max_cluster_nodes nodes. Of a component that is no full
+// replicas are listed in fleets of at most max_cluster_nodes nodes; in larger ones a pipeline of
+// three or more is left out when it fits without its smallest node. Of a component that is no full
 // mesh the first kMaxSparseClusters connected sets are looked at.
 std::vector<Placement> Enumerate(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,

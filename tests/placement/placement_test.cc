@@ -9,6 +9,12 @@
 #include "tests/support/world.h"
 
 namespace capacity::placement {
+
+void PrintTo(const Placement& p, std::ostream* out) {
+  *out << throughput::Name(p.strategy) << " on " << Name(p.engine) << " with " << p.nodes.size()
+       << " nodes, " << fit::Name(p.verdict) << " " << p.why_not;
+}
+
 namespace {
 
 using catalog::Engine;
@@ -514,15 +520,29 @@ TEST_F(Placements, AMeshOfManyKindsIsBoundedAndKeepsSetsOfOneKind) {
   std::vector<fleet::Node> nodes = Nodes(catalog_, {{"ultra-512", 80}});
   std::vector<int> members;
   for (int i = 0; i < 80; ++i) {
-    nodes[static_cast<std::size_t>(i)].overrides.memory_used = GiB(i / 8);  // ten kinds of eight
+    nodes[static_cast<std::size_t>(i)].overrides.memory_budget = GiB(90 + i / 8);  // ten kinds
     members.push_back(i);
   }
   const fleet::Fleet fleet =
       MakeFleet(std::move(nodes), {fleet::FullMesh(*Link("tcp-10gbe"), std::move(members))});
-  const std::vector<Placement> all = All(fleet, "llama-3.1-8b", "q8_0");
+  // 713 GB over eight nodes of 99 GiB, and no fewer.
+  const std::vector<Placement> all = All(fleet, "deepseek-v3.1", "q8_0");
   EXPECT_LT(all.size(), 1000u);
   EXPECT_THAT(all, Contains(AllOf(Field(&Placement::strategy, Strategy::kPipeline),
                                   Field(&Placement::nodes, ::testing::SizeIs(8)))));
+}
+
+TEST_F(Placements, ALargeFleetLeavesOutPipelinesWithANodeToSpareUnlessAskedForThem) {
+  std::vector<int> members(20);
+  for (int i = 0; i < 20; ++i) members[static_cast<std::size_t>(i)] = i;
+  const fleet::Fleet fleet = MakeFleet(Nodes(catalog_, {{"ultra-512", 20}}),
+                                       {fleet::FullMesh(*Link("tcp-10gbe"), std::move(members))});
+  for (const Placement& p : All(fleet, "llama-3.1-8b", "q8_0")) {
+    EXPECT_FALSE(p.strategy == Strategy::kPipeline && p.nodes.size() > 2);
+  }
+  EXPECT_THAT(EnumerateOn(catalog_, calibration_, fleet, {0, 1, 2}, Model("llama-3.1-8b"),
+                          Quant("q8_0"), load_, {}),
+              Contains(Field(&Placement::strategy, Strategy::kPipeline)));
 }
 
 TEST_F(Placements, ALongRowOfMachinesStaysSmall) {
