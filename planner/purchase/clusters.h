@@ -11,19 +11,11 @@
 #include "planner/catalog/catalog.h"
 #include "planner/fleet/scenario.h"
 #include "planner/placement/placement.h"
+#include "planner/purchase/goods.h"
 #include "planner/purchase/problem.h"
 #include "planner/throughput/calibration.h"
 
 namespace capacity::purchase {
-
-// Machines that nothing tells apart: owned ones, or new ones of a machine that is on offer. Owned
-// and new never share a kind: what is owned has links, measurements and a system version.
-struct MachineKind {
-  const catalog::Machine* machine = nullptr;
-  fleet::Node node;         // of this kind; an owned one keeps its name
-  std::vector<int> owned;   // indices into the scenario's fleet
-  std::vector<int> offers;  // indices into the scenario's offers, cheapest first
-};
 
 // A cable or switch that clusters need, with the offers for it.
 struct ItemKind {
@@ -46,7 +38,8 @@ struct Candidate {
   std::vector<int> kind_of_node;  // of its placements' nodes, in their order
   std::vector<int> items;         // to be bought for it, of each item kind
   int max_copies = std::numeric_limits<int>::max();
-  std::shared_ptr<const fleet::Fleet> fleet;  // that the placements' indices mean
+  // That the placements' indices mean: the scenario's nodes, then new ones.
+  std::shared_ptr<const fleet::Fleet> fleet;
   std::vector<Service> services;
 };
 
@@ -61,7 +54,9 @@ struct CandidateOptions {
   Usd budget;
   double min_nominal_bits = 4;
   int max_new_cluster_nodes = 4;
+  int max_kinds_in_new_cluster = 2;
   int max_owned_cluster_nodes = 8;
+  double longest_months = 36;  // the longest payback threshold
 };
 
 // Every kind by itself, every owned cluster over its stated links, and every cluster that bought

@@ -142,7 +142,11 @@ bool Enumeration::Groupings(const std::vector<int>& nodes, std::int64_t limit,
   std::vector<int> left = nodes;
   Grouping grouping;
   grouping.items.assign(problem_.items.size(), 0);
-  return GroupFrom(0, limit, left, grouping, out);
+  std::vector<int> possible;
+  for (int c : several_) {
+    if (NoMore(problem_.columns[static_cast<std::size_t>(c)].nodes, nodes)) possible.push_back(c);
+  }
+  return GroupFrom(possible, 0, limit, left, grouping, out);
 }
 
 double Enumeration::BoundOf(const Grouping& grouping, const std::vector<int>& left) const {
@@ -158,41 +162,47 @@ double Enumeration::BoundOf(const Grouping& grouping, const std::vector<int>& le
   return std::min(value, demand_bound_);
 }
 
-bool Enumeration::GroupFrom(std::size_t next, std::int64_t& limit, std::vector<int>& left,
-                            Grouping& grouping, std::vector<Grouping>& out) const {
-  if (next == several_.size()) {
-    if (--limit < 0) return false;
-    grouping.value = BoundOf(grouping, left);
-    if (additive_) {
-      const bool beaten = std::any_of(out.begin(), out.end(), [&](const Grouping& other) {
-        return other.value >= grouping.value && NoMore(other.items, grouping.items);
-      });
-      if (beaten) return true;
-      std::erase_if(out, [&](const Grouping& other) {
-        return grouping.value >= other.value && NoMore(grouping.items, other.items);
-      });
-    }
-    out.push_back(grouping);
-    return true;
-  }
-  const int c = several_[next];
-  const Column& column = problem_.columns[static_cast<std::size_t>(c)];
-  if (!GroupFrom(next + 1, limit, left, grouping, out)) return false;
-  int copies = 0;
-  bool within = true;
-  while (within && copies < column.max_copies && NoMore(column.nodes, left)) {
-    ++copies;
+bool Enumeration::GroupFrom(const std::vector<int>& possible, std::size_t next, std::int64_t& limit,
+                            std::vector<int>& left, Grouping& grouping,
+                            std::vector<Grouping>& out) const {
+  if (--limit < 0) return false;
+  AddGrouping(grouping, left, out);
+  // One more cluster, of this column or a later one: every grouping comes up once.
+  for (std::size_t p = next; p < possible.size(); ++p) {
+    const Column& column = problem_.columns[static_cast<std::size_t>(possible[p])];
+    auto& clusters = grouping.clusters;
+    const bool again = !clusters.empty() && clusters.back().first == possible[p];
+    if (again && clusters.back().second >= column.max_copies) continue;
+    if (!NoMore(column.nodes, left)) continue;
     for (std::size_t k = 0; k < left.size(); ++k) left[k] -= column.nodes[k];
     for (std::size_t i = 0; i < column.items.size(); ++i) grouping.items[i] += column.items[i];
-    grouping.clusters.emplace_back(c, copies);
-    within = GroupFrom(next + 1, limit, left, grouping, out);
-    grouping.clusters.pop_back();
+    if (again) {
+      ++clusters.back().second;
+    } else {
+      clusters.emplace_back(possible[p], 1);
+    }
+    const bool within = GroupFrom(possible, p, limit, left, grouping, out);
+    if (--clusters.back().second == 0) clusters.pop_back();
+    for (std::size_t k = 0; k < left.size(); ++k) left[k] += column.nodes[k];
+    for (std::size_t i = 0; i < column.items.size(); ++i) grouping.items[i] -= column.items[i];
+    if (!within) return false;
   }
-  for (std::size_t k = 0; k < left.size(); ++k) left[k] += copies * column.nodes[k];
-  for (std::size_t i = 0; i < column.items.size(); ++i) {
-    grouping.items[i] -= copies * column.items[i];
+  return true;
+}
+
+void Enumeration::AddGrouping(Grouping& grouping, const std::vector<int>& left,
+                              std::vector<Grouping>& out) const {
+  grouping.value = BoundOf(grouping, left);
+  if (additive_) {
+    const bool beaten = std::any_of(out.begin(), out.end(), [&](const Grouping& other) {
+      return other.value >= grouping.value && NoMore(other.items, grouping.items);
+    });
+    if (beaten) return;
+    std::erase_if(out, [&](const Grouping& other) {
+      return grouping.value >= other.value && NoMore(grouping.items, other.items);
+    });
   }
-  return within;
+  out.push_back(grouping);
 }
 
 std::vector<std::pair<int, int>> Enumeration::AllClusters(const Grouping& grouping,

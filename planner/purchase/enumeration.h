@@ -54,8 +54,10 @@ class Enumeration : public Search {
   // The groupings of `nodes`, with upper bounds; false when there are more than `limit`.
   bool Groupings(const std::vector<int>& nodes, std::int64_t limit,
                  std::vector<Grouping>& out) const;
-  bool GroupFrom(std::size_t next, std::int64_t& limit, std::vector<int>& left, Grouping& grouping,
-                 std::vector<Grouping>& out) const;
+  bool GroupFrom(const std::vector<int>& possible, std::size_t next, std::int64_t& limit,
+                 std::vector<int>& left, Grouping& grouping, std::vector<Grouping>& out) const;
+  void AddGrouping(Grouping& grouping, const std::vector<int>& left,
+                   std::vector<Grouping>& out) const;
   double BoundOf(const Grouping& grouping, const std::vector<int>& left) const;
   std::vector<std::pair<int, int>> AllClusters(const Grouping& grouping,
                                                const std::vector<int>& nodes) const;

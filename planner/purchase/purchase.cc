@@ -319,7 +319,8 @@ class Planner {
         candidates_(FindCandidates(catalog, calibration, scenario,
                                    {.budget = options.budget,
                                     .min_nominal_bits = options.min_nominal_bits,
-                                    .max_new_cluster_nodes = options.max_cluster_nodes})) {
+                                    .max_new_cluster_nodes = options.max_cluster_nodes,
+                                    .longest_months = options.thresholds_months.back()})) {
     for (Baseline baseline : fleet::kBaselines) {
       markets_.push_back(std::make_unique<Market>(candidates_, scenario_, baseline, options_));
     }

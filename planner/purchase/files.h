@@ -1,0 +1,78 @@
+// The files (a model in a quantization) that may serve a workload, with bounds on their speed that
+// cost nanoseconds, so that few placements need to be worked out.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "planner/catalog/catalog.h"
+#include "planner/fleet/scenario.h"
+#include "planner/placement/evaluate.h"
+#include "planner/throughput/calibration.h"
+#include "planner/throughput/decode.h"
+#include "planner/throughput/prefill.h"
+
+namespace capacity::purchase {
+
+// Values by baseline, in the order of fleet::kBaselines.
+template <class T>
+using ByBaseline = std::array<T, std::size(fleet::kBaselines)>;
+
+struct File {
+  const catalog::Model* model = nullptr;
+  const catalog::Quantization* quant = nullptr;
+  ByBaseline<std::optional<UsdPerMtok>> saved;  // per output Mtok, input included
+  std::vector<placement::Job> jobs;             // one per engine that loads it
+  double held_bytes = 0;  // by one node alone: weights, caches of all streams, buffers, engine
+  bool measured = false;  // somebody measured it on the fleet: no bound is trusted over that
+};
+
+placement::Load LoadOf(const fleet::Workload& workload);
+
+// What may serve `workload`: accepted by it, priced under some baseline, proposable, of known size.
+// Smallest first.
+std::vector<File> FilesFor(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
+                           const fleet::Workload& workload, double min_nominal_bits);
+
+// Speeds of one node of a kind, all its accelerators together, the best over engines. Tokens/s.
+struct NodeSpeed {
+  double decode = 0;  // aggregate over the workload's streams; zero: no engine runs it here
+  double prefill = 0;
+};
+
+// Works out the speed model's own times for a file on single nodes: upper bounds for clusters of
+// them, since communication is left out. Remembers what it worked out.
+class SpeedBounds {
+ public:
+  // `nodes`: one of each kind, indices into `fleet`. All outlive this.
+  SpeedBounds(const throughput::Calibration& calibration, const fleet::Fleet& fleet,
+              std::vector<int> nodes, const std::vector<File>& files);
+
+  // Of file `file` on one node of `kind` by itself.
+  const NodeSpeed& Alone(std::size_t file, std::size_t kind);
+  // Aggregate decode when `ranks` nodes like this share every layer, as if they need not talk.
+  double Shared(std::size_t file, std::size_t kind, int ranks);
+
+ private:
+  struct Profile {
+    throughput::DecodeProfile decode;
+    std::optional<throughput::PrefillProfile> prefill;
+    catalog::Platform platform = catalog::Platform::kCpu;
+    std::size_t job = 0;
+  };
+  const std::vector<Profile>& ProfilesOf(std::size_t file);
+  bool Legal(const placement::Job& job, std::size_t kind) const;
+
+  const throughput::Coefficients& coefficients_;
+  const fleet::Fleet& fleet_;
+  std::vector<int> nodes_;
+  std::vector<std::optional<throughput::Device>> devices_;  // by kind; absent: a fact is missing
+  const std::vector<File>& files_;
+  std::vector<std::optional<std::vector<Profile>>> profiles_;  // by file
+  std::vector<std::optional<NodeSpeed>> alone_;                // by file and kind
+  std::map<int, std::vector<double>> shared_;  // by ranks, then file and kind; negative: not yet
+};
+
+}  // namespace capacity::purchase
