@@ -134,6 +134,8 @@ std::vector<std::string> CloseMatches(std::string_view word,
   });
   std::vector<std::string> out;
   for (const Scored& scored : near) {
+    // Beside a slip of one or two letters, distant relatives only distract.
+    if (scored.distance > 2 * near.front().distance) break;
     if (static_cast<int>(out.size()) == limit) break;
     out.push_back(scored.text);
   }

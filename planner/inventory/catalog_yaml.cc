@@ -590,7 +590,7 @@ void CatalogReader::State::ReadHosted(const Value& value) {
   MakeRoom(catalog_.hosted, absl::StrCat("hosted/", model), value,
            [&](const catalog::HostedOffer& held) { return held.model == model; });
   for (const Value* item : fields.List("offers")) {
-    Fields offer_fields(*item, "hosted offer", problems_);
+    Fields offer_fields(*item, "hosted_offer", problems_);
     catalog::HostedOffer offer = ReadHostedOffer(offer_fields);
     offer_fields.ReportUnknown();
     offer.model = model;

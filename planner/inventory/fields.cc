@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -16,13 +17,18 @@ namespace {
 constexpr std::size_t kMaxProblems = 200;
 constexpr std::size_t kMaxListed = 12;
 
-std::string Number(double value) { return absl::StrCat(value); }
+// 10000000, not 1e+07.
+std::string Plain(double value) {
+  constexpr double kExact = 1e15;
+  if (value != std::floor(value) || std::abs(value) > kExact) return absl::StrCat(value);
+  return absl::StrCat(static_cast<std::int64_t>(value));
+}
 
 std::string InWords(Range range) {
   if (range.low_included) {
-    return absl::StrCat("from ", Number(range.low), " to ", Number(range.high));
+    return absl::StrCat("from ", Plain(range.low), " to ", Plain(range.high));
   }
-  return absl::StrCat("above ", Number(range.low), " and at most ", Number(range.high));
+  return absl::StrCat("above ", Plain(range.low), " and at most ", Plain(range.high));
 }
 
 std::optional<double> ParseNumber(const std::string& text) {

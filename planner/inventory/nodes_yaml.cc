@@ -178,7 +178,7 @@ class FleetReader {
   std::vector<SpeedMeasurement> measurements_;
   NodeNames names_;
   std::vector<std::string> groups_;  // for suggestions
-  // A name of the entry being read stands for no node: unknown, or removed by a what-if.
+  // A name in the entry being read is no node: reported, or removed by a what-if.
   bool name_missing_ = false;
 };
 
@@ -189,7 +189,7 @@ void FleetReader::ReadNodes() {
     if (draft.value != read) {  // copies of one entry follow each other
       read = draft.value;
       entry = ReadNode(catalog_, *read, problems_);
-      groups_.push_back(draft.group);
+      if (names_.count(draft.group) == 0) groups_.push_back(draft.group);
       if (!IsNodeName(draft.name) && read->is_map()) {
         const Value* name = read->Find("name");
         problems_.Add(name != nullptr ? *name : *read,
@@ -238,6 +238,7 @@ std::optional<int> FleetReader::NodeCalled(const Value& value) {
   }
   const std::vector<int> nodes = NodesCalled({value.text, &value});
   if (nodes.size() == 1) return nodes[0];
+  name_missing_ = true;
   if (nodes.size() > 1) {
     problems_.Add(value, absl::StrCat("\"", value.text, "\" is ", nodes.size(), " nodes"),
                   absl::StrCat("name one of them, such as ",
@@ -298,6 +299,7 @@ void FleetReader::ReadPairs(Fields& fields, LinkGroup& group) {
     if (!a || !b) continue;
     if (*a == *b) {
       problems_.Add(*item, "a node is paired with itself");
+      name_missing_ = true;
       continue;
     }
     pairs.insert(std::minmax(*a, *b));

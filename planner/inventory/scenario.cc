@@ -89,7 +89,7 @@ void Layers::OpenExtended(const Document& document, const Value& extends) {
     return;
   }
   const std::filesystem::path beside = std::filesystem::path(document.file()).parent_path();
-  const std::string file = (beside / extends.text).string();
+  const std::string file = (beside / extends.text).lexically_normal().string();
   for (const std::string& open : open_) {
     if (Identity(open) != Identity(file)) continue;
     problems_.Add(extends, absl::StrCat("what-ifs extend each other in a circle: ", Chain(file)));

@@ -24,7 +24,7 @@ constexpr Range kUtilization = Above(0, 1);
 // Tokens a day: both as stated; one from the other by the ratio where one is.
 void ReadDemand(const Value& value, Workload& workload, bool ratio_stated, Problems& problems) {
   Fields fields(value, "tokens_per_day", problems);
-  constexpr Range kTokensPerDay = Between(0, 1e15);
+  constexpr Range kTokensPerDay = Between(0, 1e12);
   workload.input_tokens_per_day = fields.Tokens("input", kTokensPerDay);
   workload.output_tokens_per_day = fields.Tokens("output", Above(0, kTokensPerDay.high));
   fields.Require({"output"});

@@ -1,0 +1,122 @@
+// The published JSON Schemas name exactly the fields that the loaders accept.
+//
+// A loader lists the fields it knows when it meets one that is far from all of them; each section is
+// given such a field here, and the list compared with the schema's properties.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "planner/inventory/catalog_yaml.h"
+#include "tests/inventory/support.h"
+
+namespace capacity::inventory {
+namespace {
+
+using FieldsBySection = std::map<std::string, std::set<std::string>>;
+
+// From "node has no field "zzzzzzzzzzzz"; it has name, count and machine".
+FieldsBySection AcceptedFields(const Diagnostics& problems) {
+  FieldsBySection accepted;
+  static const std::regex kProblem("(.*) has no field \"z{12}\"");
+  for (const Diagnostic& problem : problems) {
+    std::smatch match;
+    if (!std::regex_match(problem.problem, match, kProblem)) continue;
+    std::string list = std::regex_replace(problem.remedy, std::regex("^it has "), "");
+    list = std::regex_replace(list, std::regex(" and |, "), " ");
+    std::istringstream words(list);
+    for (std::string word; words >> word;) accepted[match[1]].insert(word);
+  }
+  return accepted;
+}
+
+nlohmann::json ReadSchema(const std::string& name) {
+  std::ifstream file(std::string(CAPACITY_SOURCE_DIR "/inventories/schema/") + name +
+                     ".schema.json");
+  EXPECT_TRUE(file.good()) << name;
+  return nlohmann::json::parse(file);
+}
+
+std::set<std::string> PropertiesOf(const nlohmann::json& schema) {
+  std::set<std::string> names;
+  for (const auto& alternative : schema.value("anyOf", nlohmann::json::array())) {
+    names.merge(PropertiesOf(alternative));
+  }
+  if (!schema.contains("properties")) return names;
+  for (const auto& [name, unused] : schema.at("properties").items()) names.insert(name);
+  return names;
+}
+
+// The sections of `schema` that have fields of their own; its top level is `root`.
+FieldsBySection PublishedFields(const nlohmann::json& schema, const std::string& root) {
+  FieldsBySection published;
+  published[root] = PropertiesOf(schema);
+  for (const auto& [section, definition] : schema.at("$defs").items()) {
+    published[section] = PropertiesOf(definition);
+  }
+  return published;
+}
+
+constexpr char kUnknown[] = "{zzzzzzzzzzzz: 1}";
+
+TEST(Schema, OfTheInventoryIsWhatTheLoaderAccepts) {
+  const std::string x = kUnknown;
+  const Loaded<fleet::Scenario> loaded = LoadText(
+      "zzzzzzzzzzzz: 1\n"
+      "nodes: [" + x + ", {machine: dgx-spark}]\n"
+      "links: [" + x + "]\n"
+      "measurements: [" + x + "]\n"
+      "workloads: [" + x + ", {name: w, tokens_per_day: " + x + "}]\n"
+      "offers: [" + x + "]\n"
+      "economics: {zzzzzzzzzzzz: 1, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " + x + "}}\n");
+  EXPECT_EQ(AcceptedFields(loaded.problems), PublishedFields(ReadSchema("inventory"), "inventory"));
+}
+
+TEST(Schema, OfTheWhatIfIsWhatTheLoaderAccepts) {
+  const std::string x = kUnknown;
+  const Texts texts = {
+      {"base.yaml", std::string(kInventoryLine) + "nodes: [{machine: dgx-spark}]\n"},
+      {"w.yaml", std::string(kWhatIfLine) + "zzzzzzzzzzzz: 1\nremove: " + x + "\nreplace: " + x +
+                     "\nchange: " + x + "\nadd: " + x + "\n"}};
+  EXPECT_EQ(AcceptedFields(LoadTexts(texts, {"w.yaml"}).problems),
+            PublishedFields(ReadSchema("what-if"), "what-if"));
+}
+
+TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
+  const std::string x = kUnknown;
+  const ParsedDocument parsed = ParseDocument(
+      "c.yaml",
+      "schema: capacity-planner/catalog/v1\n"
+      "zzzzzzzzzzzz: 1\n"
+      "models: [{zzzzzzzzzzzz: 1, architecture: " + x + ", parameters: " + x + ", kv_cache: " + x +
+          "}]\n"
+      "quantizations: [{zzzzzzzzzzzz: 1, bits: " + x + ", bits_by_engine: " + x + "}]\n"
+      "kv_cache_types: [" + x + "]\n"
+      "artifacts: [" + x + "]\n"
+      "chips: [" + x + "]\n"
+      "machines: [{zzzzzzzzzzzz: 1, power: " + x + ", ports: {zzzzzzzzzzzz: 1, thunderbolt: " + x +
+          ", connectx7: " + x + "}}]\n"
+      "metal_limits: [" + x + "]\n"
+      "links: [{zzzzzzzzzzzz: 1, requirements: " + x + "}]\n"
+      "items: [" + x + "]\n"
+      "offers: [" + x + "]\n"
+      "cloud_models: [" + x + "]\n"
+      "hosted: [{zzzzzzzzzzzz: 1, offers: [" + x + "]}]\n"
+      "frontier_equivalents: [" + x + "]\n"
+      "declines: [" + x + "]\n",
+      {});
+  ASSERT_TRUE(parsed.document.has_value());
+  Problems problems;
+  CatalogReader reader(problems);
+  reader.Read(*parsed.document);
+  reader.Finish();
+  EXPECT_EQ(AcceptedFields(problems.Take()), PublishedFields(ReadSchema("catalog"), "catalogue"));
+}
+
+}  // namespace
+}  // namespace capacity::inventory
