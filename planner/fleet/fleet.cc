@@ -166,9 +166,9 @@ std::vector<std::string> FleetViolations(const std::vector<Node>& nodes,
   }
   if (violations.empty()) {
     for (const PortShortage& shortage : PortShortages(nodes, links)) {
-      violations.push_back(
-          absl::StrCat("link ", links[static_cast<std::size_t>(shortage.group)].link->id, ": ",
-                       shortage.problem));
+      violations.push_back(absl::StrCat("link ",
+                                        links[static_cast<std::size_t>(shortage.group)].link->id,
+                                        ": ", shortage.problem));
     }
   }
   for (const SpeedMeasurement& measurement : measurements) {

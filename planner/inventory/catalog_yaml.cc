@@ -58,12 +58,12 @@ catalog::Architecture ReadArchitecture(const Value& value, Problems& problems) {
   Fields fields(value, "architecture", problems);
   catalog::Architecture out;
   fields.Require({"attention", "layers"});
-  out.attention = fields
-                      .Choice("attention", {AttentionKind::kGqa, AttentionKind::kMla,
-                                            AttentionKind::kMlaSparse, AttentionKind::kSliding,
-                                            AttentionKind::kChunked, AttentionKind::kHybridDeltaNet,
-                                            AttentionKind::kHybridMamba2})
-                      .value_or(AttentionKind::kGqa);
+  out.attention =
+      fields
+          .Choice("attention", {AttentionKind::kGqa, AttentionKind::kMla, AttentionKind::kMlaSparse,
+                                AttentionKind::kSliding, AttentionKind::kChunked,
+                                AttentionKind::kHybridDeltaNet, AttentionKind::kHybridMamba2})
+          .value_or(AttentionKind::kGqa);
   out.layers = fields.Integer("layers", kPositiveCount).value_or(0);
   out.hidden_size = fields.Integer("hidden_size", kPositiveCount).value_or(0);
   out.heads = fields.Integer("heads", kCount).value_or(0);
@@ -214,7 +214,8 @@ catalog::Artifact ReadArtifact(Fields& fields) {
   artifact.model = fields.Text("model").value_or("");
   artifact.quant = fields.Text("quant").value_or("");
   artifact.name = fields.Text("artifact").value_or("");
-  artifact.bytes = {static_cast<std::int64_t>(fields.Number("bytes", Between(1, 1e15)).value_or(0))};
+  artifact.bytes = {
+      static_cast<std::int64_t>(fields.Number("bytes", Between(1, 1e15)).value_or(0))};
   artifact.exact = fields.Flag("exact").value_or(false);
   artifact.notes = fields.Text("notes").value_or("");
   artifact.provenance = ReadProvenance(fields);
@@ -297,8 +298,8 @@ catalog::Machine ReadMachine(Fields& fields, Problems& problems) {
   const std::optional<Bytes> system_memory = fields.Size("system_memory");
   machine.vram_per_accelerator = fields.Size("vram_per_accelerator");
   // Beside cards with memory of their own, what is installed is the host's.
-  machine.memory = machine.vram_per_accelerator && system_memory ? *system_memory
-                                                                 : memory.value_or(Bytes{});
+  machine.memory =
+      machine.vram_per_accelerator && system_memory ? *system_memory : memory.value_or(Bytes{});
   if (fields.valid() && !machine.vram_per_accelerator && !memory) fields.Require({"memory"});
   machine.memory_visible = fields.Size("memory_visible");
   machine.memory_available = fields.Size("memory_available");
@@ -325,9 +326,7 @@ catalog::MetalLimit ReadMetalLimit(Fields& fields) {
   limit.macos_max = fields.Integer("macos_max", Between(0, 1000)).value_or(0);
   const std::optional<double> fraction = fields.Number("fraction", Above(0, 1));
   const std::optional<double> mib = fields.Number("working_set_mib", Above(0, 1e9));
-  limit.working_set = mib        ? Bytes{1 << 20} * *mib
-                      : fraction ? limit.ram * *fraction
-                                 : Bytes{};
+  limit.working_set = mib ? Bytes{1 << 20} * *mib : fraction ? limit.ram * *fraction : Bytes{};
   if (!mib && !fraction) fields.Require({"working_set_mib"});
   fields.Text("notes");
   limit.provenance = ReadProvenance(fields);
@@ -347,13 +346,11 @@ catalog::Link ReadLink(Fields& fields, Problems& problems) {
                        .Choice("transport", {Transport::kNone, Transport::kRdma, Transport::kTcp,
                                              Transport::kPcie})
                        .value_or(Transport::kTcp);
-  link.medium =
-      fields
-          .OneOf("medium", {"none", "thunderbolt5", "thunderbolt4", "thunderbolt", "connectx7",
-                            "ethernet", "wifi", "pcie"})
-          .value_or("");
-  link.bandwidth =
-      Scaled<BitsPerSecond>(fields.Number("bandwidth_gbps", Between(0, 1e6)), 1e9);
+  link.medium = fields
+                    .OneOf("medium", {"none", "thunderbolt5", "thunderbolt4", "thunderbolt",
+                                      "connectx7", "ethernet", "wifi", "pcie"})
+                    .value_or("");
+  link.bandwidth = Scaled<BitsPerSecond>(fields.Number("bandwidth_gbps", Between(0, 1e6)), 1e9);
   link.direct_cable = fields.Text("direct_cable").value_or("");
   link.switches = fields.Texts("switch");
   link.ports_used = fields.Integer("ports_used", Between(0, 16)).value_or(1);
@@ -460,10 +457,10 @@ catalog::FrontierEquivalent ReadFrontierEquivalent(Fields& fields) {
 catalog::PriceDecline ReadDecline(Fields& fields) {
   catalog::PriceDecline decline;
   fields.Require({"baseline", "low", "mid", "high"});
-  decline.baseline =
-      fields.OneOf("baseline", {Name(fleet::Baseline::kFrontierEquivalent),
-                                Name(fleet::Baseline::kSameModelHosted)})
-          .value_or("");
+  decline.baseline = fields
+                         .OneOf("baseline", {Name(fleet::Baseline::kFrontierEquivalent),
+                                             Name(fleet::Baseline::kSameModelHosted)})
+                         .value_or("");
   decline.low = fields.Number("low", kFraction).value_or(0);
   decline.mid = fields.Number("mid", kFraction).value_or(0);
   decline.high = fields.Number("high", kFraction).value_or(0);
@@ -518,8 +515,8 @@ class CatalogReader::State {
   void Keep(std::vector<Entry>& list, std::string_view section, const Value& at, Entry entry) {
     const std::string key = KeyOf(entry);
     if (key.empty()) return;  // reported as missing
-    const auto [it, added] = places_.try_emplace(
-        absl::StrCat(std::string(section), "/", key), Place{list.size(), &at});
+    const auto [it, added] =
+        places_.try_emplace(absl::StrCat(std::string(section), "/", key), Place{list.size(), &at});
     if (added) {
       list.push_back(std::move(entry));
       return;

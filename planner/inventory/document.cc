@@ -61,10 +61,11 @@ std::optional<Diagnostic> FindBinary(const std::string& file, std::string_view t
       return Diagnostic{file, line, column, "not UTF-8 text", "save the file as UTF-8"};
     }
     if (IsControl(c)) {
-      return Diagnostic{file, line, column,
-                        absl::StrCat("byte 0x", absl::Hex(c, absl::kZeroPad2),
-                                     " does not belong in a text file; this looks like binary data"),
-                        "give a YAML file"};
+      return Diagnostic{
+          file, line, column,
+          absl::StrCat("byte 0x", absl::Hex(c, absl::kZeroPad2),
+                       " does not belong in a text file; this looks like binary data"),
+          "give a YAML file"};
     }
     if (c == '\n') {
       ++line;
@@ -245,8 +246,7 @@ void Build(Document& document, std::string_view text, const DocumentLimits& limi
                         located ? error.mark.column + 1 : 0,
                         absl::StrCat("not valid YAML: ", error.msg), ""});
   } catch (const std::exception& error) {
-    problems.push_back(
-        {document.file(), 0, 0, absl::StrCat("not valid YAML: ", error.what()), ""});
+    problems.push_back({document.file(), 0, 0, absl::StrCat("not valid YAML: ", error.what()), ""});
   }
 }
 
@@ -301,8 +301,8 @@ Value& Document::Add(Value::Kind kind) {
 ParsedDocument ParseDocument(std::string file, std::string_view text,
                              const DocumentLimits& limits) {
   if (text.size() > limits.bytes) {
-    return Failed(file, absl::StrCat("has more than ", limits.bytes >> 20,
-                                     " MiB; no more are read"));
+    return Failed(file,
+                  absl::StrCat("has more than ", limits.bytes >> 20, " MiB; no more are read"));
   }
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {

@@ -102,8 +102,8 @@ const Value& Merge(Document& document, const Value& base, const Value& patch) {
   merged.column = base.column;
   for (const Value::Entry& entry : base.entries) {
     const Value* changed = patch.Find(entry.key->text);
-    const Value* value = changed == nullptr ? entry.value
-                                            : &Merge(document, *entry.value, *changed);
+    const Value* value =
+        changed == nullptr ? entry.value : &Merge(document, *entry.value, *changed);
     merged.entries.push_back({entry.key, value});
   }
   for (const Value::Entry& entry : patch.entries) {
@@ -158,9 +158,8 @@ class Overlay {
       });
     }
     if (const Value* patch = fields.Find("economics")) {
-      draft_.economics = draft_.economics == nullptr
-                             ? patch
-                             : &Merge(document_, *draft_.economics, *patch);
+      draft_.economics =
+          draft_.economics == nullptr ? patch : &Merge(document_, *draft_.economics, *patch);
     }
     fields.ReportUnknown();
   }
@@ -245,8 +244,8 @@ class Overlay {
     }
     if (const Value* count = patch.Find("count")) {
       if (draft_.nodes[*position].group != name.text) {
-        problems_.Add(*count, absl::StrCat(name.text, " is one copy of ",
-                                           draft_.nodes[*position].group),
+        problems_.Add(*count,
+                      absl::StrCat(name.text, " is one copy of ", draft_.nodes[*position].group),
                       absl::StrCat("change the count of ", draft_.nodes[*position].group));
         return;
       }

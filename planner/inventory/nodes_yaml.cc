@@ -57,10 +57,10 @@ const catalog::Chip* ReadChip(const catalog::Catalog& catalog, const catalog::Ma
     if (*chip->gpu_cores == *cores) return chip;
     possible.push_back(absl::StrCat(*chip->gpu_cores));
   }
-  problems.Add(*fields.Find("gpu_cores"),
-               absl::StrCat(machine.id, " was not sold with ", *cores, " GPU cores"),
-               possible.empty() ? "leave gpu_cores out"
-                                : absl::StrCat("it has ", Quoted(possible, " or ")));
+  problems.Add(
+      *fields.Find("gpu_cores"),
+      absl::StrCat(machine.id, " was not sold with ", *cores, " GPU cores"),
+      possible.empty() ? "leave gpu_cores out" : absl::StrCat("it has ", Quoted(possible, " or ")));
   return nullptr;
 }
 
@@ -257,8 +257,8 @@ std::vector<int> FleetReader::ReadMembers(Fields& fields, std::string_view key) 
         members.push_back(node);
         continue;
       }
-      problems_.Add(*word.at, absl::StrCat(nodes_[static_cast<std::size_t>(node)].name,
-                                           " is listed twice"));
+      problems_.Add(*word.at,
+                    absl::StrCat(nodes_[static_cast<std::size_t>(node)].name, " is listed twice"));
       break;
     }
   }

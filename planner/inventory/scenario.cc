@@ -121,10 +121,10 @@ void Layers::Apply(Document& document, const Value* extends) {
   }
   if (schema == inventory) {
     if (overlay_) {
-      problems_.Add(extends != nullptr ? *extends : *root.Find("schema"),
-                    absl::StrCat(document.file(),
-                                 " is an inventory and another one is already the base"),
-                    absl::StrCat("a what-if starts with `schema: ", what_if, "`"));
+      problems_.Add(
+          extends != nullptr ? *extends : *root.Find("schema"),
+          absl::StrCat(document.file(), " is an inventory and another one is already the base"),
+          absl::StrCat("a what-if starts with `schema: ", what_if, "`"));
       return;
     }
     draft_ = DraftOf(document, problems_);

@@ -111,8 +111,7 @@ std::vector<Workload> ReadWorkloads(const catalog::Catalog& catalog, const Draft
     Workload workload = ReadWorkload(catalog, *entry.value, assumptions, problems);
     const auto [it, added] = names.try_emplace(workload.name, entry.value);
     if (!added && !workload.name.empty()) {
-      problems.Add(*entry.value,
-                   absl::StrCat("two workloads are named \"", workload.name, "\""),
+      problems.Add(*entry.value, absl::StrCat("two workloads are named \"", workload.name, "\""),
                    absl::StrCat("the first is on line ", it->second->line));
     }
     workloads.push_back(std::move(workload));
@@ -293,8 +292,7 @@ std::optional<std::set<std::string>> ReadBuyOnly(const catalog::Catalog& catalog
     return machines;
   }
   for (const Value* item : draft.buy_only->items) {
-    const catalog::Machine* machine =
-        item->is_scalar() ? catalog.FindMachine(item->text) : nullptr;
+    const catalog::Machine* machine = item->is_scalar() ? catalog.FindMachine(item->text) : nullptr;
     if (machine != nullptr) {
       machines.insert(machine->id);
     } else if (item->is_scalar()) {

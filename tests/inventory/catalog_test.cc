@@ -141,9 +141,9 @@ TEST(CatalogFiles, ALaterFileReplacesTheArtifactsOfItsModelAndQuant) {
     return "  - {model: m, quant: " + quant + ", bytes: " + std::to_string(bytes) +
            ", exact: true, source: s, as_of: 2026-08}\n";
   };
-  const Read read = ReadTexts({base + "artifacts:\n" + artifact("q", 1) + artifact("q", 2) +
-                                   artifact("r", 3),
-                               "artifacts:\n" + artifact("q", 4)});
+  const Read read =
+      ReadTexts({base + "artifacts:\n" + artifact("q", 1) + artifact("q", 2) + artifact("r", 3),
+                 "artifacts:\n" + artifact("q", 4)});
   EXPECT_THAT(read.problems, IsEmpty());
   ASSERT_THAT(read.catalog.artifacts, SizeIs(2));
   EXPECT_EQ(read.catalog.FindArtifact("m", "q")->bytes, Bytes{4});
@@ -151,12 +151,12 @@ TEST(CatalogFiles, ALaterFileReplacesTheArtifactsOfItsModelAndQuant) {
 }
 
 TEST(CatalogFiles, ReferencesMustResolve) {
-  const Read read = ReadTexts({
-      "chips:\n" + Chip("gb10", "gpu_cores: 48") +
-      "machines:\n"
-      "  - {id: spark, name: S, chip: gb11, os: linux, memory: 1 GiB, source: s, as_of: 2026-08}\n"
-      "offers:\n"
-      "  - {id: o, item: sparc, condition: new, price_usd: 1, source: s, as_of: 2026-08}\n"});
+  const Read read = ReadTexts(
+      {"chips:\n" + Chip("gb10", "gpu_cores: 48") +
+       "machines:\n"
+       "  - {id: spark, name: S, chip: gb11, os: linux, memory: 1 GiB, source: s, as_of: 2026-08}\n"
+       "offers:\n"
+       "  - {id: o, item: sparc, condition: new, price_usd: 1, source: s, as_of: 2026-08}\n"});
   EXPECT_THAT(read.problems,
               ElementsAre("1.yaml:5:32: unknown chip \"gb11\"; did you mean \"gb10\"?",
                           "1.yaml:7:19: unknown machine or item \"sparc\"; did you mean "
@@ -164,13 +164,14 @@ TEST(CatalogFiles, ReferencesMustResolve) {
 }
 
 TEST(CatalogFiles, FactsAreCheckedAndNeverFilledIn) {
-  const Read read = ReadTexts({"chips:\n" + Chip("a", "memory_bandwidth_gbps: -1") +
-                               "  - {id: b, name: x, source: s}\n"});
-  EXPECT_THAT(read.problems,
-              ElementsAre("1.yaml:3:92: memory_bandwidth_gbps is \"-1\"; it can be above 0 and at "
-                          "most 1000000",
-                          "1.yaml:4:5: chip has no \"vendor\"", "1.yaml:4:5: chip has no \"family\"",
-                          "1.yaml:4:5: chip has no \"memory\"", "1.yaml:4:5: chip has no \"as_of\""));
+  const Read read = ReadTexts(
+      {"chips:\n" + Chip("a", "memory_bandwidth_gbps: -1") + "  - {id: b, name: x, source: s}\n"});
+  EXPECT_THAT(
+      read.problems,
+      ElementsAre("1.yaml:3:92: memory_bandwidth_gbps is \"-1\"; it can be above 0 and at "
+                  "most 1000000",
+                  "1.yaml:4:5: chip has no \"vendor\"", "1.yaml:4:5: chip has no \"family\"",
+                  "1.yaml:4:5: chip has no \"memory\"", "1.yaml:4:5: chip has no \"as_of\""));
   const Read sparse = ReadTexts({"chips:\n" + Chip("a", "gpu_cores: 1")});
   EXPECT_FALSE(sparse.catalog.chips.at(0).memory_bandwidth.has_value());
 }

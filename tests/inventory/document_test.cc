@@ -27,8 +27,7 @@ class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& name)
       : path_((std::filesystem::temp_directory_path() /
-               (name + std::to_string(
-                           std::chrono::steady_clock::now().time_since_epoch().count())))
+               (name + std::to_string(std::chrono::steady_clock::now().time_since_epoch().count())))
                   .string()) {}
   ~TemporaryFile() { std::filesystem::remove(path_); }
   const std::string& path() const { return path_; }
@@ -74,7 +73,9 @@ TEST(Document, RefusesAnEmptyFile) {
 }
 
 TEST(Document, RefusesBinaryData) {
-  EXPECT_THAT(ProblemsOf(std::string_view("name: x\n\x7F" "ELF\0\0", 14)),
+  EXPECT_THAT(ProblemsOf(std::string_view("name: x\n\x7F"
+                                          "ELF\0\0",
+                                          14)),
               ElementsAre("f.yaml:2:1: byte 0x7f does not belong in a text file; this looks like "
                           "binary data; give a YAML file"));
   EXPECT_THAT(ProblemsOf(std::string_view("a\0b", 3)),

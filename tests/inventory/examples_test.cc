@@ -45,8 +45,7 @@ TEST(Examples, TheArticlesSetupsOwnWhatTheArticleDescribes) {
                                                        {"d", "dual-rtx-3090"}};
   for (const auto& [setup, machine] : machines) {
     const Loaded<fleet::Scenario> loaded = LoadScenario(
-        ShippedCatalog(),
-        CAPACITY_SOURCE_DIR "/inventories/article-setup-" + setup + ".yaml", {});
+        ShippedCatalog(), CAPACITY_SOURCE_DIR "/inventories/article-setup-" + setup + ".yaml", {});
     ASSERT_TRUE(loaded.value.has_value());
     EXPECT_EQ(loaded.value->fleet.nodes().at(0).machine->id, machine);
     EXPECT_DOUBLE_EQ(loaded.value->assumptions.utilization, 1);

@@ -53,12 +53,12 @@ std::vector<std::string> MembersOf(const fleet::Scenario& scenario, std::size_t 
 TEST(WhatIf, NamesTheScenarioAfterBoth) { EXPECT_EQ(Good(With("name: x\n")).name, "lab + x"); }
 
 TEST(WhatIf, AddsNodesAndLinksToWhatIsThere) {
-  const fleet::Scenario scenario = Good(With(
-      "add:\n"
-      "  nodes: [{name: new, machine: dgx-spark}]\n"
-      "  links: [{kind: connectx7, members: [spark-1, new]}]\n"
-      "  workloads: [{name: chat}]\n"
-      "  offers: [{machine: dgx-spark, price_usd: 3000}]\n"));
+  const fleet::Scenario scenario =
+      Good(With("add:\n"
+                "  nodes: [{name: new, machine: dgx-spark}]\n"
+                "  links: [{kind: connectx7, members: [spark-1, new]}]\n"
+                "  workloads: [{name: chat}]\n"
+                "  offers: [{machine: dgx-spark, price_usd: 3000}]\n"));
   EXPECT_EQ(scenario.fleet.nodes().size(), 5u);
   EXPECT_THAT(MembersOf(scenario, 1), ElementsAre("spark-1", "new"));
   EXPECT_EQ(scenario.workloads.size(), 2u);
@@ -66,8 +66,8 @@ TEST(WhatIf, AddsNodesAndLinksToWhatIsThere) {
 
 TEST(WhatIf, RemovesACopyAndItsPlaceInLinks) {
   const fleet::Scenario scenario = Good(With("remove: {nodes: [spark-2]}\n"));
-  EXPECT_THAT(NodesOf(scenario), ElementsAre("spark-1=dgx-spark", "spark-3=dgx-spark",
-                                             "max=mac-studio-m4-max-128gb"));
+  EXPECT_THAT(NodesOf(scenario),
+              ElementsAre("spark-1=dgx-spark", "spark-3=dgx-spark", "max=mac-studio-m4-max-128gb"));
   EXPECT_THAT(MembersOf(scenario, 0), ElementsAre("spark-1", "spark-3", "max"));
 }
 
@@ -83,11 +83,11 @@ TEST(WhatIf, RemovesLinksByKindOrName) {
 }
 
 TEST(WhatIf, ReplacesANodeWhereItStands) {
-  const fleet::Scenario scenario = Good(With(
-      "replace:\n"
-      "  nodes:\n"
-      "    spark-2: {machine: mac-studio-m3-ultra-256gb}\n"
-      "    max: {name: rtx, machine: dual-rtx-3090}\n"));
+  const fleet::Scenario scenario =
+      Good(With("replace:\n"
+                "  nodes:\n"
+                "    spark-2: {machine: mac-studio-m3-ultra-256gb}\n"
+                "    max: {name: rtx, machine: dual-rtx-3090}\n"));
   EXPECT_THAT(NodesOf(scenario),
               ElementsAre("spark-1=dgx-spark", "spark-2=mac-studio-m3-ultra-256gb",
                           "spark-3=dgx-spark", "rtx=dual-rtx-3090"));
@@ -96,8 +96,7 @@ TEST(WhatIf, ReplacesANodeWhereItStands) {
 }
 
 TEST(WhatIf, ReplacesAWorkload) {
-  const fleet::Scenario scenario =
-      Good(With("replace: {workloads: {code: {concurrency: 9}}}\n"));
+  const fleet::Scenario scenario = Good(With("replace: {workloads: {code: {concurrency: 9}}}\n"));
   ASSERT_EQ(scenario.workloads.size(), 1u);
   EXPECT_EQ(scenario.workloads[0].name, "code");
   EXPECT_EQ(scenario.workloads[0].concurrency, 9);
@@ -105,14 +104,14 @@ TEST(WhatIf, ReplacesAWorkload) {
 }
 
 TEST(WhatIf, ChangesOnlyTheFieldsItNames) {
-  const fleet::Scenario scenario = Good(With(
-      "change:\n"
-      "  nodes:\n"
-      "    spark: {memory_used: 7 GiB}\n"
-      "    spark-3: {memory_budget: 99 GiB}\n"
-      "  workloads:\n"
-      "    code: {tokens_per_day: {output: 2M}}\n"
-      "  economics: {electricity_usd_per_kwh: 0.4}\n"));
+  const fleet::Scenario scenario =
+      Good(With("change:\n"
+                "  nodes:\n"
+                "    spark: {memory_used: 7 GiB}\n"
+                "    spark-3: {memory_budget: 99 GiB}\n"
+                "  workloads:\n"
+                "    code: {tokens_per_day: {output: 2M}}\n"
+                "  economics: {electricity_usd_per_kwh: 0.4}\n"));
   for (int i : {0, 1, 2}) {
     EXPECT_EQ(scenario.fleet.nodes()[static_cast<std::size_t>(i)].overrides.memory_used, GiB(7));
   }
@@ -138,9 +137,8 @@ TEST(WhatIf, RemovingWhatItAddsGivesTheBaseBack) {
                         "add: {nodes: [{name: n, machine: dgx-spark}],\n"
                         "      links: [{name: extra, kind: connectx7, members: [n, spark-1]}]}\n"
                         "change: {workloads: {code: {concurrency: 5}}}\n"},
-      {"minus.yaml", std::string(kWhatIfLine) +
-                         "remove: {nodes: [n], links: [extra]}\n"
-                         "change: {workloads: {code: {concurrency: 2}}}\n"}};
+      {"minus.yaml", std::string(kWhatIfLine) + "remove: {nodes: [n], links: [extra]}\n"
+                                                "change: {workloads: {code: {concurrency: 2}}}\n"}};
   const fleet::Scenario base = Good(LoadTexts(texts));
   const fleet::Scenario back = Good(LoadTexts(texts, {"plus.yaml", "minus.yaml"}));
   EXPECT_EQ(NodesOf(back), NodesOf(base));
@@ -214,9 +212,10 @@ TEST(WhatIf, NeedsABase) {
 }
 
 TEST(WhatIf, AnInventoryIsNoOverlay) {
-  EXPECT_THAT(Lines(LoadTexts({{"base.yaml", kLab}, {"other.yaml", kLab}}, {"other.yaml"}).problems),
-              ElementsAre("other.yaml:1:9: other.yaml is an inventory and another one is already "
-                          "the base; a what-if starts with `schema: capacity-planner/what-if/v1`"));
+  EXPECT_THAT(
+      Lines(LoadTexts({{"base.yaml", kLab}, {"other.yaml", kLab}}, {"other.yaml"}).problems),
+      ElementsAre("other.yaml:1:9: other.yaml is an inventory and another one is already "
+                  "the base; a what-if starts with `schema: capacity-planner/what-if/v1`"));
 }
 
 }  // namespace

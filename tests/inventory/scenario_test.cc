@@ -77,22 +77,24 @@ TEST(Nodes, GbAndGibAreBothUnderstoodAndDiffer) {
 TEST(Links, JoinEveryPairUnlessToldOtherwise) {
   const std::string nodes =
       "nodes:\n  - {name: u, machine: mac-studio-m3-ultra-256gb, count: 4, os_version: 26.2}\n";
-  const fleet::Scenario mesh = Good(nodes + "links:\n  - {kind: thunderbolt5-rdma, members: [u]}\n");
+  const fleet::Scenario mesh =
+      Good(nodes + "links:\n  - {kind: thunderbolt5-rdma, members: [u]}\n");
   ASSERT_EQ(mesh.fleet.links().size(), 1u);
   EXPECT_EQ(mesh.fleet.links()[0].link->id, "rdma-tb5");
   EXPECT_THAT(mesh.fleet.links()[0].members, ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(mesh.fleet.links()[0].pairs.size(), 6u);
   EXPECT_TRUE(mesh.fleet.links()[0].full_mesh);
 
-  const fleet::Scenario ring = Good(
-      nodes + "links:\n  - {kind: tcp-tb5, topology: ring, members: [u-1, u-3, u-2, u-4]}\n");
+  const fleet::Scenario ring =
+      Good(nodes + "links:\n  - {kind: tcp-tb5, topology: ring, members: [u-1, u-3, u-2, u-4]}\n");
   EXPECT_THAT(ring.fleet.links().at(0).pairs,
               ElementsAre(Pair(0, 2), Pair(0, 3), Pair(1, 2), Pair(1, 3)));
   EXPECT_FALSE(ring.fleet.links()[0].full_mesh);
 
-  const fleet::Scenario pairs = Good(
-      nodes + "links:\n  - {kind: tcp-tb5, pairs: [[u-3, u-1], [u-1, u-2]], all_reduce_us: 90,\n"
-              "     round_trip_us: 12, bandwidth: 61 Gbit/s}\n");
+  const fleet::Scenario pairs =
+      Good(nodes +
+           "links:\n  - {kind: tcp-tb5, pairs: [[u-3, u-1], [u-1, u-2]], all_reduce_us: 90,\n"
+           "     round_trip_us: 12, bandwidth: 61 Gbit/s}\n");
   const fleet::LinkGroup& group = pairs.fleet.links().at(0);
   EXPECT_THAT(group.members, ElementsAre(0, 1, 2));
   EXPECT_THAT(group.pairs, ElementsAre(Pair(0, 1), Pair(0, 2)));
@@ -233,8 +235,7 @@ TEST(Offers, StatedOnesReplaceAndAdd) {
   const fleet::Offer* spark = FindOffer(scenario, "dgx-spark");
   ASSERT_NE(spark, nullptr);
   EXPECT_EQ(spark->max_count, 2);
-  EXPECT_EQ(spark->price,
-            ShippedCatalog().FindOffer("dgx-spark", catalog::Condition::kNew)->price);
+  EXPECT_EQ(spark->price, ShippedCatalog().FindOffer("dgx-spark", catalog::Condition::kNew)->price);
   EXPECT_EQ(FindOffer(scenario, "thunderbolt5-cable"), nullptr);
 }
 
@@ -254,11 +255,10 @@ TEST(Economics, StatedValuesReplaceTheCatalogues) {
   ASSERT_EQ(known.size(), 2u);
   EXPECT_FALSE(plain.assumptions.electricity_stated);
 
-  const fleet::Scenario stated =
-      Good(std::string(kStudio) +
-           "economics:\n"
-           "  electricity_usd_per_kwh: 0.31\n"
-           "  declines: {frontier-equivalent: 0.5}\n");
+  const fleet::Scenario stated = Good(std::string(kStudio) +
+                                      "economics:\n"
+                                      "  electricity_usd_per_kwh: 0.31\n"
+                                      "  declines: {frontier-equivalent: 0.5}\n");
   EXPECT_TRUE(stated.assumptions.electricity_stated);
   EXPECT_DOUBLE_EQ(stated.assumptions.electricity_usd_per_kwh, 0.31);
   const auto& declines = stated.assumptions.declines;

@@ -1,7 +1,7 @@
 // The published JSON Schemas name exactly the fields that the loaders accept.
 //
-// A loader lists the fields it knows when it meets one that is far from all of them; each section is
-// given such a field here, and the list compared with the schema's properties.
+// A loader lists the fields it knows when it meets one that is far from all of them; each section
+// is given such a field here, and the list compared with the schema's properties.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -69,12 +69,23 @@ TEST(Schema, OfTheInventoryIsWhatTheLoaderAccepts) {
   const std::string x = kUnknown;
   const Loaded<fleet::Scenario> loaded = LoadText(
       "zzzzzzzzzzzz: 1\n"
-      "nodes: [" + x + ", {machine: dgx-spark}]\n"
-      "links: [" + x + "]\n"
-      "measurements: [" + x + "]\n"
-      "workloads: [" + x + ", {name: w, tokens_per_day: " + x + "}]\n"
-      "offers: [" + x + "]\n"
-      "economics: {zzzzzzzzzzzz: 1, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " + x + "}}\n");
+      "nodes: [" +
+      x +
+      ", {machine: dgx-spark}]\n"
+      "links: [" +
+      x +
+      "]\n"
+      "measurements: [" +
+      x +
+      "]\n"
+      "workloads: [" +
+      x + ", {name: w, tokens_per_day: " + x +
+      "}]\n"
+      "offers: [" +
+      x +
+      "]\n"
+      "economics: {zzzzzzzzzzzz: 1, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " +
+      x + "}}\n");
   EXPECT_EQ(AcceptedFields(loaded.problems), PublishedFields(ReadSchema("inventory"), "inventory"));
 }
 
@@ -90,27 +101,52 @@ TEST(Schema, OfTheWhatIfIsWhatTheLoaderAccepts) {
 
 TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
   const std::string x = kUnknown;
-  const ParsedDocument parsed = ParseDocument(
-      "c.yaml",
-      "schema: capacity-planner/catalog/v1\n"
-      "zzzzzzzzzzzz: 1\n"
-      "models: [{zzzzzzzzzzzz: 1, architecture: " + x + ", parameters: " + x + ", kv_cache: " + x +
-          "}]\n"
-      "quantizations: [{zzzzzzzzzzzz: 1, bits: " + x + ", bits_by_engine: " + x + "}]\n"
-      "kv_cache_types: [" + x + "]\n"
-      "artifacts: [" + x + "]\n"
-      "chips: [" + x + "]\n"
-      "machines: [{zzzzzzzzzzzz: 1, power: " + x + ", ports: {zzzzzzzzzzzz: 1, thunderbolt: " + x +
-          ", connectx7: " + x + "}}]\n"
-      "metal_limits: [" + x + "]\n"
-      "links: [{zzzzzzzzzzzz: 1, requirements: " + x + "}]\n"
-      "items: [" + x + "]\n"
-      "offers: [" + x + "]\n"
-      "cloud_models: [" + x + "]\n"
-      "hosted: [{zzzzzzzzzzzz: 1, offers: [" + x + "]}]\n"
-      "frontier_equivalents: [" + x + "]\n"
-      "declines: [" + x + "]\n",
-      {});
+  const ParsedDocument parsed =
+      ParseDocument("c.yaml",
+                    "schema: capacity-planner/catalog/v1\n"
+                    "zzzzzzzzzzzz: 1\n"
+                    "models: [{zzzzzzzzzzzz: 1, architecture: " +
+                        x + ", parameters: " + x + ", kv_cache: " + x +
+                        "}]\n"
+                        "quantizations: [{zzzzzzzzzzzz: 1, bits: " +
+                        x + ", bits_by_engine: " + x +
+                        "}]\n"
+                        "kv_cache_types: [" +
+                        x +
+                        "]\n"
+                        "artifacts: [" +
+                        x +
+                        "]\n"
+                        "chips: [" +
+                        x +
+                        "]\n"
+                        "machines: [{zzzzzzzzzzzz: 1, power: " +
+                        x + ", ports: {zzzzzzzzzzzz: 1, thunderbolt: " + x + ", connectx7: " + x +
+                        "}}]\n"
+                        "metal_limits: [" +
+                        x +
+                        "]\n"
+                        "links: [{zzzzzzzzzzzz: 1, requirements: " +
+                        x +
+                        "}]\n"
+                        "items: [" +
+                        x +
+                        "]\n"
+                        "offers: [" +
+                        x +
+                        "]\n"
+                        "cloud_models: [" +
+                        x +
+                        "]\n"
+                        "hosted: [{zzzzzzzzzzzz: 1, offers: [" +
+                        x +
+                        "]}]\n"
+                        "frontier_equivalents: [" +
+                        x +
+                        "]\n"
+                        "declines: [" +
+                        x + "]\n",
+                    {});
   ASSERT_TRUE(parsed.document.has_value());
   Problems problems;
   CatalogReader reader(problems);
