@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -61,6 +62,10 @@ struct Calibration {
       {1.45, 1.45, 0},
       {1.60, 1.60, 0},
   }};
+
+  const IntervalFactors& FactorsOf(IntervalGroup group) const {
+    return interval_table[static_cast<std::size_t>(group)];
+  }
 
   // Copies the maps into `coefficients` and `interval_table`; what they do not name keeps its
   // prior. InvalidArgument names parameters and groups that do not exist and values that are not

@@ -10,44 +10,6 @@
 namespace capacity::throughput {
 namespace {
 
-struct Rank {
-  Device device;
-  double layer_share = 1;
-};
-
-absl::StatusOr<std::vector<Rank>> RanksOf(const Query& query) {
-  if (query.nodes.empty()) return absl::InvalidArgumentError("a query without nodes");
-  std::vector<Rank> ranks;
-  for (const NodeDevices& node : query.nodes) {
-    absl::StatusOr<Device> device = DeviceOf(node);
-    if (!device.ok()) return device.status();
-    const int count = query.strategy == Strategy::kSingle ? 1 : std::max(1, node.accelerators);
-    for (int i = 0; i < count; ++i) ranks.push_back({*device, node.layer_share / count});
-  }
-  return ranks;
-}
-
-double LinkBytesPerSecond(const catalog::Link* link) {
-  if (link == nullptr || !link->bandwidth) return 0;
-  return link->bandwidth->value / 8;
-}
-
-// Equation 4.8: 2 all-reduces a layer, growing with the logarithm of the ranks, and their payload.
-double AllReduceMs(const Query& query, const DecodeProfile& profile, double ranks,
-                   const Coefficients& c) {
-  const auto kind = static_cast<std::size_t>(AllReduceOf(query.engine, query.link));
-  const double one =
-      query.all_reduce ? 1e3 * query.all_reduce->value : 1e-3 * c.all_reduce_us[kind];
-  const double count = 2 * profile.layers * (profile.mla && profile.moe ? c.all_reduce_mla_moe : 1);
-  double ms = count * one * (1 + c.all_reduce_growth * std::log2(ranks / 2));
-  const double rate = LinkBytesPerSecond(query.link);
-  if (rate > 0) {
-    const double bytes = query.batch * query.model->architecture.hidden_size * 2.0;
-    ms += count * 1e3 * 2 * (ranks - 1) / ranks * bytes / rate;
-  }
-  return ms;
-}
-
 DecodeTerms Scale(DecodeTerms terms, double factor) {
   for (double* term : {&terms.fixed, &terms.layers, &terms.weights, &terms.compute, &terms.cache,
                        &terms.state, &terms.streams, &terms.all_reduce, &terms.hops}) {
@@ -62,65 +24,22 @@ DecodeTerms Sum(const DecodeTerms& a, const DecodeTerms& b) {
           a.streams + b.streams, a.all_reduce + b.all_reduce, a.hops + b.hops};
 }
 
-DecodeLoad LoadOf(const Query& query, double ranks, double batch) {
-  return {static_cast<double>(query.context_tokens), batch, query.kv_bits / 16, ranks};
+PrefillTerms Divide(PrefillTerms terms, double ranks) {
+  terms.products /= ranks;
+  terms.attention /= ranks;
+  return terms;
 }
 
-absl::StatusOr<DecodeProfile> ProfileOn(const Query& query, const Device& device) {
-  return MakeDecodeProfile(*query.model, *query.quant, query.engine, device.platform,
-                           query.artifact);
-}
-
-absl::StatusOr<PrefillProfile> PrefillProfileOn(const Query& query, const Device& device) {
-  return MakePrefillProfile(*query.model, *query.quant, query.engine, device.platform,
-                            query.artifact);
-}
-
-absl::StatusOr<Step> TensorDecode(const Query& query, const std::vector<Rank>& ranks,
-                                  const Coefficients& c) {
-  Step step;
-  for (const Rank& rank : ranks) {
-    absl::StatusOr<DecodeProfile> profile = ProfileOn(query, rank.device);
-    if (!profile.ok()) return profile.status();
-    const double n = static_cast<double>(ranks.size());
-    DecodeTerms terms = DecodeStep(*profile, rank.device, LoadOf(query, n, query.batch), c);
-    if (n > 1) terms.all_reduce = AllReduceMs(query, *profile, n, c);
-    if (terms.total() > step.terms.total()) step.terms = terms;
+absl::Status CheckQuery(const Query& query) {
+  if (query.model == nullptr || query.quant == nullptr) {
+    return absl::InvalidArgumentError("a query without model or quantization");
   }
-  step.tokens_per_second = query.batch * 1e3 / step.terms.total();
-  return step;
-}
-
-absl::StatusOr<Step> PipelineDecode(const Query& query, const std::vector<Rank>& ranks,
-                                    const Coefficients& c) {
-  Step step;
-  for (const Rank& rank : ranks) {
-    absl::StatusOr<DecodeProfile> profile = ProfileOn(query, rank.device);
-    if (!profile.ok()) return profile.status();
-    DecodeTerms terms = DecodeStep(*profile, rank.device, LoadOf(query, 1, query.batch), c);
-    step.terms = Sum(step.terms, Scale(terms, rank.layer_share));
-    const auto hop = static_cast<std::size_t>(HopOf(profile->engine, query.link));
-    step.terms.hops += c.hop_ms[hop];
+  if (query.nodes.empty()) return absl::InvalidArgumentError("a query without nodes");
+  if (query.batch < 1 || query.context_tokens < 0 || !(query.kv_bits > 0)) {
+    return absl::InvalidArgumentError(
+        "a query needs at least one stream, no negative context and a positive cache width");
   }
-  step.terms.hops *= (static_cast<double>(ranks.size()) - 1) / static_cast<double>(ranks.size());
-  step.tokens_per_second = query.batch * 1e3 / step.terms.total();
-  return step;
-}
-
-// Streams are dealt evenly; the aggregate is the sum, the terms are those of the first replica.
-absl::StatusOr<Step> ReplicaDecode(const Query& query, const std::vector<Rank>& ranks,
-                                   const Coefficients& c) {
-  Step step;
-  const double streams =
-      std::max(1.0, static_cast<double>(query.batch) / static_cast<double>(ranks.size()));
-  for (const Rank& rank : ranks) {
-    absl::StatusOr<DecodeProfile> profile = ProfileOn(query, rank.device);
-    if (!profile.ok()) return profile.status();
-    DecodeTerms terms = DecodeStep(*profile, rank.device, LoadOf(query, 1, streams), c);
-    if (step.tokens_per_second == 0) step.terms = terms;
-    step.tokens_per_second += streams * 1e3 / terms.total();
-  }
-  return step;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -150,107 +69,223 @@ HopProfile HopOf(EngineClass engine, const catalog::Link* link) {
   return link->transport == catalog::Transport::kRdma ? HopProfile::kMlxRdma : HopProfile::kExoTcp;
 }
 
-absl::StatusOr<Step> DecodeOnCluster(const Query& query, const Coefficients& coefficients) {
-  absl::StatusOr<std::vector<Rank>> ranks = RanksOf(query);
-  if (!ranks.ok()) return ranks.status();
-  switch (query.strategy) {
-    case Strategy::kSingle:
-      ranks->resize(1);
-      return TensorDecode(query, *ranks, coefficients);
-    case Strategy::kTensor:
-      return TensorDecode(query, *ranks, coefficients);
-    case Strategy::kPipeline:
-      return PipelineDecode(query, *ranks, coefficients);
-    case Strategy::kReplicas:
-      return ReplicaDecode(query, *ranks, coefficients);
-    case Strategy::kDisaggregated:
-      break;
+absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
+  if (absl::Status status = CheckQuery(query); !status.ok()) return status;
+  Prepared out;
+  out.strategy_ = query.strategy;
+  for (const NodeDevices& node : query.nodes) {
+    absl::StatusOr<Device> device = DeviceOf(node);
+    if (!device.ok()) return device.status();
+    const int count = query.strategy == Strategy::kSingle ? 1 : std::max(1, node.accelerators);
+    Rank rank{.device = *device, .layer_share = node.layer_share / count};
+    absl::StatusOr<DecodeProfile> decode = MakeDecodeProfile(
+        *query.model, *query.quant, query.engine, device->platform, query.artifact);
+    if (!decode.ok()) return decode.status();
+    rank.decode = *decode;
+    absl::StatusOr<PrefillProfile> prefill = MakePrefillProfile(
+        *query.model, *query.quant, query.engine, device->platform, query.artifact);
+    if (prefill.ok()) {
+      rank.prefill = *prefill;
+    } else {
+      out.missing_for_prefill_ = prefill.status();
+    }
+    if (device->fp16_flops <= 0) {
+      out.missing_for_prefill_ = absl::FailedPreconditionError(
+          absl::StrCat("chip ", node.chip->id, " has no FP16 FLOP/s in the catalogue"));
+    }
+    out.ranks_.insert(out.ranks_.end(), static_cast<std::size_t>(count), rank);
+    if (query.strategy == Strategy::kSingle) break;
   }
-  // The node that decodes is the one that does it faster; the other one fills its cache.
+  out.all_reduce_ = AllReduceOf(query.engine, query.link);
+  out.hop_ = HopOf(out.ranks_[0].decode.engine, query.link);
+  if (query.all_reduce) out.measured_all_reduce_ms_ = 1e3 * query.all_reduce->value;
+  if (query.link != nullptr && query.link->bandwidth) {
+    out.link_rate_ = query.link->bandwidth->value / 8;
+  }
+  out.context_ = query.context_tokens;
+  out.prompt_ = std::max(1, query.prompt_tokens);
+  out.batch_ = query.batch;
+  out.kv_scale_ = query.kv_bits / 16;
+  return out;
+}
+
+DecodeLoad Prepared::Load(double ranks, double batch) const {
+  return {context_, batch, kv_scale_, ranks};
+}
+
+double Prepared::bytes_read() const { return ranks_[0].decode.weights.read(); }
+
+IntervalGroup Prepared::decode_group() const {
+  constexpr double kSmallRead = 2e9;  // bytes; below it fixed costs decide, which vary most
+  if (strategy_ == Strategy::kPipeline) return IntervalGroup::kPipeline;
+  if (strategy_ == Strategy::kTensor) {
+    return measured_all_reduce_ms_ > 0 || all_reduce_ < AllReduceProfile::kPcie
+               ? IntervalGroup::kTensor
+               : IntervalGroup::kTensorUnknown;
+  }
+  if (batch_ > 1) return IntervalGroup::kBatch;
+  if (bytes_read() < kSmallRead) return IntervalGroup::kSmall;
+  return ranks_[0].decode.moe ? IntervalGroup::kMoe : IntervalGroup::kDense;
+}
+
+IntervalGroup Prepared::prefill_group() const {
+  return strategy_ == Strategy::kTensor || strategy_ == Strategy::kPipeline
+             ? IntervalGroup::kPrefillCluster
+             : IntervalGroup::kPrefill;
+}
+
+// Equation 4.8: 2 all-reduces a layer, growing with the logarithm of the ranks, and their payload.
+double Prepared::AllReduceMs(const Coefficients& c, double ranks) const {
+  const DecodeProfile& profile = ranks_[0].decode;
+  const double one = measured_all_reduce_ms_ > 0
+                         ? measured_all_reduce_ms_
+                         : 1e-3 * c.all_reduce_us[static_cast<std::size_t>(all_reduce_)];
+  const double count = 2 * profile.layers * (profile.mla && profile.moe ? c.all_reduce_mla_moe : 1);
+  double ms = count * one * (1 + c.all_reduce_growth * std::log2(ranks / 2));
+  if (link_rate_ > 0) {
+    const double bytes = batch_ * profile.hidden * 2.0;
+    ms += count * 1e3 * 2 * (ranks - 1) / ranks * bytes / link_rate_;
+  }
+  return ms;
+}
+
+Step Prepared::TensorDecode(const Coefficients& c, std::size_t first, std::size_t count) const {
+  Step step;
+  const double n = static_cast<double>(count);
+  const double all_reduce = count > 1 ? AllReduceMs(c, n) : 0;
+  for (std::size_t i = first; i < first + count; ++i) {
+    DecodeTerms terms = DecodeStep(ranks_[i].decode, ranks_[i].device, Load(n, batch_), c);
+    terms.all_reduce = all_reduce;
+    if (i == first || terms.total() > step.terms.total()) step.terms = terms;
+  }
+  step.tokens_per_second = batch_ * 1e3 / step.terms.total();
+  return step;
+}
+
+Step Prepared::PipelineDecode(const Coefficients& c) const {
+  Step step;
+  for (const Rank& rank : ranks_) {
+    DecodeTerms terms = DecodeStep(rank.decode, rank.device, Load(1, batch_), c);
+    step.terms = Sum(step.terms, Scale(terms, rank.layer_share));
+  }
+  step.terms.hops =
+      (static_cast<double>(ranks_.size()) - 1) * c.hop_ms[static_cast<std::size_t>(hop_)];
+  step.tokens_per_second = batch_ * 1e3 / step.terms.total();
+  return step;
+}
+
+// Streams are dealt evenly; the aggregate is the sum.
+Step Prepared::ReplicaDecode(const Coefficients& c) const {
+  Step step;
+  const double streams = std::max(1.0, batch_ / static_cast<double>(ranks_.size()));
+  for (const Rank& rank : ranks_) {
+    DecodeTerms terms = DecodeStep(rank.decode, rank.device, Load(1, streams), c);
+    if (step.tokens_per_second == 0) step.terms = terms;
+    step.tokens_per_second += streams * 1e3 / terms.total();
+  }
+  return step;
+}
+
+// Disaggregated: the node that decodes is the one that does it faster, the other fills its cache.
+Step Prepared::FastestDecode(const Coefficients& c) const {
   Step best;
-  for (const Rank& rank : *ranks) {
-    absl::StatusOr<Step> step = TensorDecode(query, {rank}, coefficients);
-    if (!step.ok()) return step.status();
-    if (step->tokens_per_second > best.tokens_per_second) best = *step;
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const Step step = TensorDecode(c, i, 1);
+    if (step.tokens_per_second > best.tokens_per_second) best = step;
   }
   return best;
 }
 
-absl::StatusOr<Prompt> PrefillOnCluster(const Query& query, const Coefficients& c) {
-  absl::StatusOr<std::vector<Rank>> ranks = RanksOf(query);
-  if (!ranks.ok()) return ranks.status();
-  if (query.strategy == Strategy::kSingle) ranks->resize(1);
-  const double n = static_cast<double>(ranks->size());
-  const double prompt = std::max(1, query.prompt_tokens);
-  std::vector<PrefillTerms> alone;
-  double micro = 0;
-  for (const Rank& rank : *ranks) {
-    if (rank.device.fp16_flops <= 0) {
-      const catalog::Chip* chip = query.nodes[0].chip;
-      for (const NodeDevices& node : query.nodes) {
-        if (!node.chip->fp16_dense) chip = node.chip;
-      }
-      return absl::FailedPreconditionError(
-          absl::StrCat("chip ", chip->id, " has no FP16 FLOP/s in the catalogue"));
-    }
-    absl::StatusOr<PrefillProfile> profile = PrefillProfileOn(query, rank.device);
-    if (!profile.ok()) return profile.status();
-    alone.push_back(PrefillPrompt(*profile, rank.device, prompt, 0, c));
-    micro = MicroBatch(profile->engine);
-  }
-  Prompt result;
-  const auto total = [](const PrefillTerms& a, const PrefillTerms& b) {
-    return a.total() < b.total();
-  };
-  switch (query.strategy) {
+Step Prepared::Decode(const Coefficients& c) const {
+  switch (strategy_) {
     case Strategy::kSingle:
-      result.terms = alone[0];
+    case Strategy::kTensor:
+      return TensorDecode(c, 0, ranks_.size());
+    case Strategy::kPipeline:
+      return PipelineDecode(c);
+    case Strategy::kReplicas:
+      return ReplicaDecode(c);
+    case Strategy::kDisaggregated:
+      return FastestDecode(c);
+  }
+  return {};
+}
+
+PrefillTerms Prepared::Alone(const Rank& rank, const Coefficients& c) const {
+  return PrefillPrompt(rank.prefill, rank.device, prompt_, 0, c);
+}
+
+PrefillTerms Prepared::TensorPrefill(const Coefficients& c) const {
+  const double n = static_cast<double>(ranks_.size());
+  PrefillTerms slowest;
+  for (const Rank& rank : ranks_) {
+    const PrefillTerms terms = Alone(rank, c);
+    if (terms.total() > slowest.total()) slowest = terms;
+  }
+  slowest = Divide(slowest, n);
+  const PrefillProfile& profile = ranks_[0].prefill;
+  double gbps = c.prefill_link_gbps;
+  if (link_rate_ > 0) gbps = std::min(gbps, link_rate_ / 1e9);
+  slowest.communication =
+      8 * profile.layers * prompt_ * profile.hidden * (n - 1) / n / (gbps * 1e6) +
+      2 * profile.layers * c.prefill_all_reduce_ms;
+  return slowest;
+}
+
+// MLX keeps the stages busy with successive chunks; llama.cpp runs them one by one.
+PrefillTerms Prepared::PipelinePrefill(const Coefficients& c) const {
+  const double n = static_cast<double>(ranks_.size());
+  PrefillTerms out;
+  for (const Rank& rank : ranks_) {
+    const PrefillTerms alone = Alone(rank, c);
+    out.fixed = std::max(out.fixed, alone.fixed);
+    out.products += rank.layer_share * alone.products;
+    out.attention += rank.layer_share * alone.attention;
+  }
+  if (ranks_[0].prefill.engine != EngineClass::kMlx) return out;
+  const double chunks = std::max(1.0, prompt_ / MicroBatch(ranks_[0].prefill.engine));
+  const double overlap = (1 + (n - 1) / chunks) / n;
+  out.products *= overlap;
+  out.attention *= overlap;
+  return out;
+}
+
+PrefillTerms Prepared::FastestPrefill(const Coefficients& c) const {
+  PrefillTerms best = Alone(ranks_[0], c);
+  for (const Rank& rank : ranks_) {
+    const PrefillTerms terms = Alone(rank, c);
+    if (terms.total() < best.total()) best = terms;
+  }
+  if (link_rate_ > 0) {
+    best.communication = 1e3 * prompt_ * ranks_[0].decode.kv_global * kv_scale_ / link_rate_;
+  }
+  return best;
+}
+
+Prompt Prepared::Prefill(const Coefficients& c) const {
+  Prompt out;
+  switch (strategy_) {
+    case Strategy::kSingle:
+      out.terms = Alone(ranks_[0], c);
+      break;
+    case Strategy::kTensor:
+      out.terms = TensorPrefill(c);
+      break;
+    case Strategy::kPipeline:
+      out.terms = PipelinePrefill(c);
       break;
     case Strategy::kDisaggregated:
-      result.terms = *std::min_element(alone.begin(), alone.end(), total);
-      if (double rate = LinkBytesPerSecond(query.link); rate > 0) {
-        result.terms.communication +=
-            1e3 * prompt * query.model->kv_cache.global_bytes_per_token_bf16.value_or(0) / rate;
-      }
+      out.terms = FastestPrefill(c);
       break;
     case Strategy::kReplicas:
-      result.terms = alone[0];
-      for (const PrefillTerms& terms : alone) {
-        result.tokens_per_second += prompt * 1e3 / terms.total();
+      out.terms = Alone(ranks_[0], c);
+      for (const Rank& rank : ranks_) {
+        out.tokens_per_second += prompt_ * 1e3 / Alone(rank, c).total();
       }
-      return result;
-    case Strategy::kTensor: {
-      result.terms = *std::max_element(alone.begin(), alone.end(), total);
-      result.terms.products /= n;
-      result.terms.attention /= n;
-      const double layers = query.model->architecture.layers;
-      const double hidden = query.model->architecture.hidden_size;
-      double gbps = c.prefill_link_gbps;
-      if (double rate = LinkBytesPerSecond(query.link); rate > 0) gbps = std::min(gbps, rate / 1e9);
-      result.terms.communication = 8 * layers * prompt * hidden * (n - 1) / n / (gbps * 1e6) +
-                                   2 * layers * c.prefill_all_reduce_ms;
-      break;
-    }
-    case Strategy::kPipeline: {
-      for (std::size_t i = 0; i < alone.size(); ++i) {
-        const double share = (*ranks)[i].layer_share;
-        result.terms.fixed = std::max(result.terms.fixed, alone[i].fixed);
-        result.terms.products += share * alone[i].products;
-        result.terms.attention += share * alone[i].attention;
-      }
-      // MLX keeps the stages busy with successive chunks; llama.cpp RPC runs them one by one.
-      const double work = result.terms.products + result.terms.attention;
-      if (query.engine == catalog::Engine::kMlx || query.engine == catalog::Engine::kExo) {
-        const double chunks = std::max(1.0, prompt / micro);
-        const double overlapped = work * (1 + (n - 1) / chunks) / n;
-        result.terms.products *= overlapped / work;
-        result.terms.attention *= overlapped / work;
-      }
-      break;
-    }
+      return out;
   }
-  result.tokens_per_second = prompt * 1e3 / result.terms.total();
-  return result;
+  out.tokens_per_second = prompt_ * 1e3 / out.terms.total();
+  return out;
 }
 
 }  // namespace capacity::throughput

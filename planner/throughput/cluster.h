@@ -2,7 +2,12 @@
 // 4.9 and 4.15 to 4.17).
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "planner/throughput/calibration.h"
 #include "planner/throughput/coefficients.h"
 #include "planner/throughput/decode.h"
 #include "planner/throughput/prefill.h"
@@ -15,18 +20,66 @@ AllReduceProfile AllReduceOf(catalog::Engine engine, const catalog::Link* link);
 // The hop between pipeline stages that `engine` does over `link` (null: PCIe in one box).
 HopProfile HopOf(EngineClass engine, const catalog::Link* link);
 
-// All ranks together; every accelerator of every node is a rank.
+// One decode step of all ranks together; every accelerator of every node is a rank.
 struct Step {
-  DecodeTerms terms;             // of the slowest rank (tensor) or the whole chain (pipeline)
+  DecodeTerms terms;  // of the slowest rank (tensor), the whole chain (pipeline), the first replica
   double tokens_per_second = 0;  // aggregate
 };
-absl::StatusOr<Step> DecodeOnCluster(const Query& query, const Coefficients& coefficients);
 
 struct Prompt {
   PrefillTerms terms;
   double tokens_per_second = 0;
 };
-// FailedPrecondition when a chip's FLOP/s are unknown.
-absl::StatusOr<Prompt> PrefillOnCluster(const Query& query, const Coefficients& coefficients);
+
+// A query with every fact looked up: evaluating it is arithmetic on doubles, for the optimizer and
+// the fit, which ask for millions. Holds pointers of the query, not the query.
+class Prepared {
+ public:
+  // FailedPrecondition names a missing fact, InvalidArgument a query that makes no sense.
+  static absl::StatusOr<Prepared> Of(const Query& query);
+
+  Step Decode(const Coefficients& coefficients) const;
+  // Precondition: MissingForPrefill() is ok.
+  Prompt Prefill(const Coefficients& coefficients) const;
+  // FailedPrecondition naming the chip or model whose facts prefill lacks.
+  const absl::Status& MissingForPrefill() const { return missing_for_prefill_; }
+
+  double bytes_read() const;  // weights, one stream
+  IntervalGroup decode_group() const;
+  IntervalGroup prefill_group() const;
+  const Device& first_device() const { return ranks_[0].device; }
+  const DecodeProfile& first_decode() const { return ranks_[0].decode; }
+
+ private:
+  struct Rank {
+    Device device;
+    double layer_share = 1;
+    DecodeProfile decode;
+    PrefillProfile prefill;
+  };
+
+  DecodeLoad Load(double ranks, double batch) const;
+  Step TensorDecode(const Coefficients& c, std::size_t first, std::size_t count) const;
+  Step PipelineDecode(const Coefficients& c) const;
+  Step ReplicaDecode(const Coefficients& c) const;
+  Step FastestDecode(const Coefficients& c) const;
+  double AllReduceMs(const Coefficients& c, double ranks) const;
+  PrefillTerms Alone(const Rank& rank, const Coefficients& c) const;
+  PrefillTerms TensorPrefill(const Coefficients& c) const;
+  PrefillTerms PipelinePrefill(const Coefficients& c) const;
+  PrefillTerms FastestPrefill(const Coefficients& c) const;
+
+  std::vector<Rank> ranks_;
+  Strategy strategy_ = Strategy::kSingle;
+  AllReduceProfile all_reduce_ = AllReduceProfile::kUnknown;
+  HopProfile hop_ = HopProfile::kPcie;
+  double measured_all_reduce_ms_ = 0;  // 0: not measured
+  double link_rate_ = 0;               // bytes/s; 0: unknown
+  double context_ = 0;
+  double prompt_ = 1;
+  double batch_ = 1;
+  double kv_scale_ = 1;
+  absl::Status missing_for_prefill_;
+};
 
 }  // namespace capacity::throughput

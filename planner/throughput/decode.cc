@@ -69,6 +69,7 @@ absl::StatusOr<DecodeProfile> MakeDecodeProfile(const catalog::Model& model,
   DecodeProfile profile;
   profile.engine = ClassOf(engine, platform, quant);
   profile.layers = model.architecture.layers;
+  profile.hidden = model.architecture.hidden_size;
   profile.moe = model.architecture.is_moe();
   profile.mla = model.architecture.is_mla();
   profile.hybrid = model.architecture.is_hybrid();

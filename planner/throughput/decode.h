@@ -16,6 +16,7 @@ namespace capacity::throughput {
 struct DecodeProfile {
   EngineClass engine = EngineClass::kLlamaCuda;
   double layers = 0;
+  double hidden = 0;
   bool moe = false;
   bool mla = false;
   bool hybrid = false;

@@ -51,19 +51,17 @@ void BySize(std::vector<Term>& terms) {
 }  // namespace
 
 absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calibration) {
-  absl::StatusOr<Step> step = DecodeOnCluster(query, calibration.coefficients);
-  if (!step.ok()) return step.status();
-  absl::StatusOr<WeightBytes> weights =
-      WeightsOf(*query.model, *query.quant, query.engine, query.artifact);
-  if (!weights.ok()) return weights.status();
-  absl::StatusOr<Device> device = DeviceOf(query.nodes[0]);
-  if (!device.ok()) return device.status();
-  const std::string engine = Name(ClassOf(query.engine, device->platform, *query.quant));
-  const std::string family = Name(device->family);
+  absl::StatusOr<Prepared> prepared = Prepared::Of(query);
+  if (!prepared.ok()) return prepared.status();
+  if (!prepared->MissingForPrefill().ok()) return prepared->MissingForPrefill();
+  const Step step = prepared->Decode(calibration.coefficients);
+  const Device& device = prepared->first_device();
+  const std::string engine = Name(ClassOf(query.engine, device.platform, *query.quant));
+  const std::string family = Name(device.family);
   const Evidence evidence(calibration);
   Explanation out;
 
-  const DecodeTerms& d = step->terms;
+  const DecodeTerms& d = step.terms;
   Term fixed{.name = "fixed cost of a step", .milliseconds = d.fixed};
   evidence.Add(fixed, "decode.step");
   Keep(out.decode, fixed);
@@ -73,8 +71,8 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   if (query.model->architecture.is_moe()) evidence.Add(layers, "decode.moe_layer." + engine);
   Keep(out.decode, layers);
   Term read{.name = "weights read", .milliseconds = d.weights};
-  read.parameters = absl::StrFormat("%.2f GB a token at %.0f GB/s", weights->read() / 1e9,
-                                    device->bandwidth / 1e9);
+  read.parameters = absl::StrFormat("%.2f GB a token at %.0f GB/s", prepared->bytes_read() / 1e9,
+                                    device.bandwidth / 1e9);
   evidence.Add(read, "decode.bandwidth_share." + family);
   Keep(out.decode, read);
   Term compute{.name = "products of the batch", .milliseconds = d.compute};
@@ -82,9 +80,9 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   Keep(out.decode, compute);
   Term cache{.name = "KV cache read", .milliseconds = d.cache};
   cache.parameters = absl::StrCat(query.context_tokens, " tokens");
-  evidence.Add(cache, query.model->architecture.is_mla()              ? "decode.kv_share.mla"
-                      : device->platform == catalog::Platform::kMetal ? "decode.kv_share.metal"
-                                                                      : "decode.kv_share.cuda");
+  evidence.Add(cache, query.model->architecture.is_mla()             ? "decode.kv_share.mla"
+                      : device.platform == catalog::Platform::kMetal ? "decode.kv_share.metal"
+                                                                     : "decode.kv_share.cuda");
   Keep(out.decode, cache);
   Term state{.name = "recurrent state", .milliseconds = d.state};
   evidence.Add(state, "decode.bandwidth_share." + family);
@@ -104,18 +102,16 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   Term hops{.name = "hops between stages", .milliseconds = d.hops};
   evidence.Add(hops,
                std::string("cluster.hop.") +
-                   Name(HopOf(ClassOf(query.engine, device->platform, *query.quant), query.link)));
+                   Name(HopOf(ClassOf(query.engine, device.platform, *query.quant), query.link)));
   Keep(out.decode, hops);
   BySize(out.decode);
 
-  absl::StatusOr<Prompt> prompt = PrefillOnCluster(query, calibration.coefficients);
-  if (!prompt.ok()) return prompt.status();
-  const PrefillTerms& p = prompt->terms;
+  const PrefillTerms p = prepared->Prefill(calibration.coefficients).terms;
   Term start{.name = "fixed cost of a prompt", .milliseconds = p.fixed};
   evidence.Add(start, "prefill.fixed." + engine);
   Keep(out.prefill, start);
   Term products{.name = "matrix products", .milliseconds = p.products};
-  products.parameters = absl::StrFormat("%.1f TFLOPS", device->fp16_flops / 1e12);
+  products.parameters = absl::StrFormat("%.1f TFLOPS", device.fp16_flops / 1e12);
   evidence.Add(products, "prefill.flops_share." + engine);
   Keep(out.prefill, products);
   Term attention{.name = "attention", .milliseconds = p.attention};
@@ -126,8 +122,8 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   Keep(out.prefill, communication);
   BySize(out.prefill);
 
-  for (IntervalGroup group : {DecodeGroup(query, weights->read()), PrefillGroup(query)}) {
-    const IntervalFactors& f = calibration.interval_table[static_cast<std::size_t>(group)];
+  for (IntervalGroup group : {prepared->decode_group(), prepared->prefill_group()}) {
+    const IntervalFactors& f = calibration.FactorsOf(group);
     out.interval.push_back(absl::StrFormat(
         "%s: /%.2f to x%.2f, %s", Name(group), f.below, f.above,
         f.rows > 0 ? absl::StrCat("from ", f.rows, " measurements of unseen sources")

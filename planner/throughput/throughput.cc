@@ -21,17 +21,6 @@ constexpr std::pair<Strategy, const char*> kStrategyNames[] = {
     {Strategy::kDisaggregated, "disaggregated"},
 };
 
-absl::Status Check(const Query& query) {
-  if (query.model == nullptr || query.quant == nullptr) {
-    return absl::InvalidArgumentError("a query without model or quantization");
-  }
-  if (query.batch < 1 || query.context_tokens < 0 || !(query.kv_bits > 0)) {
-    return absl::InvalidArgumentError(
-        "a query needs at least one stream, no negative context and a positive cache width");
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 const char* Name(Strategy strategy) {
@@ -49,22 +38,18 @@ std::optional<Strategy> ParseStrategy(std::string_view name) {
 }
 
 absl::StatusOr<Estimate> PredictDecode(const Query& query, const Calibration& calibration) {
-  if (absl::Status status = Check(query); !status.ok()) return status;
-  absl::StatusOr<Step> step = DecodeOnCluster(query, calibration.coefficients);
-  if (!step.ok()) return step.status();
-  absl::StatusOr<WeightBytes> weights =
-      WeightsOf(*query.model, *query.quant, query.engine, query.artifact);
-  if (!weights.ok()) return weights.status();
-  const auto group = static_cast<std::size_t>(DecodeGroup(query, weights->read()));
-  return IntervalAround(step->tokens_per_second, calibration.interval_table[group]);
+  absl::StatusOr<Prepared> prepared = Prepared::Of(query);
+  if (!prepared.ok()) return prepared.status();
+  return IntervalAround(prepared->Decode(calibration.coefficients).tokens_per_second,
+                        calibration.FactorsOf(prepared->decode_group()));
 }
 
 absl::StatusOr<Estimate> PredictPrefill(const Query& query, const Calibration& calibration) {
-  if (absl::Status status = Check(query); !status.ok()) return status;
-  absl::StatusOr<Prompt> prompt = PrefillOnCluster(query, calibration.coefficients);
-  if (!prompt.ok()) return prompt.status();
-  const auto group = static_cast<std::size_t>(PrefillGroup(query));
-  return IntervalAround(prompt->tokens_per_second, calibration.interval_table[group]);
+  absl::StatusOr<Prepared> prepared = Prepared::Of(query);
+  if (!prepared.ok()) return prepared.status();
+  if (!prepared->MissingForPrefill().ok()) return prepared->MissingForPrefill();
+  return IntervalAround(prepared->Prefill(calibration.coefficients).tokens_per_second,
+                        calibration.FactorsOf(prepared->prefill_group()));
 }
 
 absl::StatusOr<Speed> Predict(const Query& query, const Calibration& calibration) {
