@@ -113,6 +113,10 @@ DecodeLoad Prepared::Load(double ranks, double batch) const {
   return {context_, batch, kv_scale_, ranks};
 }
 
+void Prepared::ScaleBandwidth(double factor) {
+  for (Rank& rank : ranks_) rank.device.efficiency = factor;
+}
+
 double Prepared::bytes_read() const { return ranks_[0].decode.weights.read(); }
 
 IntervalGroup Prepared::decode_group() const {

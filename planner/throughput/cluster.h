@@ -44,6 +44,9 @@ class Prepared {
   // FailedPrecondition naming the chip or model whose facts prefill lacks.
   const absl::Status& MissingForPrefill() const { return missing_for_prefill_; }
 
+  // Multiplies the bandwidth that weight reads reach on every device: the chip against its family.
+  void ScaleBandwidth(double factor);
+
   double bytes_read() const;  // weights, one stream
   IntervalGroup decode_group() const;
   IntervalGroup prefill_group() const;

@@ -102,7 +102,8 @@ DecodeTerms DecodeStep(const DecodeProfile& profile, const Device& device, const
       ExpertCoverage(profile.experts, profile.experts_per_token, load.batch, c.routing_exponent);
   const double touched =
       profile.weights.dense + profile.weights.head + profile.weights.routed * coverage;
-  const double share = c.bandwidth_share[static_cast<std::size_t>(device.family)];
+  const double share =
+      device.efficiency * c.bandwidth_share[static_cast<std::size_t>(device.family)];
   const double read_ms = 1e3 * touched / load.ranks / (share * device.bandwidth);
   terms.weights = SmoothMax(read_ms, UnpackMs(profile, device, load.ranks, c));
 

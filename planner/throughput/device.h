@@ -14,6 +14,7 @@ struct Device {
   int apple_generation = 0;  // 1: M1; 0: not Apple's
   double gpu_cores = 0;      // 0: unknown
   double bandwidth = 0;      // bytes/s
+  double efficiency = 1;     // of weight reads, against the family
   double fp16_flops = 0;     // FLOP/s, dense; 0: unknown
 };
 

@@ -1,0 +1,165 @@
+#include "planner/validation/validate.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "planner/throughput/cluster.h"
+#include "planner/throughput/interval.h"
+
+namespace capacity::validation {
+namespace {
+
+std::string TaskOf(const throughput::Query& query) {
+  if (query.strategy == throughput::Strategy::kSingle && query.batch > 1) return "batch";
+  return Name(query.strategy);
+}
+
+void PredictInto(const throughput::Query& query, const throughput::Calibration& calibration,
+                 ValidatedRow& row) {
+  absl::StatusOr<throughput::Prepared> prepared = throughput::Prepared::Of(query);
+  if (!prepared.ok()) {
+    row.skipped = std::string(prepared.status().message());
+    return;
+  }
+  row.bytes_read = prepared->bytes_read();
+  row.decode =
+      throughput::IntervalAround(prepared->Decode(calibration.coefficients).tokens_per_second,
+                                 calibration.FactorsOf(prepared->decode_group()));
+  if (!prepared->MissingForPrefill().ok()) {
+    row.prefill_skipped = std::string(prepared->MissingForPrefill().message());
+    return;
+  }
+  row.prefill =
+      throughput::IntervalAround(prepared->Prefill(calibration.coefficients).tokens_per_second,
+                                 calibration.FactorsOf(prepared->prefill_group()));
+}
+
+constexpr double kLargeRead = 2e9;  // bytes a token, the project's accuracy goals
+
+// Every group a row belongs to, under one metric.
+std::vector<std::string> GroupsOf(const ValidatedRow& row) {
+  const Measurement& m = row.measurement;
+  std::vector<std::string> groups = {"all"};
+  const auto add = [&](const char* kind, const std::string& name) {
+    if (!name.empty()) groups.push_back(absl::StrCat(kind, ": ", name));
+  };
+  add("task", row.task);
+  if (row.old_build) {
+    add("task", "single, old builds");
+  } else {
+    add("task", row.task + ", current builds");
+  }
+  if (row.task == "single" && row.bytes_read >= kLargeRead) {
+    add("task", "single, 2 GB or more read a token");
+  }
+  add("chip family", m.chip_family);
+  add("chip", m.chip);
+  add("engine", m.engine_family);
+  add("quant", m.quant);
+  add("strategy", m.strategy.empty() ? "single" : m.strategy);
+  add("batch", absl::StrCat(m.batch.value_or(1)));
+  add("lab", m.lab);
+  return groups;
+}
+
+nlohmann::ordered_json Json(const Estimate& estimate) {
+  return {{"low", estimate.low},
+          {"mid", estimate.mid},
+          {"high", estimate.high},
+          {"source", Name(estimate.source)}};
+}
+
+nlohmann::ordered_json Json(const ValidatedRow& row) {
+  const Measurement& m = row.measurement;
+  const auto number = [](const std::optional<double>& value) {
+    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+  };
+  nlohmann::ordered_json json;
+  json["id"] = m.id;
+  json["line"] = m.line;
+  json["predicted_decode_tps"] = row.decode ? Json(*row.decode) : nlohmann::ordered_json(nullptr);
+  json["predicted_prefill_tps"] =
+      row.prefill ? Json(*row.prefill) : nlohmann::ordered_json(nullptr);
+  json["measured_decode_tps"] = number(m.decode_tps);
+  json["measured_prefill_tps"] = number(m.prefill_tps);
+  json["skipped"] =
+      row.skipped.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(row.skipped);
+  if (!row.prefill_skipped.empty()) json["prefill_skipped"] = row.prefill_skipped;
+  if (!row.assumed.empty()) json["assumed"] = row.assumed;
+  return json;
+}
+
+}  // namespace
+
+std::vector<GroupScore> Summarize(const std::vector<ValidatedRow>& rows) {
+  std::map<std::pair<std::string, std::string>, std::vector<Scored>> by_group;
+  for (const ValidatedRow& row : rows) {
+    const auto collect = [&](const char* metric, const std::optional<Estimate>& estimate,
+                             const std::optional<double>& measured) {
+      if (!estimate || !measured) return;
+      for (const std::string& group : GroupsOf(row)) {
+        by_group[{metric, group}].push_back(
+            {estimate->low, estimate->mid, estimate->high, *measured});
+      }
+    };
+    collect("decode", row.decode, row.measurement.decode_tps);
+    collect("prefill", row.prefill, row.measurement.prefill_tps);
+  }
+  std::vector<GroupScore> summary;
+  for (const auto& [key, scored] : by_group) {
+    summary.push_back({key.second, key.first, ScoreOf(scored)});
+  }
+  return summary;
+}
+
+ValidationReport Validate(const catalog::Catalog& catalog,
+                          const throughput::Calibration& calibration,
+                          const std::vector<Measurement>& measurements) {
+  Resolver resolver(catalog);
+  ValidationReport report;
+  for (const Measurement& measurement : measurements) {
+    ValidatedRow row{.measurement = measurement};
+    row.old_build = !measurement.engine_era.empty();
+    std::variant<Case, std::string> resolved = resolver.Resolve(measurement);
+    if (std::holds_alternative<std::string>(resolved)) {
+      row.skipped = std::get<std::string>(resolved);
+    } else {
+      Case& found = std::get<Case>(resolved);
+      row.assumed = std::move(found.assumed);
+      row.task = TaskOf(found.query);
+      PredictInto(found.query, calibration, row);
+    }
+    if (!row.skipped.empty()) ++report.skipped;
+    report.rows.push_back(std::move(row));
+  }
+  report.summary = Summarize(report.rows);
+  return report;
+}
+
+std::string ReportJson(const ValidationReport& report) {
+  nlohmann::ordered_json json;
+  json["schema_version"] = 1;
+  json["rows"] = nlohmann::ordered_json::array();
+  for (const ValidatedRow& row : report.rows) json["rows"].push_back(Json(row));
+  json["summary"] = nlohmann::ordered_json::array();
+  for (const GroupScore& group : report.summary) {
+    json["summary"].push_back({{"group", group.group},
+                               {"metric", group.metric},
+                               {"n", group.score.n},
+                               {"median_ape", group.score.median_ape},
+                               {"p90_ape", group.score.p90_ape},
+                               {"within_20", group.score.within_20},
+                               {"bias", group.score.bias},
+                               {"coverage_80", group.score.coverage_80},
+                               {"mean_interval_width", group.score.mean_width}});
+  }
+  json["skipped"] = report.skipped;
+  // Replaces bytes that are not UTF-8 (a CSV may hold anything) instead of throwing.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace capacity::validation

@@ -1,0 +1,56 @@
+// Predict every measured row and say how wrong the predictions are.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/base/estimate.h"
+#include "planner/catalog/catalog.h"
+#include "planner/throughput/calibration.h"
+#include "planner/validation/measurements.h"
+#include "planner/validation/scores.h"
+
+namespace capacity::validation {
+
+// One row of the file and what the model says about it.
+struct ValidatedRow {
+  Measurement measurement;
+  std::optional<Estimate> decode;   // tokens/s; absent when skipped
+  std::optional<Estimate> prefill;  // tokens/s; absent when skipped or a fact is missing
+  std::vector<std::string> assumed;
+  std::string skipped;          // why nothing could be predicted; empty when something could
+  std::string prefill_skipped;  // why prefill alone could not
+
+  // What the row counts as in the summary.
+  std::string task;  // "single", "batch", "tensor", "pipeline", "replicas"
+  bool old_build = false;
+  double bytes_read = 0;  // weights per token, one stream
+};
+
+// The rows of one group under one metric.
+struct GroupScore {
+  std::string group;   // "all", "engine: mlx", "chip: gb10", ...
+  std::string metric;  // decode | prefill
+  Score score;
+};
+
+struct ValidationReport {
+  std::vector<ValidatedRow> rows;  // in file order, every one of them
+  std::vector<GroupScore> summary;
+  int skipped = 0;
+};
+
+// Deterministic. Never drops a row: what cannot be predicted says why.
+ValidationReport Validate(const catalog::Catalog& catalog,
+                          const throughput::Calibration& calibration,
+                          const std::vector<Measurement>& measurements);
+
+// The summary of rows that are predicted already: by task, chip family, chip, engine, quantization,
+// strategy, batch, lab, and the groups that the project's accuracy goals name.
+std::vector<GroupScore> Summarize(const std::vector<ValidatedRow>& rows);
+
+// The report as JSON: rows[] and summary[], with schema_version.
+std::string ReportJson(const ValidationReport& report);
+
+}  // namespace capacity::validation
