@@ -1,5 +1,6 @@
 #include "planner/catalog/catalog.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
@@ -127,6 +128,29 @@ const TensorBits* Quantization::BitsFor(Engine engine) const {
   auto it = bits_by_engine.find(engine);
   if (it != bits_by_engine.end()) return &it->second;
   return bits ? &*bits : nullptr;
+}
+
+std::optional<TensorBits> Quantization::BitsFor(Engine engine,
+                                                const Architecture& architecture) const {
+  const TensorBits* usual = BitsFor(engine);
+  if (usual == nullptr) return std::nullopt;
+  TensorBits kept = *usual;
+  if (bits_moe && architecture.is_moe()) kept = *bits_moe;
+  constexpr int kSuperBlock = 256;  // weights
+  if (unaligned_expert_bits && architecture.expert_ffn_size.value_or(0) % kSuperBlock != 0) {
+    kept.experts = *unaligned_expert_bits;
+  }
+  if (bits_unaligned && row_multiple && architecture.hidden_size % *row_multiple != 0) {
+    kept = *bits_unaligned;
+  }
+  if (mamba_attention_16_bit && architecture.attention == AttentionKind::kHybridMamba2) {
+    const double attention = architecture.full_attention_layers.value_or(0);
+    const double mixers = attention + architecture.recurrent_layers.value_or(0);
+    const double at_16 = mixers > 0 ? std::min(1.0, 2 * attention / mixers) : 0;
+    kept.dense = usual->dense;
+    kept.mixer = usual->dense + (16 - usual->dense) * at_16;
+  }
+  return kept;
 }
 
 Platform Chip::platform() const {

@@ -44,7 +44,8 @@ struct Architecture {
   int hidden_size = 0;
   int heads = 0;
   int kv_heads = 0;
-  std::optional<int> head_dim;  // a field of its own: never hidden_size / heads
+  std::optional<int> head_dim;         // a field of its own: never hidden_size / heads
+  std::optional<int> global_head_dim;  // of the layers that see the whole context, where it differs
   std::optional<int> ffn_size;
   int vocab = 0;
   std::optional<bool> tied_embeddings;
@@ -57,6 +58,15 @@ struct Architecture {
   std::optional<int> moe_layers;
   std::optional<int> expert_matrices;    // 3 (gate, up, down), or 2 for squared-ReLU experts
   std::optional<int> expert_input_size;  // of a latent MoE; otherwise hidden_size
+  // Routers trained with a sigmoid gate and a load-balancing bias (DeepSeek-V3 and its followers)
+  // spread tokens evenly over experts; softmax routers are skewed.
+  bool balanced_routing = false;
+  std::optional<int> recurrent_layers;  // of a hybrid
+  std::optional<int> mlp_layers;        // dense MLP blocks, where blocks are not whole layers
+  int norms_per_layer = 2;              // 4: normalised before and after (Gemma)
+  std::optional<int> index_heads;       // sparse attention's indexer
+  std::optional<int> index_head_dim;
+  std::optional<int> index_top_k;  // tokens that sparse attention keeps
   std::optional<int> kv_lora_rank;
   std::optional<int> qk_rope_head_dim;
   std::optional<int> qk_nope_head_dim;
@@ -112,6 +122,8 @@ struct Model {
   std::string license;
   std::optional<int> max_context;  // tokens
   Architecture architecture;
+  // The vendor's FP8 files carry one scale per 128 x 128 block, which costs matrix speed.
+  bool fp8_block_scales = false;
   ParameterCounts parameters;
   KvCache kv_cache;
   std::string notes;
@@ -133,6 +145,7 @@ struct TensorBits {
   double dense = 0;  // attention, dense and shared MLPs, routers
   double head = 0;
   double embedding = 0;
+  std::optional<double> mixer;  // attention and recurrent mixers, where they differ from `dense`
 };
 
 struct Quantization {
@@ -148,6 +161,12 @@ struct Quantization {
   // Of the experts where their width is no multiple of 256, so that a wider type must replace this
   // one in part of them (GGUF k-quants). Absent: the same bits.
   std::optional<double> unaligned_expert_bits;
+  // Recipes that depend on the architecture.
+  std::optional<TensorBits> bits_moe;        // for mixtures of experts
+  std::optional<TensorBits> bits_unaligned;  // where hidden_size is no multiple of `row_multiple`
+  std::optional<int> row_multiple;           // weights that a block of the format spans
+  bool mamba_attention_16_bit = false;  // a Mamba hybrid keeps each attention layer, and one mixer
+                                        // beside it, at 16 bits
   std::optional<double> nominal_bits;
   std::optional<double> whole_file_bits_per_weight;
   std::string notes;
@@ -155,6 +174,8 @@ struct Quantization {
 
   // The bits that `engine` keeps in memory; null when unknown.
   const TensorBits* BitsFor(Engine engine) const;
+  // The same for a model of this architecture, recipes applied.
+  std::optional<TensorBits> BitsFor(Engine engine, const Architecture& architecture) const;
 };
 
 struct KvCacheType {
@@ -194,6 +215,9 @@ struct Chip {
   std::optional<FlopsPerSecond> fp16_dense;        // dense matrix rate, FP32 accumulate
   std::optional<FlopsPerSecond> fp8_dense;
   std::optional<FlopsPerSecond> fp4_dense;
+  std::optional<FlopsPerSecond> fp16_accumulate_dense;  // FP16 accumulate, where that is faster
+  std::optional<FlopsPerSecond> int8_dense;             // integer operations
+  std::optional<Watts> power_limit;                     // the vendor's, of chip or card
   bool unified_memory = true;
   std::vector<Bytes> memory_options;  // sold with; empty: not known
   std::string notes;

@@ -69,6 +69,7 @@ catalog::Architecture ReadArchitecture(const Value& value, Problems& problems) {
   out.heads = fields.Integer("heads", kCount).value_or(0);
   out.kv_heads = fields.Integer("kv_heads", kCount).value_or(0);
   out.head_dim = fields.Integer("head_dim", kPositiveCount);
+  out.global_head_dim = fields.Integer("global_head_dim", kPositiveCount);
   out.ffn_size = fields.Integer("ffn_size", kCount);
   out.vocab = fields.Integer("vocab", kPositiveCount).value_or(0);
   out.tied_embeddings = fields.Flag("tied_embeddings");
@@ -81,6 +82,13 @@ catalog::Architecture ReadArchitecture(const Value& value, Problems& problems) {
   out.moe_layers = fields.Integer("moe_layers", kCount);
   out.expert_matrices = fields.Integer("expert_matrices", Between(1, 8));
   out.expert_input_size = fields.Integer("expert_input_size", kPositiveCount);
+  out.balanced_routing = fields.Flag("balanced_routing").value_or(false);
+  out.recurrent_layers = fields.Integer("recurrent_layers", kCount);
+  out.mlp_layers = fields.Integer("mlp_layers", kCount);
+  out.norms_per_layer = fields.Integer("norms_per_layer", Between(1, 8)).value_or(2);
+  out.index_heads = fields.Integer("index_heads", kPositiveCount);
+  out.index_head_dim = fields.Integer("index_head_dim", kPositiveCount);
+  out.index_top_k = fields.Integer("index_top_k", kPositiveCount);
   out.kv_lora_rank = fields.Integer("kv_lora_rank", kPositiveCount);
   out.qk_rope_head_dim = fields.Integer("qk_rope_head_dim", kCount);
   out.qk_nope_head_dim = fields.Integer("qk_nope_head_dim", kCount);
@@ -139,6 +147,7 @@ catalog::Model ReadModel(Fields& fields, Problems& problems) {
   if (const Value* value = fields.Find("architecture")) {
     model.architecture = ReadArchitecture(*value, problems);
   }
+  model.fp8_block_scales = fields.Flag("fp8_block_scales").value_or(false);
   if (const Value* value = fields.Find("parameters")) {
     model.parameters = ReadParameters(*value, problems);
   }
@@ -158,6 +167,7 @@ catalog::TensorBits ReadTensorBits(const Value& value, Problems& problems) {
   bits.dense = fields.Number("dense", kBits).value_or(0);
   bits.head = fields.Number("head", kBits).value_or(0);
   bits.embedding = fields.Number("embedding", kBits).value_or(0);
+  bits.mixer = fields.Number("mixer", kBits);
   fields.ReportUnknown();
   return bits;
 }
@@ -189,6 +199,14 @@ catalog::Quantization ReadQuantization(Fields& fields, Problems& problems) {
     quant.bits_by_engine = ReadBitsByEngine(*value, problems);
   }
   quant.unaligned_expert_bits = fields.Number("unaligned_expert_bits", kBits);
+  if (const Value* value = fields.Find("bits_moe")) {
+    quant.bits_moe = ReadTensorBits(*value, problems);
+  }
+  if (const Value* value = fields.Find("bits_unaligned")) {
+    quant.bits_unaligned = ReadTensorBits(*value, problems);
+  }
+  quant.row_multiple = fields.Integer("row_multiple", kPositiveCount);
+  quant.mamba_attention_16_bit = fields.Flag("mamba_attention_16_bit").value_or(false);
   quant.nominal_bits = fields.Number("nominal_bits", kBits);
   quant.whole_file_bits_per_weight = fields.Number("whole_file_bits_per_weight", kBits);
   quant.notes = fields.Text("notes").value_or("");
@@ -239,6 +257,10 @@ catalog::Chip ReadChip(Fields& fields, Problems& problems) {
   chip.fp16_dense = Scaled<FlopsPerSecond>(fields.Number("fp16_dense_tflops", kTeraflops), 1e12);
   chip.fp8_dense = Scaled<FlopsPerSecond>(fields.Number("fp8_dense_tflops", kTeraflops), 1e12);
   chip.fp4_dense = Scaled<FlopsPerSecond>(fields.Number("fp4_dense_tflops", kTeraflops), 1e12);
+  chip.fp16_accumulate_dense =
+      Scaled<FlopsPerSecond>(fields.Number("fp16_accumulate_dense_tflops", kTeraflops), 1e12);
+  chip.int8_dense = Scaled<FlopsPerSecond>(fields.Number("int8_dense_tops", kTeraflops), 1e12);
+  chip.power_limit = fields.Power("tdp_w");
   chip.unified_memory = fields.OneOf("memory", {"unified", "discrete"}) != "discrete";
   for (const Word& option : fields.References("memory_options")) {
     const absl::StatusOr<Bytes> size = ParseBytes(option.text);

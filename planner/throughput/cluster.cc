@@ -24,10 +24,24 @@ DecodeTerms Sum(const DecodeTerms& a, const DecodeTerms& b) {
           a.streams + b.streams, a.all_reduce + b.all_reduce, a.hops + b.hops};
 }
 
-PrefillTerms Divide(PrefillTerms terms, double ranks) {
-  terms.products /= ranks;
-  terms.attention /= ranks;
+PrefillTerms ScaleWork(PrefillTerms terms, double factor) {
+  terms.products *= factor;
+  terms.attention *= factor;
+  terms.recurrent *= factor;
   return terms;
+}
+
+// Bytes/s that a link carries at best. TCP reaches 40 % of Thunderbolt's and ConnectX-7's line rate
+// and 80 % of Ethernet's; PCIe is taken as 4.0 x16 where the catalogue has no figure. 0: unknown.
+double LineRate(const catalog::Link* link) {
+  constexpr double kPcie4x16 = 25e9;
+  if (link == nullptr) return 0;
+  if (!link->bandwidth) return link->transport == catalog::Transport::kPcie ? kPcie4x16 : 0;
+  double share = 1;
+  if (link->transport == catalog::Transport::kTcp) {
+    share = link->medium == "thunderbolt5" || link->medium == "connectx7" ? 0.4 : 0.8;
+  }
+  return share * link->bandwidth->value / 8;
 }
 
 absl::Status CheckQuery(const Query& query) {
@@ -63,10 +77,8 @@ AllReduceProfile AllReduceOf(catalog::Engine engine, const catalog::Link* link) 
 
 HopProfile HopOf(EngineClass engine, const catalog::Link* link) {
   if (link == nullptr || link->transport == catalog::Transport::kPcie) return HopProfile::kPcie;
-  if (engine == EngineClass::kLlamaMetal || engine == EngineClass::kLlamaCuda) {
-    return HopProfile::kLlamaRpc;
-  }
-  return link->transport == catalog::Transport::kRdma ? HopProfile::kMlxRdma : HopProfile::kExoTcp;
+  if (GroupOf(engine) == EngineGroup::kLlama) return HopProfile::kLlamaRpc;
+  return link->transport == catalog::Transport::kRdma ? HopProfile::kMlxRdma : HopProfile::kMlxTcp;
 }
 
 absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
@@ -78,12 +90,10 @@ absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
     if (!device.ok()) return device.status();
     const int count = query.strategy == Strategy::kSingle ? 1 : std::max(1, node.accelerators);
     Rank rank{.device = *device, .layer_share = node.layer_share / count};
-    absl::StatusOr<DecodeProfile> decode = MakeDecodeProfile(
-        *query.model, *query.quant, query.engine, device->platform, query.artifact);
+    absl::StatusOr<DecodeProfile> decode = MakeDecodeProfile(query, device->platform);
     if (!decode.ok()) return decode.status();
     rank.decode = *decode;
-    absl::StatusOr<PrefillProfile> prefill = MakePrefillProfile(
-        *query.model, *query.quant, query.engine, device->platform, query.artifact);
+    absl::StatusOr<PrefillProfile> prefill = MakePrefillProfile(query, device->platform);
     if (prefill.ok()) {
       rank.prefill = *prefill;
     } else {
@@ -99,11 +109,10 @@ absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
   out.all_reduce_ = AllReduceOf(query.engine, query.link);
   out.hop_ = HopOf(out.ranks_[0].decode.engine, query.link);
   if (query.all_reduce) out.measured_all_reduce_ms_ = 1e3 * query.all_reduce->value;
-  if (query.link != nullptr && query.link->bandwidth) {
-    out.link_rate_ = query.link->bandwidth->value / 8;
-  }
+  out.link_rate_ = LineRate(query.link);
   out.context_ = query.context_tokens;
-  out.prompt_ = std::max(1, query.prompt_tokens);
+  out.prompt_ = {static_cast<double>(std::max(1, query.prompt_tokens)),
+                 static_cast<double>(query.prompt_depth), static_cast<double>(query.batch)};
   out.batch_ = query.batch;
   out.kv_scale_ = query.kv_bits / 16;
   return out;
@@ -111,10 +120,6 @@ absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
 
 DecodeLoad Prepared::Load(double ranks, double batch) const {
   return {context_, batch, kv_scale_, ranks};
-}
-
-void Prepared::ScaleBandwidth(double factor) {
-  for (Rank& rank : ranks_) rank.device.efficiency = factor;
 }
 
 double Prepared::bytes_read() const { return ranks_[0].decode.weights.read(); }
@@ -138,7 +143,8 @@ IntervalGroup Prepared::prefill_group() const {
              : IntervalGroup::kPrefill;
 }
 
-// Equation 4.8: 2 all-reduces a layer, growing with the logarithm of the ranks, and their payload.
+// Equation 4.12: two all-reduces a layer, growing with the logarithm of the ranks. The profiles
+// include the payload of a step; a TCP link may be slow, so its payload is counted.
 double Prepared::AllReduceMs(const Coefficients& c, double ranks) const {
   const DecodeProfile& profile = ranks_[0].decode;
   const double one = measured_all_reduce_ms_ > 0
@@ -146,8 +152,8 @@ double Prepared::AllReduceMs(const Coefficients& c, double ranks) const {
                          : 1e-3 * c.all_reduce_us[static_cast<std::size_t>(all_reduce_)];
   const double count = 2 * profile.layers * (profile.mla && profile.moe ? c.all_reduce_mla_moe : 1);
   double ms = count * one * (1 + c.all_reduce_growth * std::log2(ranks / 2));
-  if (link_rate_ > 0) {
-    const double bytes = batch_ * profile.hidden * 2.0;
+  if (all_reduce_ == AllReduceProfile::kTcp && link_rate_ > 0) {
+    const double bytes = batch_ * profile.hidden * 2.0;  // activations at 16 bits
     ms += count * 1e3 * 2 * (ranks - 1) / ranks * bytes / link_rate_;
   }
   return ms;
@@ -216,9 +222,10 @@ Step Prepared::Decode(const Coefficients& c) const {
 }
 
 PrefillTerms Prepared::Alone(const Rank& rank, const Coefficients& c) const {
-  return PrefillPrompt(rank.prefill, rank.device, prompt_, 0, c);
+  return PrefillOnDevice(rank.prefill, rank.device, prompt_, c);
 }
 
+// Equation 4.19.
 PrefillTerms Prepared::TensorPrefill(const Coefficients& c) const {
   const double n = static_cast<double>(ranks_.size());
   PrefillTerms slowest;
@@ -226,17 +233,21 @@ PrefillTerms Prepared::TensorPrefill(const Coefficients& c) const {
     const PrefillTerms terms = Alone(rank, c);
     if (terms.total() > slowest.total()) slowest = terms;
   }
-  slowest = Divide(slowest, n);
+  slowest = ScaleWork(slowest, 1 / n);
   const PrefillProfile& profile = ranks_[0].prefill;
-  double gbps = c.prefill_link_gbps;
-  if (link_rate_ > 0) gbps = std::min(gbps, link_rate_ / 1e9);
+  constexpr double kBytes = 2;             // activations at 16 bits
+  constexpr double kAllReduceMs = 0.1;     // latency; prompts are far above it
+  constexpr double kUnknownRate = 1.25e9;  // bytes/s, 10 Gbit/s Ethernet
+  const double rate = c.prefill_link_share * (link_rate_ > 0 ? link_rate_ : kUnknownRate);
+  const double payload = prompt_.tokens() * profile.hidden * kBytes;
+  const double batches = std::ceil(prompt_.tokens() / profile.micro_batch);
   slowest.communication =
-      8 * profile.layers * prompt_ * profile.hidden * (n - 1) / n / (gbps * 1e6) +
-      2 * profile.layers * c.prefill_all_reduce_ms;
+      2 * profile.layers * (1e3 * 2 * (n - 1) / n * payload / rate + batches * kAllReduceMs);
   return slowest;
 }
 
-// MLX keeps the stages busy with successive chunks; llama.cpp runs them one by one.
+// Equation 4.20: MLX keeps the stages busy with successive micro-batches, llama.cpp in one box
+// partly, over RPC not at all.
 PrefillTerms Prepared::PipelinePrefill(const Coefficients& c) const {
   const double n = static_cast<double>(ranks_.size());
   PrefillTerms out;
@@ -245,12 +256,17 @@ PrefillTerms Prepared::PipelinePrefill(const Coefficients& c) const {
     out.fixed = std::max(out.fixed, alone.fixed);
     out.products += rank.layer_share * alone.products;
     out.attention += rank.layer_share * alone.attention;
+    out.recurrent += rank.layer_share * alone.recurrent;
   }
-  if (ranks_[0].prefill.engine != EngineClass::kMlx) return out;
-  const double chunks = std::max(1.0, prompt_ / MicroBatch(ranks_[0].prefill.engine));
-  const double overlap = (1 + (n - 1) / chunks) / n;
-  out.products *= overlap;
-  out.attention *= overlap;
+  const double batches = std::max(1.0, prompt_.tokens() / ranks_[0].prefill.micro_batch);
+  const double ideal = (batches + n - 1) / (batches * n);
+  if (ranks_[0].prefill.engine == EngineClass::kMlx) return ScaleWork(out, ideal);
+  if (hop_ == HopProfile::kPcie) {
+    const double overlap = std::min(1.0, c.pipeline_overlap_pcie);
+    return ScaleWork(out, 1 - overlap + overlap * ideal);
+  }
+  out.communication =
+      std::ceil(prompt_.tokens() / ranks_[0].prefill.micro_batch) * (n - 1) * c.prefill_hop_rpc_ms;
   return out;
 }
 
@@ -261,34 +277,36 @@ PrefillTerms Prepared::FastestPrefill(const Coefficients& c) const {
     if (terms.total() < best.total()) best = terms;
   }
   if (link_rate_ > 0) {
-    best.communication = 1e3 * prompt_ * ranks_[0].decode.kv_global * kv_scale_ / link_rate_;
+    best.communication =
+        1e3 * prompt_.tokens() * ranks_[0].decode.cache_global * kv_scale_ / link_rate_;
   }
   return best;
 }
 
-Prompt Prepared::Prefill(const Coefficients& c) const {
-  Prompt out;
+PrefillTerms Prepared::PrefillTermsOf(const Coefficients& c) const {
   switch (strategy_) {
     case Strategy::kSingle:
-      out.terms = Alone(ranks_[0], c);
-      break;
-    case Strategy::kTensor:
-      out.terms = TensorPrefill(c);
-      break;
-    case Strategy::kPipeline:
-      out.terms = PipelinePrefill(c);
-      break;
-    case Strategy::kDisaggregated:
-      out.terms = FastestPrefill(c);
-      break;
     case Strategy::kReplicas:
-      out.terms = Alone(ranks_[0], c);
-      for (const Rank& rank : ranks_) {
-        out.tokens_per_second += prompt_ * 1e3 / Alone(rank, c).total();
-      }
-      return out;
+      return Alone(ranks_[0], c);
+    case Strategy::kTensor:
+      return ranks_.size() > 1 ? TensorPrefill(c) : Alone(ranks_[0], c);
+    case Strategy::kPipeline:
+      return ranks_.size() > 1 ? PipelinePrefill(c) : Alone(ranks_[0], c);
+    case Strategy::kDisaggregated:
+      return FastestPrefill(c);
   }
-  out.tokens_per_second = prompt_ * 1e3 / out.terms.total();
+  return {};
+}
+
+Prompt Prepared::Prefill(const Coefficients& c) const {
+  Prompt out{.terms = PrefillTermsOf(c)};
+  if (strategy_ != Strategy::kReplicas) {
+    out.tokens_per_second = prompt_.tokens() * 1e3 / out.terms.total();
+    return out;
+  }
+  for (const Rank& rank : ranks_) {
+    out.tokens_per_second += prompt_.tokens() * 1e3 / Alone(rank, c).total();
+  }
   return out;
 }
 

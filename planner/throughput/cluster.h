@@ -1,5 +1,5 @@
-// Several devices on one model: tensor parallel, pipeline, replicas (docs/model.md equations 4.7 to
-// 4.9 and 4.15 to 4.17).
+// Several devices on one model: tensor parallel, pipeline, replicas (docs/model.md equations 4.12,
+// 4.13, 4.19 and 4.20).
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct Step {
 };
 
 struct Prompt {
-  PrefillTerms terms;
+  PrefillTerms terms;  // of the first replica
   double tokens_per_second = 0;
 };
 
@@ -43,9 +43,6 @@ class Prepared {
   Prompt Prefill(const Coefficients& coefficients) const;
   // FailedPrecondition naming the chip or model whose facts prefill lacks.
   const absl::Status& MissingForPrefill() const { return missing_for_prefill_; }
-
-  // Multiplies the bandwidth that weight reads reach on every device: the chip against its family.
-  void ScaleBandwidth(double factor);
 
   double bytes_read() const;  // weights, one stream
   IntervalGroup decode_group() const;
@@ -70,6 +67,7 @@ class Prepared {
   PrefillTerms Alone(const Rank& rank, const Coefficients& c) const;
   PrefillTerms TensorPrefill(const Coefficients& c) const;
   PrefillTerms PipelinePrefill(const Coefficients& c) const;
+  PrefillTerms PrefillTermsOf(const Coefficients& c) const;
   PrefillTerms FastestPrefill(const Coefficients& c) const;
 
   std::vector<Rank> ranks_;
@@ -79,7 +77,7 @@ class Prepared {
   double measured_all_reduce_ms_ = 0;  // 0: not measured
   double link_rate_ = 0;               // bytes/s; 0: unknown
   double context_ = 0;
-  double prompt_ = 1;
+  PrefillLoad prompt_;
   double batch_ = 1;
   double kv_scale_ = 1;
   absl::Status missing_for_prefill_;

@@ -67,8 +67,10 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   Keep(out.decode, fixed);
   Term layers{.name = "per-layer overhead", .milliseconds = d.layers};
   layers.parameters = absl::StrCat(query.model->architecture.layers, " layers");
-  evidence.Add(layers, "decode.layer." + engine);
-  if (query.model->architecture.is_moe()) evidence.Add(layers, "decode.moe_layer." + engine);
+  evidence.Add(layers, std::string("decode.layer.") + Name(prepared->first_decode().launch));
+  if (query.model->architecture.is_moe())
+    evidence.Add(layers,
+                 std::string("decode.moe_block.") + Name(GroupOf(prepared->first_decode().engine)));
   Keep(out.decode, layers);
   Term read{.name = "weights read", .milliseconds = d.weights};
   read.parameters = absl::StrFormat("%.2f GB a token at %.0f GB/s", prepared->bytes_read() / 1e9,
@@ -76,19 +78,21 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   evidence.Add(read, "decode.bandwidth_share." + family);
   Keep(out.decode, read);
   Term compute{.name = "products of the batch", .milliseconds = d.compute};
-  evidence.Add(compute, "batch.compute_share");
+  evidence.Add(compute, "batch.flops_share");
   Keep(out.decode, compute);
   Term cache{.name = "KV cache read", .milliseconds = d.cache};
   cache.parameters = absl::StrCat(query.context_tokens, " tokens");
-  evidence.Add(cache, query.model->architecture.is_mla()             ? "decode.kv_share.mla"
-                      : device.platform == catalog::Platform::kMetal ? "decode.kv_share.metal"
-                                                                     : "decode.kv_share.cuda");
+  evidence.Add(cache, device.platform == catalog::Platform::kMetal ? "decode.cache_share.metal"
+                                                                   : "decode.cache_share.cuda");
+  evidence.Add(cache, "decode.cache_walk." + engine);
   Keep(out.decode, cache);
   Term state{.name = "recurrent state", .milliseconds = d.state};
-  evidence.Add(state, "decode.bandwidth_share." + family);
+  evidence.Add(state, "decode.state_share");
   Keep(out.decode, state);
   Term streams{.name = "further streams", .milliseconds = d.streams};
-  evidence.Add(streams, "batch.stream." + engine);
+  evidence.Add(streams, GroupOf(prepared->first_decode().engine) == EngineGroup::kLlama
+                            ? "batch.stream.llama"
+                            : "batch.sampling_passes");
   Keep(out.decode, streams);
   Term reduce{.name = "all-reduces", .milliseconds = d.all_reduce};
   if (query.all_reduce) {
@@ -108,17 +112,20 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
 
   const PrefillTerms p = prepared->Prefill(calibration.coefficients).terms;
   Term start{.name = "fixed cost of a prompt", .milliseconds = p.fixed};
-  evidence.Add(start, "prefill.fixed." + engine);
+  evidence.Add(start, std::string("prefill.fixed.") + (engine == "mlx" ? "mlx" : "vllm"));
   Keep(out.prefill, start);
   Term products{.name = "matrix products", .milliseconds = p.products};
   products.parameters = absl::StrFormat("%.1f TFLOPS", device.fp16_flops / 1e12);
   evidence.Add(products, "prefill.flops_share." + engine);
+  Term recurrent{.name = "recurrent layers", .milliseconds = p.recurrent};
+  evidence.Add(recurrent, "prefill.recurrent_share");
+  Keep(out.prefill, recurrent);
   Keep(out.prefill, products);
   Term attention{.name = "attention", .milliseconds = p.attention};
-  evidence.Add(attention, "prefill.attention_share");
+  evidence.Add(attention, "prefill.attention_share." + engine);
   Keep(out.prefill, attention);
   Term communication{.name = "communication", .milliseconds = p.communication};
-  evidence.Add(communication, "prefill.link");
+  evidence.Add(communication, "prefill.link_share");
   Keep(out.prefill, communication);
   BySize(out.prefill);
 

@@ -65,9 +65,11 @@ absl::StatusOr<Bytes> WeightBytesRead(const catalog::Model& model,
                                       int batch) {
   absl::StatusOr<WeightBytes> bytes = WeightsOf(model, quant, engine, nullptr);
   if (!bytes.ok()) return bytes.status();
-  const double coverage =
-      ExpertCoverage(model.architecture.experts, std::max(1, model.architecture.experts_per_token),
-                     batch, Coefficients().routing_exponent);
+  const Coefficients priors;
+  const double shape =
+      model.architecture.balanced_routing ? priors.routing_balanced : priors.routing_softmax;
+  const double coverage = ExpertCoverage(
+      model.architecture.experts, std::max(1, model.architecture.experts_per_token), batch, shape);
   return Bytes{std::llround(bytes->dense + bytes->head + bytes->routed * coverage)};
 }
 

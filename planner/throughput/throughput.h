@@ -27,6 +27,10 @@ struct NodeDevices {
   double layer_share = 1;    // share of the layers it holds, pipeline only; shares sum to 1
 };
 
+// How old the engine is. Plans always mean current builds; measurements may be older, and the
+// undated kind is a mixture that only fitting needs.
+enum class EngineBuild { kCurrent, kUndated, kBefore2025 };
+
 // What runs, and where. The pointers must outlive the query.
 struct Query {
   const catalog::Model* model = nullptr;
@@ -38,10 +42,13 @@ struct Query {
   std::optional<Seconds> all_reduce;    // measured on this link, two nodes, small message
   int context_tokens = 0;               // cached tokens while decoding
   int prompt_tokens = 512;
-  int batch = 1;  // concurrent streams; speeds are aggregates
+  int prompt_depth = 0;            // tokens cached before the prompt
+  std::optional<int> micro_batch;  // tokens processed at once; the engine's default when absent
+  int batch = 1;                   // concurrent streams; speeds are aggregates
   double kv_bits = 16;
   // The real weight file, when known and exact: its size corrects the bytes read.
   const catalog::Artifact* artifact = nullptr;
+  EngineBuild build = EngineBuild::kCurrent;
 };
 
 // One term of the sum, for --explain.

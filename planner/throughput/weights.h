@@ -25,15 +25,26 @@ absl::StatusOr<WeightBytes> WeightsOf(const catalog::Model& model,
 // Parameters multiplied for one token by tensor class, independent of the format.
 struct ActiveParameters {
   double routed = 0;
-  double dense = 0;
+  double mlp = 0;    // dense and shared-expert MLPs
+  double mixer = 0;  // attention, recurrent mixers, routers, norms
   double head = 0;
 
-  double all() const { return routed + dense + head; }
+  double dense() const { return mlp + mixer; }
+  double all() const { return routed + mlp + mixer + head; }
 };
 absl::StatusOr<ActiveParameters> ActiveParametersOf(const catalog::Model& model);
 
-// Expected distinct experts that a step of `tokens` tokens touches, in units of one token's
-// (equation 4.2): E/k (1 - (1 - k/E)^(tokens^exponent)), between 1 and E/k.
-double ExpertCoverage(double experts, double experts_per_token, double tokens, double exponent);
+// Blocks with routed experts, and blocks with a dense MLP.
+double MoeBlocks(const catalog::Architecture& architecture);
+double DenseMlpBlocks(const catalog::Architecture& architecture);
+
+// Distinct experts that a decode step of `tokens` tokens touches, in units of one token's
+// (equation 4.9): popularity of experts is Gamma-distributed with `shape`, a small shape being
+// skewed. Between 1 and experts / experts_per_token.
+double ExpertCoverage(double experts, double experts_per_token, double tokens, double shape);
+
+// Distinct experts that `tokens` tokens of a prompt touch when they choose independently:
+// E (1 - (1 - k/E)^tokens).
+double ExpectedExperts(double experts, double experts_per_token, double tokens);
 
 }  // namespace capacity::throughput

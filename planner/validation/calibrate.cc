@@ -38,17 +38,17 @@ struct StageOptions {
   double outlier;       // residuals beyond this many scales count ever less (Cauchy)
   double repeat_power;  // n rows of one configuration of one lab weigh n^(1 - power)
   double weak_tier;     // weight of tier B rows
-  double chip_sigma;    // prior spread of one chip around its family, natural logarithm
 };
 StageOptions OptionsOf(Stage stage) {
-  if (stage == Stage::kDecode) return {0.10, 1.5, 0.5, 0.5, 0.05};
-  return {0.12, 1.5, 0.5, 0.5, 0};
+  if (stage == Stage::kDecode) return {0.10, 0.7, 0.5, 0.5};
+  return {0.10, 1.0, 0.5, 1.0};
 }
 
 // One measured speed.
 struct Observation {
   std::size_t row = 0;  // index into the measurements
   Prepared prepared;
+  std::optional<double> wall_clock_tokens;
   std::string chip;
   std::string lab;
   IntervalGroup group = IntervalGroup::kDense;
@@ -56,100 +56,66 @@ struct Observation {
   double weight = 1;
 };
 
-double LogSpeed(const Prepared& prepared, Stage stage, const Coefficients& c) {
-  return std::log(stage == Stage::kDecode ? prepared.Decode(c).tokens_per_second
-                                          : prepared.Prefill(c).tokens_per_second);
+double LogSpeed(const Observation& o, Stage stage, const Coefficients& c) {
+  if (stage == Stage::kPrefill) return std::log(o.prepared.Prefill(c).tokens_per_second);
+  return std::log(MeasuredSpeed(o.prepared.Decode(c), o.wall_clock_tokens, c));
 }
 
-// A parameter being fitted: one of the table, or the efficiency of one chip against its family.
-struct Free {
-  std::string name;
-  std::string unit;
-  double log_prior = 0;
-  double sigma = 0;
-  const ParameterSpec* spec = nullptr;  // null: a chip
-  std::string chip;
-};
-
-bool BelongsTo(const ParameterSpec& spec, Stage stage) {
-  return absl::StartsWith(spec.name, "prefill.") == (stage == Stage::kPrefill);
-}
-
-std::vector<Free> FreeParameters(Stage stage, const std::vector<Observation>& observations) {
-  std::vector<Free> out;
-  Coefficients priors;
+// The parameters of a stage.
+std::vector<const ParameterSpec*> SpecsOf(Stage stage) {
+  std::vector<const ParameterSpec*> out;
   for (const ParameterSpec& spec : throughput::ParameterSpecs()) {
-    if (!BelongsTo(spec, stage)) continue;
-    out.push_back({spec.name, spec.unit, std::log(*spec.at(priors, spec.index)),
-                   spec.prior_log_sigma, &spec, ""});
-  }
-  const double chip_sigma = OptionsOf(stage).chip_sigma;
-  if (chip_sigma <= 0) return out;
-  std::map<std::string, int> rows;
-  for (const Observation& observation : observations) ++rows[observation.chip];
-  for (const auto& [chip, count] : rows) {
-    if (count < 2) continue;  // never a parameter for a single row
-    out.push_back({absl::StrCat("chip.", chip), "", 0.0, chip_sigma, nullptr, chip});
+    if (absl::StartsWith(spec.name, "prefill.") == (stage == Stage::kPrefill)) {
+      out.push_back(&spec);
+    }
   }
   return out;
 }
+using Specs = std::vector<const ParameterSpec*>;
 
-// Parameters in logarithms, applied to coefficients and chips.
-class Point {
- public:
-  Point(const std::vector<Free>& free, const double* logs) {
-    for (std::size_t i = 0; i < free.size(); ++i) Set(free[i], logs[i]);
-  }
-  void Set(const Free& free, double log) {
-    if (free.spec != nullptr) {
-      *free.spec->at(coefficients_, free.spec->index) = std::exp(log);
-    } else {
-      chips_[free.chip] = std::exp(log);
-    }
-  }
-  double Predict(const Observation& observation, Stage stage) const {
-    auto it = chips_.find(observation.chip);
-    if (it == chips_.end()) return LogSpeed(observation.prepared, stage, coefficients_);
-    Prepared prepared = observation.prepared;
-    prepared.ScaleBandwidth(it->second);
-    return LogSpeed(prepared, stage, coefficients_);
-  }
+double LogPrior(const ParameterSpec& spec) {
+  Coefficients priors;
+  return std::log(*spec.at(priors, spec.index));
+}
 
- private:
-  Coefficients coefficients_;
-  std::map<std::string, double, std::less<>> chips_;
-};
+Coefficients At(const Specs& specs, const double* logs) {
+  Coefficients c;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    *specs[i]->at(c, specs[i]->index) = std::exp(logs[i]);
+  }
+  return c;
+}
 
 // All residuals of a fit. One block, so that a step evaluates the model once per parameter and row;
 // the robust loss is folded into the residuals: r -> sign(r) sqrt(w rho(r^2)).
 class Residuals : public ceres::CostFunction {
  public:
-  Residuals(Stage stage, const std::vector<Free>& free, const std::vector<Observation>& rows,
+  Residuals(Stage stage, const Specs& specs, const std::vector<Observation>& rows,
             std::string left_out)
-      : stage_(stage), options_(OptionsOf(stage)), free_(free), left_out_(std::move(left_out)) {
+      : stage_(stage), options_(OptionsOf(stage)), specs_(specs), left_out_(std::move(left_out)) {
     for (const Observation& row : rows) {
       if (row.lab != left_out_ || left_out_.empty()) rows_.push_back(&row);
     }
-    set_num_residuals(static_cast<int>(rows_.size() + free_.size()));
-    mutable_parameter_block_sizes()->push_back(static_cast<int>(free_.size()));
+    set_num_residuals(static_cast<int>(rows_.size() + specs_.size()));
+    mutable_parameter_block_sizes()->push_back(static_cast<int>(specs_.size()));
   }
 
   bool Evaluate(const double* const* parameters, double* residuals,
                 double** jacobians) const override {
     const double* logs = parameters[0];
-    Fill(Point(free_, logs), logs, residuals);
+    Fill(At(specs_, logs), logs, residuals);
     if (jacobians == nullptr || jacobians[0] == nullptr) return true;
     // Central differences in the logarithm of each parameter.
     constexpr double kStep = 1e-5;
-    const std::size_t p = free_.size();
+    const std::size_t p = specs_.size();
     std::vector<double> up(static_cast<std::size_t>(num_residuals()));
     std::vector<double> down(up.size());
     std::vector<double> moved(logs, logs + p);
     for (std::size_t j = 0; j < p; ++j) {
       moved[j] = logs[j] + kStep;
-      Fill(Point(free_, moved.data()), moved.data(), up.data());
+      Fill(At(specs_, moved.data()), moved.data(), up.data());
       moved[j] = logs[j] - kStep;
-      Fill(Point(free_, moved.data()), moved.data(), down.data());
+      Fill(At(specs_, moved.data()), moved.data(), down.data());
       moved[j] = logs[j];
       for (std::size_t i = 0; i < up.size(); ++i) {
         jacobians[0][i * p + j] = (up[i] - down[i]) / (2 * kStep);
@@ -161,31 +127,30 @@ class Residuals : public ceres::CostFunction {
   std::size_t rows() const { return rows_.size(); }
 
  private:
-  void Fill(const Point& point, const double* logs, double* residuals) const {
+  void Fill(const Coefficients& c, const double* logs, double* residuals) const {
     const double a2 = options_.outlier * options_.outlier;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const double r = (point.Predict(*rows_[i], stage_) - rows_[i]->log_measured) / options_.scale;
+      const double r = (LogSpeed(*rows_[i], stage_, c) - rows_[i]->log_measured) / options_.scale;
       const double loss = std::sqrt(rows_[i]->weight * a2 * std::log1p(r * r / a2));
       residuals[i] = r < 0 ? -loss : loss;
     }
-    for (std::size_t j = 0; j < free_.size(); ++j) {
-      residuals[rows_.size() + j] = (logs[j] - free_[j].log_prior) / free_[j].sigma;
+    for (std::size_t j = 0; j < specs_.size(); ++j) {
+      residuals[rows_.size() + j] = (logs[j] - LogPrior(*specs_[j])) / specs_[j]->prior_log_sigma;
     }
   }
 
   Stage stage_;
   StageOptions options_;
-  const std::vector<Free>& free_;
+  const Specs& specs_;
   std::string left_out_;
   std::vector<const Observation*> rows_;
 };
 
 // The best parameters (logarithms) without the rows of `left_out` (empty: with all), from `start`.
-std::vector<double> Solve(Stage stage, const std::vector<Free>& free,
-                          const std::vector<Observation>& rows, const std::string& left_out,
-                          std::vector<double> start) {
+std::vector<double> Solve(Stage stage, const Specs& specs, const std::vector<Observation>& rows,
+                          const std::string& left_out, std::vector<double> start) {
   ceres::Problem problem;
-  problem.AddResidualBlock(new Residuals(stage, free, rows, left_out), nullptr, start.data());
+  problem.AddResidualBlock(new Residuals(stage, specs, rows, left_out), nullptr, start.data());
   ceres::Solver::Options options;
   options.linear_solver_type = ceres::DENSE_QR;
   options.num_threads = 1;
@@ -197,9 +162,9 @@ std::vector<double> Solve(Stage stage, const std::vector<Free>& free,
   return start;
 }
 
-std::vector<double> Priors(const std::vector<Free>& free) {
+std::vector<double> Priors(const Specs& specs) {
   std::vector<double> logs;
-  for (const Free& f : free) logs.push_back(f.log_prior);
+  for (const ParameterSpec* spec : specs) logs.push_back(LogPrior(*spec));
   return logs;
 }
 
@@ -249,13 +214,21 @@ Evidence Gather(Resolver& resolver, const std::vector<Measurement>& measurements
       skip(std::string(prepared.status().message()));
       continue;
     }
-    Observation o{.row = i, .prepared = *prepared, .chip = query.nodes[0].chip->id, .lab = m.lab};
+    Observation o{.row = i,
+                  .prepared = *prepared,
+                  .wall_clock_tokens = std::get<Case>(resolved).wall_clock_tokens,
+                  .chip = query.nodes[0].chip->id,
+                  .lab = m.lab};
     if (m.decode_tps) {
       o.log_measured = std::log(*m.decode_tps);
       o.group = prepared->decode_group();
       evidence.decode.push_back(o);
     }
     if (m.prefill_tps) {
+      if (const std::string& why = std::get<Case>(resolved).prefill_unusable; !why.empty()) {
+        skip("prefill: " + why);
+        continue;
+      }
       if (!prepared->MissingForPrefill().ok()) {
         skip(std::string(prepared->MissingForPrefill().message()));
         continue;
@@ -277,16 +250,16 @@ std::set<std::string> LabsOf(const std::vector<Observation>& observations) {
 }
 
 // For each observation: log(measured / predicted) by the fit that has not seen its lab.
-std::vector<double> LeftOutResiduals(Stage stage, const std::vector<Free>& free,
+std::vector<double> LeftOutResiduals(Stage stage, const Specs& specs,
                                      const std::vector<Observation>& observations,
                                      const std::vector<double>& start) {
   std::vector<double> residuals(observations.size());
   for (const std::string& lab : LabsOf(observations)) {
-    const std::vector<double> logs = Solve(stage, free, observations, lab, start);
-    const Point point(free, logs.data());
+    const std::vector<double> logs = Solve(stage, specs, observations, lab, start);
+    const Coefficients c = At(specs, logs.data());
     for (std::size_t i = 0; i < observations.size(); ++i) {
       if (observations[i].lab != lab) continue;
-      residuals[i] = observations[i].log_measured - point.Predict(observations[i], stage);
+      residuals[i] = observations[i].log_measured - LogSpeed(observations[i], stage, c);
     }
   }
   return residuals;
@@ -311,11 +284,11 @@ IntervalFactors FactorsFrom(const std::vector<Observation>& observations,
 }
 
 // Standard errors from the curvature at the optimum: (J'J)^-1 with the priors among the residuals.
-std::vector<double> StandardErrors(Stage stage, const std::vector<Free>& free,
+std::vector<double> StandardErrors(Stage stage, const Specs& specs,
                                    const std::vector<Observation>& observations,
                                    const std::vector<double>& logs) {
-  const Residuals residuals(stage, free, observations, "");
-  const auto p = static_cast<Eigen::Index>(free.size());
+  const Residuals residuals(stage, specs, observations, "");
+  const auto p = static_cast<Eigen::Index>(specs.size());
   const auto n = static_cast<Eigen::Index>(residuals.rows()) + p;
   Eigen::VectorXd r(n);
   Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> j(n, p);
@@ -330,18 +303,17 @@ std::vector<double> StandardErrors(Stage stage, const std::vector<Free>& free,
 }
 
 // How many rows move by more than a hundredth of the parameter's own change.
-int RowsInforming(Stage stage, const std::vector<Free>& free,
-                  const std::vector<Observation>& observations, const std::vector<double>& logs,
-                  std::size_t parameter) {
+int RowsInforming(Stage stage, const Specs& specs, const std::vector<Observation>& observations,
+                  const std::vector<double>& logs, std::size_t parameter) {
   constexpr double kStep = 1e-3;
   constexpr double kLeast = 0.01;
   std::vector<double> moved = logs;
   moved[parameter] += kStep;
-  const Point here(free, logs.data());
-  const Point there(free, moved.data());
+  const Coefficients here = At(specs, logs.data());
+  const Coefficients there = At(specs, moved.data());
   int rows = 0;
   for (const Observation& o : observations) {
-    const double change = there.Predict(o, stage) - here.Predict(o, stage);
+    const double change = LogSpeed(o, stage, there) - LogSpeed(o, stage, here);
     if (std::fabs(change) > kLeast * kStep) ++rows;
   }
   return rows;
@@ -355,18 +327,18 @@ double Rounded(double value) {
 }
 
 void FitStage(Stage stage, const std::vector<Observation>& observations, Calibration& out) {
-  const std::vector<Free> free = FreeParameters(stage, observations);
-  const std::vector<double> logs = Solve(stage, free, observations, "", Priors(free));
-  const std::vector<double> errors = StandardErrors(stage, free, observations, logs);
-  for (std::size_t i = 0; i < free.size(); ++i) {
-    out.parameters[free[i].name] = {
+  const Specs specs = SpecsOf(stage);
+  const std::vector<double> logs = Solve(stage, specs, observations, "", Priors(specs));
+  const std::vector<double> errors = StandardErrors(stage, specs, observations, logs);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    out.parameters[specs[i]->name] = {
         .value = Rounded(std::exp(logs[i])),
         .standard_error = Rounded(errors[i]),
-        .rows = RowsInforming(stage, free, observations, logs, i),
-        .unit = free[i].unit,
+        .rows = RowsInforming(stage, specs, observations, logs, i),
+        .unit = specs[i]->unit,
     };
   }
-  const std::vector<double> residuals = LeftOutResiduals(stage, free, observations, logs);
+  const std::vector<double> residuals = LeftOutResiduals(stage, specs, observations, logs);
   for (int g = 0; g < throughput::kIntervalGroups; ++g) {
     const auto group = static_cast<IntervalGroup>(g);
     IntervalFactors factors = FactorsFrom(observations, residuals, group, "");
@@ -381,9 +353,9 @@ void FitStage(Stage stage, const std::vector<Observation>& observations, Calibra
 void PredictLeftOut(Stage stage, const std::vector<Observation>& observations,
                     std::vector<ValidatedRow>& rows) {
   if (observations.empty()) return;
-  const std::vector<Free> free = FreeParameters(stage, observations);
-  const std::vector<double> all = Solve(stage, free, observations, "", Priors(free));
-  const std::vector<double> residuals = LeftOutResiduals(stage, free, observations, all);
+  const Specs specs = SpecsOf(stage);
+  const std::vector<double> all = Solve(stage, specs, observations, "", Priors(specs));
+  const std::vector<double> residuals = LeftOutResiduals(stage, specs, observations, all);
   for (std::size_t i = 0; i < observations.size(); ++i) {
     const Observation& o = observations[i];
     const Estimate estimate =

@@ -130,6 +130,91 @@ std::string AppleGeneration(const std::string& id) {
   return absl::StrCat("m", id.substr(prefix.size(), 1));
 }
 
+// "b7941" in "llama.cpp CUDA b7941"; 0 when no build is named.
+int LlamaBuild(const std::string& engine) {
+  for (std::size_t i = 0; i + 4 < engine.size(); ++i) {
+    if (engine[i] != 'b' || (i > 0 && engine[i - 1] != ' ')) continue;
+    std::size_t end = i + 1;
+    while (end < engine.size() && absl::ascii_isdigit(static_cast<unsigned char>(engine[end])))
+      ++end;
+    int build = 0;
+    if (end - i >= 5 && absl::SimpleAtoi(engine.substr(i + 1, end - i - 1), &build)) return build;
+  }
+  return 0;
+}
+
+// llama.cpp grew flash attention and fused kernels in between; other engines are all recent.
+throughput::EngineBuild BuildOf(const Measurement& row, const catalog::Chip& chip) {
+  constexpr int kSeptember2025 = 6500;  // llama.cpp's build number then
+  if (!row.engine_era.empty() || absl::StartsWith(row.date, "2023") ||
+      absl::StartsWith(row.date, "2024")) {
+    return throughput::EngineBuild::kBefore2025;
+  }
+  if (chip.generation == "m5") return throughput::EngineBuild::kCurrent;  // sold since October 2025
+  const int build = LlamaBuild(row.engine);
+  if (build > 0) {
+    return build >= kSeptember2025 ? throughput::EngineBuild::kCurrent
+                                   : throughput::EngineBuild::kUndated;
+  }
+  return row.date >= "2025-10" ? throughput::EngineBuild::kCurrent
+                               : throughput::EngineBuild::kUndated;
+}
+
+// Tokens that were cached before the timed prompt. A source that says "[tg@d]" times both at the
+// same depth; otherwise a context well beyond prompt and answer says that there was one.
+int DepthOf(const Measurement& row, double prompt) {
+  if (!row.context_tokens) return 0;
+  const double half_answer = row.generated_tokens.value_or(0) / 2;
+  const double depth = std::max(0.0, *row.context_tokens - half_answer);
+  if (absl::StartsWith(row.note, "[tg@d]")) return static_cast<int>(depth);
+  constexpr double kSlack = 0.02;  // templates and stop tokens
+  constexpr double kTokens = 64;
+  const bool beyond = *row.context_tokens > prompt * (1 + kSlack) + half_answer + kTokens;
+  const bool other_notation = absl::StartsWith(row.note, "[");
+  return beyond && !other_notation && row.generated_tokens ? static_cast<int>(depth) : 0;
+}
+
+// llama.cpp's -ub where the row tells: in words, or because a 2048-token prompt benchmark is run
+// with it.
+std::optional<int> MicroBatchOf(const Measurement& row, double prompt) {
+  if (row.engine_family != "llama.cpp") return std::nullopt;
+  const bool large = absl::StrContains(row.note, "ub 2048") ||
+                     absl::StrContains(row.note, "batched-bench") || prompt == 2048;
+  return large ? std::optional<int>(2048) : std::nullopt;
+}
+
+// The number in "avg output 230 tok"; nullopt when the note has none.
+std::optional<double> AverageOutput(const std::string& note) {
+  constexpr std::string_view kLead = "avg output ";
+  const std::size_t at = note.find(kLead);
+  if (at == std::string::npos) return std::nullopt;
+  const std::size_t begin = at + kLead.size();
+  double tokens = 0;
+  if (!absl::SimpleAtod(note.substr(begin, note.find_first_not_of("0123456789.", begin) - begin),
+                        &tokens) ||
+      tokens <= 0) {
+    return std::nullopt;
+  }
+  return tokens;
+}
+
+// Rows whose note says [e2e] time whole requests.
+std::optional<double> WallClockTokens(const Measurement& row) {
+  if (!absl::StrContains(row.note, "[e2e]")) return std::nullopt;
+  constexpr double kUsualAnswer = 230;  // tokens; the mean of the sources that state it
+  return AverageOutput(row.note).value_or(row.generated_tokens.value_or(kUsualAnswer));
+}
+
+std::string PrefillUnusable(const Measurement& row) {
+  if (absl::StrContains(row.note, "no tensor-unit path")) {
+    return "ran without the chip's matrix units, which the catalogue's FLOP/s describe";
+  }
+  if (!row.prompt_tokens && absl::StrContains(row.note, "prompt tokens N/A")) {
+    return "the source does not state the prompt's length";
+  }
+  return "";
+}
+
 std::string VendorOfFamily(const std::string& family) {
   if (absl::StartsWith(family, "apple")) return "apple";
   if (family == "gb10" || family == "rtx" || family == "nv-dc") return "nvidia";
@@ -275,6 +360,11 @@ std::variant<Case, std::string> Resolver::Resolve(const Measurement& row) {
     }
   }
   query.prompt_tokens = static_cast<int>(std::lround(std::max(1.0, prompt)));
+  out.prefill_unusable = PrefillUnusable(row);
+  out.wall_clock_tokens = WallClockTokens(row);
+  query.prompt_depth = DepthOf(row, prompt);
+  query.micro_batch = MicroBatchOf(row, prompt);
+  query.build = BuildOf(row, *std::get<const catalog::Chip*>(chip));
   query.batch = row.batch.value_or(1);
   query.kv_bits = row.kv_bits.value_or(16);
   return out;

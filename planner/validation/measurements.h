@@ -61,6 +61,10 @@ std::string LabOf(std::string_view source);
 struct Case {
   throughput::Query query;
   std::vector<std::string> assumed;  // what the row did not say: "context 200 tokens"
+  std::string prefill_unusable;      // why the prefill figure says nothing; empty when it does
+  // Tokens generated, where the speed is not the decode rate but tokens over the time of a whole
+  // request.
+  std::optional<double> wall_clock_tokens;
 };
 
 // Resolves rows against a catalogue, which must outlive the resolver and the cases, as must the

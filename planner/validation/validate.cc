@@ -18,17 +18,21 @@ std::string TaskOf(const throughput::Query& query) {
   return Name(query.strategy);
 }
 
-void PredictInto(const throughput::Query& query, const throughput::Calibration& calibration,
-                 ValidatedRow& row) {
-  absl::StatusOr<throughput::Prepared> prepared = throughput::Prepared::Of(query);
+void PredictInto(const Case& found, const throughput::Calibration& calibration, ValidatedRow& row) {
+  absl::StatusOr<throughput::Prepared> prepared = throughput::Prepared::Of(found.query);
   if (!prepared.ok()) {
     row.skipped = std::string(prepared.status().message());
     return;
   }
   row.bytes_read = prepared->bytes_read();
   row.decode =
-      throughput::IntervalAround(prepared->Decode(calibration.coefficients).tokens_per_second,
+      throughput::IntervalAround(MeasuredSpeed(prepared->Decode(calibration.coefficients),
+                                               found.wall_clock_tokens, calibration.coefficients),
                                  calibration.FactorsOf(prepared->decode_group()));
+  if (!found.prefill_unusable.empty()) {
+    row.prefill_skipped = found.prefill_unusable;
+    return;
+  }
   if (!prepared->MissingForPrefill().ok()) {
     row.prefill_skipped = std::string(prepared->MissingForPrefill().message());
     return;
@@ -95,6 +99,14 @@ nlohmann::ordered_json Json(const ValidatedRow& row) {
 
 }  // namespace
 
+double MeasuredSpeed(const throughput::Step& step, std::optional<double> wall_clock_tokens,
+                     const throughput::Coefficients& coefficients) {
+  if (!wall_clock_tokens) return step.tokens_per_second;
+  const double streams = step.tokens_per_second * step.terms.total() / 1e3;
+  const double seconds = step.terms.total() / 1e3;
+  return streams / (seconds + (coefficients.request_s + seconds) / *wall_clock_tokens);
+}
+
 std::vector<GroupScore> Summarize(const std::vector<ValidatedRow>& rows) {
   std::map<std::pair<std::string, std::string>, std::vector<Scored>> by_group;
   for (const ValidatedRow& row : rows) {
@@ -131,7 +143,7 @@ ValidationReport Validate(const catalog::Catalog& catalog,
       Case& found = std::get<Case>(resolved);
       row.assumed = std::move(found.assumed);
       row.task = TaskOf(found.query);
-      PredictInto(found.query, calibration, row);
+      PredictInto(found, calibration, row);
     }
     if (!row.skipped.empty()) ++report.skipped;
     report.rows.push_back(std::move(row));

@@ -8,6 +8,7 @@
 #include "planner/base/estimate.h"
 #include "planner/catalog/catalog.h"
 #include "planner/throughput/calibration.h"
+#include "planner/throughput/cluster.h"
 #include "planner/validation/measurements.h"
 #include "planner/validation/scores.h"
 
@@ -40,6 +41,11 @@ struct ValidationReport {
   std::vector<GroupScore> summary;
   int skipped = 0;
 };
+
+// Tokens/s as a measurement sees them: the decode rate, or, where `wall_clock_tokens` were timed as
+// a whole request, those over the time of the request (docs/model.md equation 4.21).
+double MeasuredSpeed(const throughput::Step& step, std::optional<double> wall_clock_tokens,
+                     const throughput::Coefficients& coefficients);
 
 // Deterministic. Never drops a row: what cannot be predicted says why.
 ValidationReport Validate(const catalog::Catalog& catalog,
