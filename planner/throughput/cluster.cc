@@ -85,11 +85,13 @@ absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
   if (absl::Status status = CheckQuery(query); !status.ok()) return status;
   Prepared out;
   out.strategy_ = query.strategy;
+  out.engine_ = query.engine;
+  if (query.link != nullptr) out.link_medium_ = query.link->medium;
   for (const NodeDevices& node : query.nodes) {
     absl::StatusOr<Device> device = DeviceOf(node);
     if (!device.ok()) return device.status();
     const int count = query.strategy == Strategy::kSingle ? 1 : std::max(1, node.accelerators);
-    Rank rank{.device = *device, .layer_share = node.layer_share / count};
+    Rank rank{.chip = node.chip->id, .device = *device, .layer_share = node.layer_share / count};
     absl::StatusOr<DecodeProfile> decode = MakeDecodeProfile(query, device->platform);
     if (!decode.ok()) return decode.status();
     rank.decode = *decode;
@@ -124,23 +126,68 @@ DecodeLoad Prepared::Load(double ranks, double batch) const {
 
 double Prepared::bytes_read() const { return ranks_[0].decode.weights.read(); }
 
-IntervalGroup Prepared::decode_group() const {
-  constexpr double kSmallRead = 2e9;  // bytes; below it fixed costs decide, which vary most
-  if (strategy_ == Strategy::kPipeline) return IntervalGroup::kPipeline;
-  if (strategy_ == Strategy::kTensor) {
-    return measured_all_reduce_ms_ > 0 || all_reduce_ < AllReduceProfile::kPcie
-               ? IntervalGroup::kTensor
-               : IntervalGroup::kTensorUnknown;
+DecodeDoubt Prepared::Doubt(const DecodeTerms& terms, const Calibration& calibration) const {
+  const DecodeProfile& profile = ranks_[0].decode;
+  const double total = terms.total();
+  DecodeDoubt doubt{
+      .launch_share = (terms.fixed + terms.layers) / total,
+      .weight_share = (terms.weights + terms.compute) / total,
+      .cache_share = (terms.cache + terms.state) / total,
+      .communication_share = (terms.all_reduce + terms.hops + terms.streams) / total,
+      .moe = profile.moe,
+      .recurrent = profile.recurrent_blocks > 0,
+      .vllm = profile.engine == EngineClass::kVllm,
+      .other_engine = engine_ == catalog::Engine::kExo || engine_ == catalog::Engine::kOllama ||
+                      engine_ == catalog::Engine::kOther,
+      .batch = batch_ > 1,
+      .before_2025 = profile.before_2025,
+  };
+  doubt.labs = 1e9;
+  for (const Rank& rank : ranks_) {
+    doubt.labs = std::min(doubt.labs, calibration.LabsBehind(rank.device.family));
+    doubt.unseen_chip = doubt.unseen_chip || !calibration.chips.contains(rank.chip);
   }
-  if (batch_ > 1) return IntervalGroup::kBatch;
-  if (bytes_read() < kSmallRead) return IntervalGroup::kSmall;
-  return ranks_[0].decode.moe ? IntervalGroup::kMoe : IntervalGroup::kDense;
+  if (ranks_.size() > 1 && measured_all_reduce_ms_ == 0) {
+    doubt.unseen_link =
+        (strategy_ == Strategy::kTensor &&
+         calibration.RowsBehind(std::string("cluster.all_reduce.") + Name(all_reduce_)) == 0) ||
+        (strategy_ == Strategy::kPipeline &&
+         calibration.RowsBehind(std::string("cluster.hop.") + Name(hop_)) == 0);
+  }
+  return doubt;
 }
 
-IntervalGroup Prepared::prefill_group() const {
-  return strategy_ == Strategy::kTensor || strategy_ == Strategy::kPipeline
-             ? IntervalGroup::kPrefillCluster
-             : IntervalGroup::kPrefill;
+PrefillKind Prepared::Kind(const Calibration& calibration) const {
+  const PrefillProfile& profile = ranks_[0].prefill;
+  const Device& device = ranks_[0].device;
+  PrefillKind kind;
+  kind.engine = Name(GroupOf(profile.engine));
+  kind.platform = Name(device.platform);
+  if (ranks_.size() > 1 && strategy_ == Strategy::kTensor) kind.strategy = "tensor";
+  if (ranks_.size() > 1 && strategy_ == Strategy::kPipeline) {
+    kind.strategy = hop_ == HopProfile::kPcie ? "pipeline-in-box" : "pipeline";
+  }
+  kind.moe = profile.experts > 0;
+  constexpr double kShortPrompt = 256;  // tokens; below it fixed costs decide
+  kind.short_prompt = prompt_.tokens() < kShortPrompt;
+  kind.before_2025 = profile.before_2025;
+  kind.unseen =
+      device.family == ChipFamily::kOther ||
+      (kind.strategy == "tensor" && link_medium_ != "thunderbolt5") ||
+      (profile.engine == EngineClass::kVllm && profile.format == PrefillFormat::kQuantised);
+  for (const Rank& rank : ranks_) kind.unseen_chip |= !calibration.chips.contains(rank.chip);
+  return kind;
+}
+
+Estimate Prepared::DecodeEstimate(const Calibration& calibration) const {
+  const Step step = Decode(calibration.coefficients);
+  return IntervalAround(step.tokens_per_second, DecodeLogHalfWidth(Doubt(step.terms, calibration)) *
+                                                    calibration.decode_interval_scale);
+}
+
+Estimate Prepared::PrefillEstimate(const Calibration& calibration) const {
+  return IntervalAround(Prefill(calibration.coefficients).tokens_per_second,
+                        PrefillLogHalfWidth(Kind(calibration), calibration.prefill_widths));
 }
 
 // Equation 4.12: two all-reduces a layer, growing with the logarithm of the ranks. The profiles
@@ -265,8 +312,9 @@ PrefillTerms Prepared::PipelinePrefill(const Coefficients& c) const {
     const double overlap = std::min(1.0, c.pipeline_overlap_pcie);
     return ScaleWork(out, 1 - overlap + overlap * ideal);
   }
+  constexpr double kRpcHopMs = 50;  // a boundary and micro-batch; assumed: no row resolves it
   out.communication =
-      std::ceil(prompt_.tokens() / ranks_[0].prefill.micro_batch) * (n - 1) * c.prefill_hop_rpc_ms;
+      std::ceil(prompt_.tokens() / ranks_[0].prefill.micro_batch) * (n - 1) * kRpcHopMs;
   return out;
 }
 

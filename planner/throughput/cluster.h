@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "planner/base/estimate.h"
 #include "planner/throughput/calibration.h"
 #include "planner/throughput/coefficients.h"
 #include "planner/throughput/decode.h"
+#include "planner/throughput/interval.h"
 #include "planner/throughput/prefill.h"
 #include "planner/throughput/throughput.h"
 
@@ -45,13 +48,19 @@ class Prepared {
   const absl::Status& MissingForPrefill() const { return missing_for_prefill_; }
 
   double bytes_read() const;  // weights, one stream
-  IntervalGroup decode_group() const;
-  IntervalGroup prefill_group() const;
+
+  // The speeds with their intervals.
+  Estimate DecodeEstimate(const Calibration& calibration) const;
+  Estimate PrefillEstimate(const Calibration& calibration) const;  // same precondition as Prefill
+  // What makes them uncertain.
+  DecodeDoubt Doubt(const DecodeTerms& terms, const Calibration& calibration) const;
+  PrefillKind Kind(const Calibration& calibration) const;
   const Device& first_device() const { return ranks_[0].device; }
   const DecodeProfile& first_decode() const { return ranks_[0].decode; }
 
  private:
   struct Rank {
+    std::string chip;  // id
     Device device;
     double layer_share = 1;
     DecodeProfile decode;
@@ -72,6 +81,8 @@ class Prepared {
 
   std::vector<Rank> ranks_;
   Strategy strategy_ = Strategy::kSingle;
+  catalog::Engine engine_ = catalog::Engine::kOther;
+  std::string link_medium_;
   AllReduceProfile all_reduce_ = AllReduceProfile::kUnknown;
   HopProfile hop_ = HopProfile::kPcie;
   double measured_all_reduce_ms_ = 0;  // 0: not measured

@@ -38,7 +38,7 @@ std::vector<ParameterSpec> MakeSpecs() {
   auto launch = [](int i) { return std::string(Name(static_cast<LaunchClass>(i))); };
   auto kernel = [](int i) { return std::string(Name(static_cast<MatrixKernel>(i))); };
   auto format = [](int i) { return std::string(Name(static_cast<IntegerFormat>(i))); };
-  auto padding = [](int i) { return std::string(Name(static_cast<Padding>(i))); };
+  auto prompt = [](int i) { return std::string(Name(static_cast<PromptKernel>(i))); };
   auto reduce = [](int i) { return std::string(Name(static_cast<AllReduceProfile>(i))); };
   auto hop = [](int i) { return std::string(Name(static_cast<HopProfile>(i))); };
   auto generation = [](int i) { return "m" + std::to_string(i + 1); };
@@ -118,7 +118,6 @@ std::vector<ParameterSpec> MakeSpecs() {
              "Apple generation against the rate of its neural accelerators");
   list.Scalar("prefill.ultra", "", 0.1, AT(ultra_flops), "Ultra chips (two dies)");
   list.Scalar("prefill.gb10", "", 0.25, AT(gb10_flops), "GB10 against its peak");
-  list.Scalar("prefill.gb10_vllm", "", 0.15, AT(gb10_vllm_flops), "GB10 under vLLM, further");
   list.Scalar("prefill.power_wall", "W per 1e12 FLOP/s", 0.3, AT(power_wall),
               "power limit per FP16 rate below which NVIDIA cards clock down");
   list.Scalar("prefill.metal_quantised", "", 0.1, AT(metal_quantised),
@@ -131,18 +130,20 @@ std::vector<ParameterSpec> MakeSpecs() {
               "vLLM with FP8 and a scale per 128 x 128 block, against 16 bits");
   list.Scalar("prefill.vllm_fp4", "", 0.3, AT(vllm_fp4),
               "vLLM with NVFP4 or MXFP4, against 16 bits");
-  list.Array("prefill.moe_flops.", "", 0.2, AT_INDEX(moe_flops), kEngineClasses, engine,
+  list.Array("prefill.moe_flops.", "", 0.2, AT_INDEX(moe_flops), kPromptKernels, prompt,
              "grouped expert products against dense ones");
   list.Scalar("prefill.moe_m5", "", 0.25, AT(moe_m5), "that on M5, further");
   list.Scalar("prefill.narrow_expert", "", 0.8, AT(narrow_expert),
               "width of an expert at which its products cost twice a wide one's");
-  list.Scalar("prefill.expert_padding.metal", "tokens", 0.6, AT(expert_padding_metal),
+  list.Scalar("prefill.expert_padding.apple", "tokens", 0.6, AT(expert_padding_apple),
               "padding per touched expert and micro-batch");
   list.Scalar("prefill.expert_padding.cuda", "tokens", 0.6, AT(expert_padding_cuda),
               "padding per touched expert and micro-batch");
-  list.Array("prefill.padding.", "tokens", 0.6, AT_INDEX(padding), kPaddings, padding,
-             "padding per micro-batch of the dense products");
-  list.Array("prefill.attention_share.", "", 0.4, AT_INDEX(attention_share), kEngineClasses, engine,
+  list.Scalar("prefill.padding.apple", "tokens", 0.5, AT(padding_apple),
+              "padding per micro-batch of the dense products");
+  list.Scalar("prefill.padding.m5", "tokens", 0.6, AT(padding_m5),
+              "padding per micro-batch of the dense products");
+  list.Array("prefill.attention_share.", "", 0.4, AT_INDEX(attention_share), kPromptKernels, prompt,
              "share of the FP16 rate that attention with heads of 128 sustains");
   list.Scalar("prefill.attention_m5", "", 0.3, AT(attention_m5), "that on M5, further");
   list.Scalar("prefill.wide_attention", "", 0.3, AT(wide_attention),
@@ -172,8 +173,6 @@ std::vector<ParameterSpec> MakeSpecs() {
               "share of the line rate that the all-reduces of a prompt reach");
   list.Scalar("prefill.pipeline_overlap", "", 0.4, AT(pipeline_overlap_pcie),
               "share of the ideal overlap of stages that llama.cpp reaches within one box");
-  list.Scalar("prefill.hop_rpc", "ms", 0.8, AT(prefill_hop_rpc_ms),
-              "llama.cpp RPC, for each stage boundary and micro-batch");
 #undef AT
 #undef AT_INDEX
   return list.specs;
@@ -308,15 +307,13 @@ const char* Name(IntegerFormat format) {
   return "unknown";
 }
 
-const char* Name(Padding padding) {
-  switch (padding) {
-    case Padding::kMetal:
-      return "metal";
-    case Padding::kM5:
-      return "m5";
-    case Padding::kLlamaCuda:
+const char* Name(PromptKernel kernel) {
+  switch (kernel) {
+    case PromptKernel::kApple:
+      return "apple";
+    case PromptKernel::kLlamaCuda:
       return "llama-cuda";
-    case Padding::kVllm:
+    case PromptKernel::kVllm:
       return "vllm";
   }
   return "unknown";

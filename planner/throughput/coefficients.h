@@ -80,10 +80,10 @@ enum class IntegerFormat { kQ4_0, kQ8_0, kSuperBlocks, kMxfp4 };
 inline constexpr int kIntegerFormats = 4;
 const char* Name(IntegerFormat format);
 
-// What decides how many tokens a micro-batch is padded by.
-enum class Padding { kMetal, kM5, kLlamaCuda, kVllm };
-inline constexpr int kPaddings = 4;
-const char* Name(Padding padding);
+// Whose grouped expert products and attention kernels run.
+enum class PromptKernel { kApple, kLlamaCuda, kVllm };
+inline constexpr int kPromptKernels = 3;
+const char* Name(PromptKernel kernel);
 
 template <std::size_t N>
 using Row = std::array<double, N>;
@@ -130,20 +130,20 @@ struct Coefficients {
   Row<5> generation_flops = {1, 1, 1, 1, 0.8};  // M1 to M5
   double ultra_flops = 1;
   double gb10_flops = 0.7;
-  double gb10_vllm_flops = 1;
   double power_wall = 1;  // W per 1e12 FLOP/s
   double metal_quantised = 0.92;
   Row<kIntegerFormats> integer_format = {1, 1, 1, 1};
   double vllm_fp8 = 1;
   double vllm_fp8_block = 1;
   double vllm_fp4 = 1;
-  Row<kEngineClasses> moe_flops = {0.8, 0.8, 0.8, 0.8, 0.8};
+  Row<kPromptKernels> moe_flops = {0.8, 0.8, 0.8};
   double moe_m5 = 0.8;
   double narrow_expert = 250;
-  double expert_padding_metal = 8;
+  double expert_padding_apple = 8;
   double expert_padding_cuda = 8;
-  Row<kPaddings> padding = {40, 80, 30, 60};
-  Row<kEngineClasses> attention_share = {0.45, 0.45, 0.45, 0.45, 0.45};
+  double padding_apple = 40;
+  double padding_m5 = 80;
+  Row<kPromptKernels> attention_share = {0.45, 0.45, 0.45};
   double attention_m5 = 0.8;
   double wide_attention = 0.7;
   double wide_attention_vllm = 0.6;
@@ -160,7 +160,6 @@ struct Coefficients {
   double old_cuda_quantised = 0.8;
   double prefill_link_share = 0.6;
   double pipeline_overlap_pcie = 0.6;
-  double prefill_hop_rpc_ms = 50;
 };
 
 // One entry of the table: how a parameter is named, documented and started.

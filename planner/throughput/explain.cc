@@ -1,13 +1,14 @@
 // The sums behind a prediction, term by term (docs/model.md section 4).
 #include <algorithm>
+#include <cmath>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "planner/throughput/cluster.h"
 #include "planner/throughput/interval.h"
 #include "planner/throughput/throughput.h"
-#include "planner/throughput/weights.h"
 
 namespace capacity::throughput {
 namespace {
@@ -46,6 +47,27 @@ void Keep(std::vector<Term>& terms, Term term) {
 void BySize(std::vector<Term>& terms) {
   std::stable_sort(terms.begin(), terms.end(),
                    [](const Term& a, const Term& b) { return a.milliseconds > b.milliseconds; });
+}
+
+std::vector<std::string> IntervalReasons(const Prepared& prepared, const DecodeTerms& terms,
+                                         const Calibration& calibration) {
+  const DecodeDoubt doubt = prepared.Doubt(terms, calibration);
+  std::vector<std::string> reasons;
+  reasons.push_back(absl::StrFormat(
+      "decode x/ %.2f: %.0f %% of the time is launching kernels, %.0f %% reading weights, %.0f %% "
+      "attention, %.0f %% communication; %.0f labs measured this family of chips",
+      std::exp(DecodeLogHalfWidth(doubt) * calibration.decode_interval_scale),
+      100 * doubt.launch_share, 100 * doubt.weight_share, 100 * doubt.cache_share,
+      100 * doubt.communication_share, doubt.labs));
+  if (doubt.unseen_chip) reasons.push_back("wider: no measurement is of this very chip");
+  if (doubt.unseen_link) reasons.push_back("wider: no measurement is of this link and engine");
+  if (doubt.batch) reasons.push_back("wider: several streams");
+  if (doubt.other_engine) reasons.push_back("wider: EXO, Ollama or another engine");
+  const PrefillKind kind = prepared.Kind(calibration);
+  reasons.push_back(absl::StrFormat("prefill x/ %.2f: of the kind %s",
+                                    std::exp(PrefillLogHalfWidth(kind, calibration.prefill_widths)),
+                                    kind.Key()));
+  return reasons;
 }
 
 }  // namespace
@@ -122,20 +144,17 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
   Keep(out.prefill, recurrent);
   Keep(out.prefill, products);
   Term attention{.name = "attention", .milliseconds = p.attention};
-  evidence.Add(attention, "prefill.attention_share." + engine);
+  evidence.Add(attention, std::string("prefill.attention_share.") +
+                              (device.platform == catalog::Platform::kMetal ? "apple"
+                               : engine == "vllm"                           ? "vllm"
+                                                                            : "llama-cuda"));
   Keep(out.prefill, attention);
   Term communication{.name = "communication", .milliseconds = p.communication};
   evidence.Add(communication, "prefill.link_share");
   Keep(out.prefill, communication);
   BySize(out.prefill);
 
-  for (IntervalGroup group : {prepared->decode_group(), prepared->prefill_group()}) {
-    const IntervalFactors& f = calibration.FactorsOf(group);
-    out.interval.push_back(absl::StrFormat(
-        "%s: /%.2f to x%.2f, %s", Name(group), f.below, f.above,
-        f.rows > 0 ? absl::StrCat("from ", f.rows, " measurements of unseen sources")
-                   : std::string("assumed")));
-  }
+  out.interval = IntervalReasons(*prepared, step.terms, calibration);
   return out;
 }
 

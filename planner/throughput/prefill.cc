@@ -10,8 +10,6 @@
 namespace capacity::throughput {
 namespace {
 
-std::size_t At(EngineClass engine) { return static_cast<std::size_t>(engine); }
-
 bool IsLlama(EngineClass engine) { return GroupOf(engine) == EngineGroup::kLlama; }
 
 // Tokens an engine processes at once unless told otherwise: llama.cpp's -ub, MLX's prefill step,
@@ -123,7 +121,6 @@ double VllmFlops(const PrefillProfile& profile, const Device& device, const Coef
   if (profile.format == PrefillFormat::kFp8 && device.has_fp8) share *= c.vllm_fp8;
   if (profile.format == PrefillFormat::kFp8Block && device.has_fp8) share *= c.vllm_fp8_block;
   if (profile.format == PrefillFormat::kFp4 && device.has_fp4) share *= c.vllm_fp4;
-  if (device.family == ChipFamily::kGb10) share *= c.gb10_vllm_flops;
   return device.fp16_flops * share;
 }
 
@@ -139,25 +136,27 @@ double DenseFlops(const PrefillProfile& profile, const Device& device, const Coe
   return device.family == ChipFamily::kOther ? rate * kAssumedForOthers : rate;
 }
 
-double PaddingOf(const PrefillProfile& profile, const Device& device, const Coefficients& c) {
-  Padding padding = Padding::kLlamaCuda;
-  if (IsMetal(device)) {
-    padding = IsM5(device) ? Padding::kM5 : Padding::kMetal;
-  } else if (profile.engine == EngineClass::kVllm) {
-    padding = Padding::kVllm;
-  }
-  return c.padding[static_cast<std::size_t>(padding)];
+std::size_t KernelOf(const PrefillProfile& profile, const Device& device) {
+  if (IsMetal(device)) return static_cast<std::size_t>(PromptKernel::kApple);
+  return static_cast<std::size_t>(profile.engine == EngineClass::kVllm ? PromptKernel::kVllm
+                                                                       : PromptKernel::kLlamaCuda);
+}
+
+double PaddingOf(const Device& device, const Coefficients& c) {
+  constexpr double kCudaTokens = 25;  // assumed: no measurement resolves it
+  if (!IsMetal(device)) return kCudaTokens;
+  return IsM5(device) ? c.padding_m5 : c.padding_apple;
 }
 
 // Equation 4.16: seconds for one micro-batch, products and weight reads overlapping imperfectly.
 double MicroBatchSeconds(const PrefillProfile& profile, const Device& device, double flops,
                          double tokens, const Coefficients& c) {
-  double compute = 2 * profile.dense_parameters * (tokens + PaddingOf(profile, device, c)) / flops;
+  double compute = 2 * profile.dense_parameters * (tokens + PaddingOf(device, c)) / flops;
   double bytes = profile.weights.dense;
   if (profile.experts > 0) {
     const double touched = ExpectedExperts(profile.experts, profile.experts_per_token, tokens);
-    const double padding = IsMetal(device) ? c.expert_padding_metal : c.expert_padding_cuda;
-    double moe_flops = flops * c.moe_flops[At(profile.engine)];
+    const double padding = IsMetal(device) ? c.expert_padding_apple : c.expert_padding_cuda;
+    double moe_flops = flops * c.moe_flops[KernelOf(profile, device)];
     if (IsM5(device)) moe_flops *= c.moe_m5;
     compute += 2 * profile.expert_parameters / profile.experts *
                (tokens * profile.experts_per_token + touched * padding) *
@@ -203,7 +202,7 @@ double AttentionSeconds(const PrefillProfile& profile, const Device& device,
     const double layers = profile.full_layers + profile.window_layers;
     return c.score_bytes_2024 * profile.heads * layers * pairs / device.bandwidth;
   }
-  double flops = c.attention_share[At(profile.engine)] * device.fp16_flops;
+  double flops = c.attention_share[KernelOf(profile, device)] * device.fp16_flops;
   flops *= IsMetal(device) ? AppleFactor(device, c) : PowerFactor(device, c);
   if (IsM5(device)) flops *= c.attention_m5;
   const double kernel = profile.mla ? c.mla_attention : HeadFactor(profile, profile.full_head, c);

@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "planner/throughput/cluster.h"
-#include "planner/throughput/interval.h"
 #include "planner/throughput/weights.h"
 
 namespace capacity::throughput {
@@ -40,16 +39,14 @@ std::optional<Strategy> ParseStrategy(std::string_view name) {
 absl::StatusOr<Estimate> PredictDecode(const Query& query, const Calibration& calibration) {
   absl::StatusOr<Prepared> prepared = Prepared::Of(query);
   if (!prepared.ok()) return prepared.status();
-  return IntervalAround(prepared->Decode(calibration.coefficients).tokens_per_second,
-                        calibration.FactorsOf(prepared->decode_group()));
+  return prepared->DecodeEstimate(calibration);
 }
 
 absl::StatusOr<Estimate> PredictPrefill(const Query& query, const Calibration& calibration) {
   absl::StatusOr<Prepared> prepared = Prepared::Of(query);
   if (!prepared.ok()) return prepared.status();
   if (!prepared->MissingForPrefill().ok()) return prepared->MissingForPrefill();
-  return IntervalAround(prepared->Prefill(calibration.coefficients).tokens_per_second,
-                        calibration.FactorsOf(prepared->prefill_group()));
+  return prepared->PrefillEstimate(calibration);
 }
 
 absl::StatusOr<Speed> Predict(const Query& query, const Calibration& calibration) {

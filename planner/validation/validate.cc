@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "planner/throughput/cluster.h"
-#include "planner/throughput/interval.h"
 
 namespace capacity::validation {
 namespace {
@@ -25,10 +24,11 @@ void PredictInto(const Case& found, const throughput::Calibration& calibration, 
     return;
   }
   row.bytes_read = prepared->bytes_read();
-  row.decode =
-      throughput::IntervalAround(MeasuredSpeed(prepared->Decode(calibration.coefficients),
-                                               found.wall_clock_tokens, calibration.coefficients),
-                                 calibration.FactorsOf(prepared->decode_group()));
+  const throughput::Step step = prepared->Decode(calibration.coefficients);
+  const double seen = MeasuredSpeed(step, found.wall_clock_tokens, calibration.coefficients);
+  const double to_measured = seen / step.tokens_per_second;
+  Estimate decode = prepared->DecodeEstimate(calibration);
+  row.decode = Estimate{decode.low * to_measured, seen, decode.high * to_measured, decode.source};
   if (!found.prefill_unusable.empty()) {
     row.prefill_skipped = found.prefill_unusable;
     return;
@@ -37,9 +37,7 @@ void PredictInto(const Case& found, const throughput::Calibration& calibration, 
     row.prefill_skipped = std::string(prepared->MissingForPrefill().message());
     return;
   }
-  row.prefill =
-      throughput::IntervalAround(prepared->Prefill(calibration.coefficients).tokens_per_second,
-                                 calibration.FactorsOf(prepared->prefill_group()));
+  row.prefill = prepared->PrefillEstimate(calibration);
 }
 
 constexpr double kLargeRead = 2e9;  // bytes a token, the project's accuracy goals
