@@ -37,6 +37,10 @@ class Scenario {
     inventory::Loaded<fleet::Scenario> loaded = inventory::LoadScenario(Facts(), File(name), {});
     for (const Diagnostic& problem : loaded.problems) ADD_FAILURE() << ToString(problem);
     if (loaded.value) scenario_ = *std::move(loaded.value);
+    inventory::Loaded<throughput::Calibration> calibration =
+        inventory::LoadCalibration(CAPACITY_SOURCE_DIR "/inventories/calibration.yaml");
+    for (const Diagnostic& problem : calibration.problems) ADD_FAILURE() << ToString(problem);
+    if (calibration.value) calibration_ = *std::move(calibration.value);
   }
 
   const fleet::Fleet& fleet() const { return scenario_.fleet; }

@@ -54,6 +54,8 @@ inline catalog::Model DeepSeekV31() {
   model.architecture.attention = catalog::AttentionKind::kMla;
   model.architecture.head_dim.reset();
   model.architecture.kv_lora_rank = 512;
+  model.architecture.qk_nope_head_dim = 128;
+  model.architecture.v_head_dim = 128;
   model.architecture.qk_rope_head_dim = 64;
   model.architecture.experts = 256;
   model.architecture.experts_per_token = 8;

@@ -4,9 +4,17 @@
 #include <string>
 
 #include "planner/catalog/catalog.h"
+#include "planner/inventory/inventory.h"
 #include "planner/throughput/throughput.h"
 
 namespace capacity::throughput::testing {
+
+// The calibration that ships.
+inline Calibration ShippedCalibration() {
+  inventory::Loaded<Calibration> loaded =
+      inventory::LoadCalibration(CAPACITY_SOURCE_DIR "/inventories/calibration.yaml");
+  return loaded.value ? *loaded.value : Calibration();
+}
 
 inline catalog::Model Qwen3Of235B() {
   catalog::Model m;
