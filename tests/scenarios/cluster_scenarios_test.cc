@@ -106,7 +106,7 @@ TEST(Scenarios, GptOss120bFitsASparkAndA128GbMac) {
 
 TEST(Scenarios, AnEqualSplitOverUnequalMacsIsBoundedByTheSmaller) {
   const Scenario pair("unequal-pair");
-  // GLM-4.6 at 4 bits: 198.6 GB. Together the two offer 200 GB and more, but half of it is not
+  // Qwen3-235B at 6 bits: 191 GB. Together the two offer 200 GB, but half of it is not
   // within the 96 GB Mac; a pipeline of unequal shares is.
   const Placement tensor =
       pair.Run({0, 1}, "qwen3-235b-a22b", "mlx-6bit", Engine::kMlx, Strategy::kTensor, "rdma-tb5");
