@@ -114,6 +114,11 @@ class Finder {
     bool tensor = false;  // a link that tensor parallelism may use
     // Baselines under which the site may be worth its price; the others are not looked into.
     ByBaseline<bool> looked_into = AllBaselines();
+
+    // The link whose all-reduces bound tensor parallelism; null where they were measured.
+    const catalog::Link* SumsOver() const {
+      return cluster.joint.all_reduce ? nullptr : cluster.joint.link;
+    }
   };
 
   std::size_t Kinds() const { return goods_.kinds.size(); }
@@ -200,27 +205,59 @@ class Finder {
     return std::max(piped, MostMtokBy(throughput::Strategy::kTensor, w, f, site));
   }
 
-  // On one node every strategy is bounded by all its accelerators at full speed.
   double MostMtokBy(throughput::Strategy strategy, std::size_t w, std::size_t f, const Site& site) {
     if (files_[w][f].measured) return std::numeric_limits<double>::infinity();
-    const bool tensor = site.size > 1 && strategy == throughput::Strategy::kTensor;
-    double sum = 0;
-    double fastest = 0;
-    double slowest_share = std::numeric_limits<double>::infinity();
+    const double decode = MostDecode(strategy, w, f, site);
+    if (decode <= 0 || !PerStreamEnough(w, decode)) return 0;
     double prefill = 0;
+    for (const auto& [kind, count] : site.present) {
+      prefill += count * speeds_[w].Alone(f, static_cast<std::size_t>(kind)).prefill;
+    }
+    return MtokPerMonth(scenario_.workloads[w], {decode}, {prefill});
+  }
+
+  // Zero: the file does not fit that way.
+  double MostDecode(throughput::Strategy strategy, std::size_t w, std::size_t f, const Site& site) {
+    // On one node every strategy is bounded by all its accelerators at full speed.
+    if (site.size == 1) {
+      return speeds_[w].Alone(f, static_cast<std::size_t>(site.present.front().first)).decode;
+    }
+    return strategy == throughput::Strategy::kTensor ? MostShared(w, f, site)
+                                                     : MostPiped(w, f, site);
+  }
+
+  // Every node holds an equal part and waits for the slowest (equation 4.7).
+  double MostShared(std::size_t w, std::size_t f, const Site& site) {
+    double slowest = std::numeric_limits<double>::infinity();
     for (const auto& [k, count] : site.present) {
       const auto kind = static_cast<std::size_t>(k);
-      const NodeSpeed& alone = speeds_[w].Alone(f, kind);
-      sum += count * alone.decode;
-      prefill += count * alone.prefill;
-      fastest = std::max(fastest, alone.decode);
-      if (tensor) slowest_share = std::min(slowest_share, speeds_[w].Shared(f, kind, site.size));
+      if (files_[w][f].held_bytes > site.size * bounds_[kind].budget_bytes) return 0;
+      slowest = std::min(slowest, speeds_[w].Shared(f, kind, site.size, site.SumsOver()));
     }
-    // A pipeline works on one stream in one place at a time.
-    double decode = scenario_.workloads[w].concurrency > 1 ? sum : fastest;
-    if (tensor) decode = slowest_share;
-    if (!PerStreamEnough(w, decode)) return 0;
-    return MtokPerMonth(scenario_.workloads[w], {decode}, {prefill});
+    return slowest;
+  }
+
+  // Every step passes the whole chain (equation 4.9): at best the fastest nodes hold as much as
+  // they can.
+  double MostPiped(std::size_t w, std::size_t f, const Site& site) {
+    std::vector<std::pair<double, double>>
+        stages;  // seconds for the whole model, share it can hold
+    for (const auto& [k, count] : site.present) {
+      const auto kind = static_cast<std::size_t>(k);
+      const double decode = speeds_[w].Alone(f, kind).decode;
+      if (decode <= 0) return 0;  // no engine runs it there, so none runs it on all
+      stages.emplace_back(1 / decode, count * bounds_[kind].budget_bytes / files_[w][f].held_bytes);
+    }
+    std::sort(stages.begin(), stages.end());
+    double left = 1;
+    double seconds = SpeedBounds::HopSeconds(calibration_, *site.cluster.joint.link) *
+                     (site.size - 1) / std::max(1, scenario_.workloads[w].concurrency);
+    for (const auto& [whole, share] : stages) {
+      const double taken = std::min(left, share);
+      seconds += taken * whole;
+      left -= taken;
+    }
+    return left > 0 ? 0 : 1 / seconds;
   }
 
   // What is known (this cluster's services, and its nodes by themselves) serves as fast at no less
@@ -510,6 +547,7 @@ class Finder {
   void TryLink(Site& site, const catalog::Link& link, int fresh, Usd cost) {
     if (fresh == 0 && owned_clusters_.contains(site.kinds)) return;  // stated links come first
     // One that earns less than its new machines cost over the longest threshold is never bought.
+    site.cluster.joint = {.link = &link, .full_mesh = true, .chain = true};
     site.looked_into = AllBaselines();
     const std::vector<Ranking> promising = PromisingOf(site);
     const ByBaseline<double> most = MostUsd(promising);
@@ -517,7 +555,6 @@ class Finder {
       site.looked_into[b] = most[b] > 0 && most[b] * options_.longest_months >= cost.dollars();
     }
     if (std::none_of(site.looked_into.begin(), site.looked_into.end(), std::identity())) return;
-    site.cluster.joint = {.link = &link, .full_mesh = true, .chain = true};
     fleet::LinkGroup group{.link = &link, .members = site.cluster.nodes};
     for (int i : group.members) {
       for (int j : group.members) {

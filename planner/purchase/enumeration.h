@@ -12,8 +12,8 @@ namespace capacity::purchase {
 
 // How much work the enumeration may take before a MILP is the better way.
 struct EnumerationLimits {
-  int baskets = 60'000;
-  std::int64_t groupings = 400'000;  // over all baskets
+  int baskets = 20'000;
+  std::int64_t groupings = 100'000;  // over all baskets
 };
 
 class Enumeration : public Search {

@@ -8,11 +8,19 @@
 #include "planner/economics/economics.h"
 #include "planner/fit/fit.h"
 #include "planner/placement/legality.h"
+#include "planner/throughput/cluster.h"
 
 namespace capacity::purchase {
 namespace {
 
 constexpr double kMillisecondsPerSecond = 1e3;
+constexpr double kMillisecondsPerMicrosecond = 1e-3;
+constexpr double kAllReducesPerLayer = 2;  // docs/model.md equation 4.8
+
+// Engines that split layers across machines (docs/model.md section 3).
+bool SplitsLayers(catalog::Engine engine) {
+  return engine != catalog::Engine::kLlamaCpp && engine != catalog::Engine::kOllama;
+}
 
 constexpr catalog::Platform kPlatforms[] = {catalog::Platform::kMetal, catalog::Platform::kCuda,
                                             catalog::Platform::kRocm, catalog::Platform::kCpu};
@@ -172,8 +180,20 @@ const NodeSpeed& SpeedBounds::Alone(std::size_t file, std::size_t kind) {
   return *speed;
 }
 
-double SpeedBounds::Shared(std::size_t file, std::size_t kind, int ranks) {
-  std::vector<double>& known = shared_[ranks];
+double SpeedBounds::HopSeconds(const throughput::Calibration& calibration,
+                               const catalog::Link& link) {
+  double least = std::numeric_limits<double>::infinity();
+  for (throughput::EngineClass engine :
+       {throughput::EngineClass::kLlamaMetal, throughput::EngineClass::kMlx}) {
+    const auto hop = static_cast<std::size_t>(throughput::HopOf(engine, &link));
+    least = std::min(least, calibration.coefficients.hop_ms[hop]);
+  }
+  return least / kMillisecondsPerSecond;
+}
+
+double SpeedBounds::Shared(std::size_t file, std::size_t kind, int ranks,
+                           const catalog::Link* link) {
+  std::vector<double>& known = shared_[{ranks, link}];
   if (known.empty()) known.assign(alone_.size(), -1);
   double& fastest = known[file * nodes_.size() + kind];
   if (fastest >= 0) return fastest;
@@ -181,16 +201,22 @@ double SpeedBounds::Shared(std::size_t file, std::size_t kind, int ranks) {
   if (!devices_[kind]) return fastest;
   const throughput::Device& device = *devices_[kind];
   for (const Profile& profile : ProfilesOf(file)) {
-    if (profile.platform != device.platform) continue;
     const placement::Job& job = files_[file].jobs[profile.job];
+    if (profile.platform != device.platform || !SplitsLayers(job.engine)) continue;
     const double streams = Streams(job.load);
-    const throughput::DecodeTerms step =
+    throughput::DecodeTerms step =
         throughput::DecodeStep(profile.decode, device,
                                {.context = static_cast<double>(job.load.context_tokens),
                                 .batch = streams,
                                 .kv_scale = job.load.kv_bits / 16,
                                 .ranks = static_cast<double>(ranks)},
                                coefficients_);
+    if (link != nullptr) {
+      const auto kind_of_sum = static_cast<std::size_t>(throughput::AllReduceOf(job.engine, link));
+      step.all_reduce = kAllReducesPerLayer * profile.decode.layers *
+                        coefficients_.all_reduce_us[kind_of_sum] * kMillisecondsPerMicrosecond *
+                        (1 + coefficients_.all_reduce_growth * std::log2(ranks / 2.0));
+    }
     fastest = std::max(fastest, streams * kMillisecondsPerSecond / step.total());
   }
   return fastest;

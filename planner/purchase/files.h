@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "planner/catalog/catalog.h"
@@ -52,8 +53,13 @@ class SpeedBounds {
 
   // Of file `file` on one node of `kind` by itself.
   const NodeSpeed& Alone(std::size_t file, std::size_t kind);
-  // Aggregate decode when `ranks` nodes like this share every layer, as if they need not talk.
-  double Shared(std::size_t file, std::size_t kind, int ranks);
+  // Aggregate decode when `ranks` nodes like this share every layer over `link`, the best over the
+  // engines that can. The all-reduces count without their payload; not at all when `link` is null
+  // (somebody measured them).
+  double Shared(std::size_t file, std::size_t kind, int ranks, const catalog::Link* link);
+
+  // The least that a step spends between two stages of a pipeline over `link`.
+  static double HopSeconds(const throughput::Calibration& calibration, const catalog::Link& link);
 
  private:
   struct Profile {
@@ -72,7 +78,8 @@ class SpeedBounds {
   const std::vector<File>& files_;
   std::vector<std::optional<std::vector<Profile>>> profiles_;  // by file
   std::vector<std::optional<NodeSpeed>> alone_;                // by file and kind
-  std::map<int, std::vector<double>> shared_;  // by ranks, then file and kind; negative: not yet
+  // By ranks and link, then file and kind; negative: not yet.
+  std::map<std::pair<int, const catalog::Link*>, std::vector<double>> shared_;
 };
 
 }  // namespace capacity::purchase
