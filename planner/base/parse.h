@@ -19,7 +19,8 @@ absl::StatusOr<Bytes> ParseBytes(std::string_view text);
 absl::StatusOr<double> ParseCount(std::string_view text);
 
 // Candidates closest to `word` by edit distance, best first, at most `limit`; only near ones
-// (distance at most a third of the length, or sharing a prefix of half of it).
+// (distance at most a third of the length, or sharing a prefix of half of it), none more than twice
+// as far away as the best.
 std::vector<std::string> CloseMatches(std::string_view word,
                                       const std::vector<std::string>& candidates, int limit = 3);
 

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "planner/inventory/catalog_yaml.h"
 #include "planner/inventory/inventory.h"
 
@@ -21,7 +22,7 @@ std::vector<std::string> CatalogFiles(const std::string& directory, Problems& pr
   std::filesystem::directory_iterator entries(directory, error);
   if (error) {
     problems.Add(
-        {directory, 0, 0, "the catalogue directory cannot be read: " + error.message(), ""});
+        {directory, 0, 0, absl::StrCat("the catalogue directory cannot be read: ", error.message()), ""});
     return files;
   }
   for (const std::filesystem::directory_entry& entry : entries) {
