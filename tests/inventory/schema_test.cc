@@ -12,12 +12,15 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "planner/inventory/catalog_yaml.h"
 #include "tests/inventory/support.h"
 
 namespace capacity::inventory {
 namespace {
+
+using ::testing::IsEmpty;
 
 using FieldsBySection = std::map<std::string, std::set<std::string>>;
 
@@ -63,6 +66,24 @@ FieldsBySection PublishedFields(const nlohmann::json& schema, const std::string&
   return published;
 }
 
+// "model.notes" for each field that only one of the two knows: what to fix, and nothing else.
+std::vector<std::string> OnlyIn(const FieldsBySection& one, const FieldsBySection& other) {
+  std::vector<std::string> fields;
+  for (const auto& [section, names] : one) {
+    const auto it = other.find(section);
+    for (const std::string& name : names) {
+      if (it == other.end() || it->second.count(name) == 0) fields.push_back(section + "." + name);
+    }
+  }
+  return fields;
+}
+
+void ExpectSame(const FieldsBySection& accepted, const FieldsBySection& published) {
+  EXPECT_FALSE(accepted.empty());
+  EXPECT_THAT(OnlyIn(accepted, published), IsEmpty()) << "the loader accepts, the schema does not";
+  EXPECT_THAT(OnlyIn(published, accepted), IsEmpty()) << "the schema has, the loader refuses";
+}
+
 constexpr char kUnknown[] = "{zzzzzzzzzzzz: 1}";
 
 TEST(Schema, OfTheInventoryIsWhatTheLoaderAccepts) {
@@ -86,7 +107,8 @@ TEST(Schema, OfTheInventoryIsWhatTheLoaderAccepts) {
       "]\n"
       "economics: {zzzzzzzzzzzz: 1, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " +
       x + "}}\n");
-  EXPECT_EQ(AcceptedFields(loaded.problems), PublishedFields(ReadSchema("inventory"), "inventory"));
+  ExpectSame(AcceptedFields(loaded.problems),
+             PublishedFields(ReadSchema("inventory"), "inventory"));
 }
 
 TEST(Schema, OfTheWhatIfIsWhatTheLoaderAccepts) {
@@ -95,8 +117,8 @@ TEST(Schema, OfTheWhatIfIsWhatTheLoaderAccepts) {
       {"base.yaml", std::string(kInventoryLine) + "nodes: [{machine: dgx-spark}]\n"},
       {"w.yaml", std::string(kWhatIfLine) + "zzzzzzzzzzzz: 1\nremove: " + x + "\nreplace: " + x +
                      "\nchange: " + x + "\nadd: " + x + "\n"}};
-  EXPECT_EQ(AcceptedFields(LoadTexts(texts, {"w.yaml"}).problems),
-            PublishedFields(ReadSchema("what-if"), "what-if"));
+  ExpectSame(AcceptedFields(LoadTexts(texts, {"w.yaml"}).problems),
+             PublishedFields(ReadSchema("what-if"), "what-if"));
 }
 
 TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
@@ -152,7 +174,7 @@ TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
   CatalogReader reader(problems);
   reader.Read(*parsed.document);
   reader.Finish();
-  EXPECT_EQ(AcceptedFields(problems.Take()), PublishedFields(ReadSchema("catalog"), "catalogue"));
+  ExpectSame(AcceptedFields(problems.Take()), PublishedFields(ReadSchema("catalog"), "catalogue"));
 }
 
 }  // namespace
