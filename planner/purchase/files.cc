@@ -127,12 +127,12 @@ const std::vector<SpeedBounds::Profile>& SpeedBounds::ProfilesOf(std::size_t fil
         return device && device->platform == platform;
       });
       if (!present) continue;
-      const auto decode =
-          throughput::MakeDecodeProfile(*job.model, *job.quant, job.engine, platform, job.artifact);
+      const throughput::Query query{
+          .model = job.model, .quant = job.quant, .engine = job.engine, .artifact = job.artifact};
+      const auto decode = throughput::MakeDecodeProfile(query, platform);
       if (!decode.ok()) continue;
       Profile profile{.decode = *decode, .platform = platform, .job = j};
-      const auto prefill = throughput::MakePrefillProfile(*job.model, *job.quant, job.engine,
-                                                          platform, job.artifact);
+      const auto prefill = throughput::MakePrefillProfile(query, platform);
       if (prefill.ok()) profile.prefill = *prefill;
       profiles->push_back(std::move(profile));
     }
@@ -171,11 +171,12 @@ const NodeSpeed& SpeedBounds::Alone(std::size_t file, std::size_t kind) {
     speed->decode = std::max(speed->decode, streams * kMillisecondsPerSecond / step.total() *
                                                 node.machine->accelerators);
     if (!profile.prefill || device.fp16_flops <= 0) continue;
-    const double prompt = std::max(1, job.load.prompt_tokens);
+    const throughput::PrefillLoad prompts{
+        .prompt = static_cast<double>(std::max(1, job.load.prompt_tokens)), .sequences = streams};
     const throughput::PrefillTerms terms =
-        throughput::PrefillPrompt(*profile.prefill, device, prompt, 0, coefficients_);
-    speed->prefill = std::max(speed->prefill, prompt * kMillisecondsPerSecond / terms.total() *
-                                                  node.machine->accelerators);
+        throughput::PrefillOnDevice(*profile.prefill, device, prompts, coefficients_);
+    speed->prefill = std::max(speed->prefill, prompts.tokens() * kMillisecondsPerSecond /
+                                                  terms.total() * node.machine->accelerators);
   }
   return *speed;
 }
