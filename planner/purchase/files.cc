@@ -14,16 +14,12 @@ namespace capacity::purchase {
 namespace {
 
 constexpr double kMillisecondsPerSecond = 1e3;
-constexpr double kMillisecondsPerMicrosecond = 1e-3;
-constexpr double kAllReducesPerLayer = 2;  // docs/model.md equation 4.8
+constexpr Seconds kNoTime{1e-9};  // a measured all-reduce of zero would read as not measured
 
 // Engines that split layers across machines (docs/model.md section 3).
 bool SplitsLayers(catalog::Engine engine) {
   return engine != catalog::Engine::kLlamaCpp && engine != catalog::Engine::kOllama;
 }
-
-constexpr catalog::Platform kPlatforms[] = {catalog::Platform::kMetal, catalog::Platform::kCuda,
-                                            catalog::Platform::kRocm, catalog::Platform::kCpu};
 
 ByBaseline<std::optional<UsdPerMtok>> SavedBy(const catalog::Catalog& catalog,
                                               const fleet::Workload& workload,
@@ -101,44 +97,11 @@ std::vector<File> FilesFor(const catalog::Catalog& catalog, const fleet::Scenari
 
 SpeedBounds::SpeedBounds(const throughput::Calibration& calibration, const fleet::Fleet& fleet,
                          std::vector<int> nodes, const std::vector<File>& files)
-    : coefficients_(calibration.coefficients),
+    : calibration_(calibration),
       fleet_(fleet),
       nodes_(std::move(nodes)),
       files_(files),
-      profiles_(files.size()),
-      alone_(files.size() * nodes_.size()) {
-  for (int index : nodes_) {
-    const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
-    const auto device =
-        throughput::DeviceOf({.chip = node.chip, .accelerators = 1, .bandwidth = node.bandwidth()});
-    devices_.push_back(device.ok() ? std::optional(*device) : std::nullopt);
-  }
-}
-
-const std::vector<SpeedBounds::Profile>& SpeedBounds::ProfilesOf(std::size_t file) {
-  std::optional<std::vector<Profile>>& profiles = profiles_[file];
-  if (profiles) return *profiles;
-  profiles.emplace();
-  const File& here = files_[file];
-  for (std::size_t j = 0; j < here.jobs.size(); ++j) {
-    const placement::Job& job = here.jobs[j];
-    for (catalog::Platform platform : kPlatforms) {
-      const bool present = std::any_of(devices_.begin(), devices_.end(), [&](const auto& device) {
-        return device && device->platform == platform;
-      });
-      if (!present) continue;
-      const throughput::Query query{
-          .model = job.model, .quant = job.quant, .engine = job.engine, .artifact = job.artifact};
-      const auto decode = throughput::MakeDecodeProfile(query, platform);
-      if (!decode.ok()) continue;
-      Profile profile{.decode = *decode, .platform = platform, .job = j};
-      const auto prefill = throughput::MakePrefillProfile(query, platform);
-      if (prefill.ok()) profile.prefill = *prefill;
-      profiles->push_back(std::move(profile));
-    }
-  }
-  return *profiles;
-}
+      alone_(files.size() * nodes_.size()) {}
 
 bool SpeedBounds::Legal(const placement::Job& job, std::size_t kind) const {
   const std::vector<int> nodes = {nodes_[kind]};
@@ -150,33 +113,38 @@ bool SpeedBounds::Legal(const placement::Job& job, std::size_t kind) const {
   return !reasons.any();
 }
 
+// One accelerator of a node of the kind.
+throughput::Query SpeedBounds::QueryFor(const placement::Job& job, std::size_t kind) const {
+  const fleet::Node& node = fleet_.nodes()[static_cast<std::size_t>(nodes_[kind])];
+  throughput::Query query;
+  query.model = job.model;
+  query.quant = job.quant;
+  query.engine = job.engine;
+  query.nodes = {{.chip = node.chip, .accelerators = 1, .bandwidth = node.bandwidth()}};
+  query.context_tokens = job.load.context_tokens;
+  query.prompt_tokens = job.load.prompt_tokens;
+  query.batch = Streams(job.load);
+  query.kv_bits = job.load.kv_bits;
+  query.artifact = job.artifact;
+  return query;
+}
+
 const NodeSpeed& SpeedBounds::Alone(std::size_t file, std::size_t kind) {
   std::optional<NodeSpeed>& speed = alone_[file * nodes_.size() + kind];
   if (speed) return *speed;
   speed.emplace();
-  if (!devices_[kind]) return *speed;
-  const throughput::Device& device = *devices_[kind];
   const fleet::Node& node = fleet_.nodes()[static_cast<std::size_t>(nodes_[kind])];
-  for (const Profile& profile : ProfilesOf(file)) {
-    if (profile.platform != device.platform) continue;
-    const placement::Job& job = files_[file].jobs[profile.job];
+  const double devices = node.machine->accelerators;
+  for (const placement::Job& job : files_[file].jobs) {
     if (!Legal(job, kind)) continue;
-    const double streams = Streams(job.load);
-    const throughput::DecodeTerms step =
-        throughput::DecodeStep(profile.decode, device,
-                               {.context = static_cast<double>(job.load.context_tokens),
-                                .batch = streams,
-                                .kv_scale = job.load.kv_bits / 16},
-                               coefficients_);
-    speed->decode = std::max(speed->decode, streams * kMillisecondsPerSecond / step.total() *
-                                                node.machine->accelerators);
-    if (!profile.prefill || device.fp16_flops <= 0) continue;
-    const throughput::PrefillLoad prompts{
-        .prompt = static_cast<double>(std::max(1, job.load.prompt_tokens)), .sequences = streams};
-    const throughput::PrefillTerms terms =
-        throughput::PrefillOnDevice(*profile.prefill, device, prompts, coefficients_);
-    speed->prefill = std::max(speed->prefill, prompts.tokens() * kMillisecondsPerSecond /
-                                                  terms.total() * node.machine->accelerators);
+    const auto prepared = throughput::Prepared::Of(QueryFor(job, kind));
+    if (!prepared.ok()) continue;
+    const throughput::Coefficients& coefficients = calibration_.coefficients;
+    speed->decode =
+        std::max(speed->decode, devices * prepared->Decode(coefficients).tokens_per_second);
+    if (!prepared->MissingForPrefill().ok()) continue;
+    speed->prefill =
+        std::max(speed->prefill, devices * prepared->Prefill(coefficients).tokens_per_second);
   }
   return *speed;
 }
@@ -199,26 +167,17 @@ double SpeedBounds::Shared(std::size_t file, std::size_t kind, int ranks,
   double& fastest = known[file * nodes_.size() + kind];
   if (fastest >= 0) return fastest;
   fastest = 0;
-  if (!devices_[kind]) return fastest;
-  const throughput::Device& device = *devices_[kind];
-  for (const Profile& profile : ProfilesOf(file)) {
-    const placement::Job& job = files_[file].jobs[profile.job];
-    if (profile.platform != device.platform || !SplitsLayers(job.engine)) continue;
-    const double streams = Streams(job.load);
-    throughput::DecodeTerms step =
-        throughput::DecodeStep(profile.decode, device,
-                               {.context = static_cast<double>(job.load.context_tokens),
-                                .batch = streams,
-                                .kv_scale = job.load.kv_bits / 16,
-                                .ranks = static_cast<double>(ranks)},
-                               coefficients_);
-    if (link != nullptr) {
-      const auto kind_of_sum = static_cast<std::size_t>(throughput::AllReduceOf(job.engine, link));
-      step.all_reduce = kAllReducesPerLayer * profile.decode.layers *
-                        coefficients_.all_reduce_us[kind_of_sum] * kMillisecondsPerMicrosecond *
-                        (1 + coefficients_.all_reduce_growth * std::log2(ranks / 2.0));
-    }
-    fastest = std::max(fastest, streams * kMillisecondsPerSecond / step.total());
+  for (const placement::Job& job : files_[file].jobs) {
+    if (!SplitsLayers(job.engine) || !Legal(job, kind)) continue;
+    throughput::Query query = QueryFor(job, kind);
+    const throughput::NodeDevices node = query.nodes.front();
+    query.nodes.assign(static_cast<std::size_t>(ranks), node);
+    query.strategy = throughput::Strategy::kTensor;
+    query.link = link;
+    if (link == nullptr) query.all_reduce = kNoTime;
+    const auto prepared = throughput::Prepared::Of(query);
+    if (!prepared.ok()) continue;
+    fastest = std::max(fastest, prepared->Decode(calibration_.coefficients).tokens_per_second);
   }
   return fastest;
 }

@@ -12,8 +12,7 @@
 #include "planner/fleet/scenario.h"
 #include "planner/placement/evaluate.h"
 #include "planner/throughput/calibration.h"
-#include "planner/throughput/decode.h"
-#include "planner/throughput/prefill.h"
+#include "planner/throughput/throughput.h"
 
 namespace capacity::purchase {
 
@@ -54,30 +53,21 @@ class SpeedBounds {
   // Of file `file` on one node of `kind` by itself.
   const NodeSpeed& Alone(std::size_t file, std::size_t kind);
   // Aggregate decode when `ranks` nodes like this share every layer over `link`, the best over the
-  // engines that can. The all-reduces count without their payload; not at all when `link` is null
-  // (somebody measured them).
+  // engines that can. With a null `link` (somebody measured its all-reduces) they take no time.
   double Shared(std::size_t file, std::size_t kind, int ranks, const catalog::Link* link);
 
   // The least that a step spends between two stages of a pipeline over `link`.
   static double HopSeconds(const throughput::Calibration& calibration, const catalog::Link& link);
 
  private:
-  struct Profile {
-    throughput::DecodeProfile decode;
-    std::optional<throughput::PrefillProfile> prefill;
-    catalog::Platform platform = catalog::Platform::kCpu;
-    std::size_t job = 0;
-  };
-  const std::vector<Profile>& ProfilesOf(std::size_t file);
   bool Legal(const placement::Job& job, std::size_t kind) const;
+  throughput::Query QueryFor(const placement::Job& job, std::size_t kind) const;
 
-  const throughput::Coefficients& coefficients_;
+  const throughput::Calibration& calibration_;
   const fleet::Fleet& fleet_;
   std::vector<int> nodes_;
-  std::vector<std::optional<throughput::Device>> devices_;  // by kind; absent: a fact is missing
   const std::vector<File>& files_;
-  std::vector<std::optional<std::vector<Profile>>> profiles_;  // by file
-  std::vector<std::optional<NodeSpeed>> alone_;                // by file and kind
+  std::vector<std::optional<NodeSpeed>> alone_;  // by file and kind
   // By ranks and link, then file and kind; negative: not yet.
   std::map<std::pair<int, const catalog::Link*>, std::vector<double>> shared_;
 };
