@@ -2,7 +2,8 @@
 
 add_library(capacity_options INTERFACE)
 target_include_directories(capacity_options INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(capacity_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
+target_compile_options(capacity_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
+                                                  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 warns wrongly (PR105651)
 if(CAPACITY_SANITIZE)
   target_compile_options(capacity_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer
                                                     -fno-sanitize-recover=all)

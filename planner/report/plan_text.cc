@@ -1,0 +1,333 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "planner/economics/economics.h"
+#include "planner/report/placement_text.h"
+#include "planner/report/text.h"
+
+namespace capacity::report {
+namespace {
+
+using fleet::Baseline;
+using placement::Placement;
+
+constexpr std::size_t kPlacementsShown = 12;  // a person reads a dozen rows; `fit` has them all
+
+std::string Percent(double share) { return absl::StrCat(FormatNumber(share * 100), " %"); }
+
+std::string ShortName(Baseline baseline) {
+  return baseline == Baseline::kFrontierEquivalent ? "frontier" : "hosted";
+}
+
+Baseline Other(Baseline baseline) {
+  return baseline == Baseline::kFrontierEquivalent ? Baseline::kSameModelHosted
+                                                   : Baseline::kFrontierEquivalent;
+}
+
+std::string WorkloadSentence(const fleet::Scenario& scenario) {
+  const fleet::Workload& first = scenario.workloads.front();
+  if (!scenario.assumptions.workload_stated) {
+    return absl::StrCat("no workload is stated, so every machine finds work ",
+                        Percent(first.utilization), " of all hours (",
+                        Percent(1 / (1 + first.input_per_output)), " of tokens are output)");
+  }
+  std::vector<std::string> parts;
+  for (const fleet::Workload& workload : scenario.workloads) {
+    const auto demand = economics::DemandMtokPerMonth(workload);
+    parts.push_back(absl::StrCat(workload.name, " ",
+                                 demand ? absl::StrCat(FormatNumber(*demand), " Mtok out a month")
+                                        : std::string("unbounded"),
+                                 " within ", Percent(workload.utilization), " of hours"));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string DeclineSentence(const fleet::Assumptions& assumptions) {
+  std::vector<std::string> parts;
+  for (const auto& [baseline, decline] : assumptions.declines) {
+    parts.push_back(absl::StrCat(ShortName(baseline), " ", Percent(decline.mid), "/yr"));
+  }
+  return parts.empty() ? "price declines unknown"
+                       : absl::StrCat("prices fall: ", absl::StrJoin(parts, ", "));
+}
+
+std::string Assumptions(const Plan& plan, const Style& style) {
+  const fleet::Assumptions& assumptions = plan.scenario.assumptions;
+  const std::string first =
+      absl::StrCat("Assumed: ", WorkloadSentence(plan.scenario), "; electricity $",
+                   FormatNumber(assumptions.electricity_usd_per_kwh), "/kWh",
+                   assumptions.electricity_stated ? "" : " (not stated)", ".");
+  const std::string second =
+      absl::StrCat("Tokens are worth what they would cost as ", Name(plan.options.baseline),
+                   "; beside it, ", Name(Other(plan.options.baseline)), " (",
+                   DeclineSentence(assumptions), "). Ranges are 80 %.");
+  return absl::StrCat(Wrap(first, style.width, 2), "\n", Wrap(second, style.width, 2), "\n");
+}
+
+std::string Money(const ValueByBaseline& value, Baseline baseline) {
+  const auto it = value.find(baseline);
+  return it == value.end() ? "-" : FormatUsd(std::round(it->second.value));
+}
+
+std::string FleetLine(const fleet::Fleet& fleet) {
+  std::map<std::string, int> machines;
+  for (const fleet::Node& node : fleet.nodes()) ++machines[node.machine->id];
+  std::vector<std::string> parts;
+  for (const auto& [machine, count] : machines) {
+    parts.push_back(count == 1 ? machine : absl::StrCat(count, " x ", machine));
+  }
+  return parts.empty() ? "no machines" : absl::StrJoin(parts, ", ");
+}
+
+std::string RunsToday(const Plan& plan, const Style& style) {
+  const fleet::Fleet& fleet = plan.scenario.fleet;
+  std::string out = absl::StrCat(style.Bold("RUNS TODAY"), "  ", FleetLine(fleet), "\n");
+  if (plan.placements.empty()) {
+    return absl::StrCat(out, "No model of the catalogue fits and has a known speed here.\n");
+  }
+  const Baseline main = plan.options.baseline;
+  Table table({{""},
+               {"model", Align::kLeft, true},
+               {"quant"},
+               {"where", Align::kLeft, true},
+               {"decode tok/s", Align::kRight},
+               {"prefill", Align::kRight},
+               {absl::StrCat("$/mo ", ShortName(main)), Align::kRight},
+               {ShortName(Other(main)), Align::kRight}});
+  std::size_t shown = 0;
+  for (const PlannedPlacement& planned : plan.placements) {
+    if (shown == kPlacementsShown) break;
+    ++shown;
+    const Placement& p = planned.placement;
+    table.Add({planned.chosen ? ">" : "", p.model->id, p.quant->id, Where(fleet, p),
+               Interval(p.speed->decode_tps), FormatNumber(p.speed->prefill_tps.mid),
+               Money(planned.value, main), Money(planned.value, Other(main))});
+  }
+  absl::StrAppend(&out, table.Render(style));
+  std::string more =
+      absl::StrCat("> best use today: ", FormatUsd(std::round(plan.ladder().today.value.value)),
+                   " a month net of electricity.");
+  if (shown < plan.placements.size()) {
+    absl::StrAppend(&more, " ", plan.placements.size() - shown,
+                    " more models fit; `planner fit` shows every way to run them.");
+  }
+  if (!plan.misfits.empty()) {
+    absl::StrAppend(&more, " ", plan.misfits.size(), " do not fit.");
+  }
+  return absl::StrCat(out, style.Dim(Wrap(more, style.width, 2)), "\n");
+}
+
+std::string ItemsText(const purchase::Rung& rung) {
+  std::vector<std::string> parts;
+  for (const purchase::BoughtItem& item : rung.items) {
+    parts.push_back(item.count == 1 ? item.offer : absl::StrCat(item.count, " x ", item.offer));
+  }
+  return absl::StrJoin(parts, " + ");
+}
+
+std::string PayoffText(const Estimate& months) {
+  if (!std::isfinite(months.mid)) {
+    return std::isfinite(months.low)
+               ? absl::StrCat("never (", FormatMonths(months.low), " at best)")
+               : "never";
+  }
+  return absl::StrCat(FormatMonths(months.mid), " (", FormatMonths(months.low), "–",
+                      FormatMonths(months.high), ")");
+}
+
+std::string PayoffUnder(const purchase::Rung& rung, Baseline baseline) {
+  const auto it = rung.payoff_by_baseline.find(baseline);
+  if (it == rung.payoff_by_baseline.end() || !it->second) return "never";
+  return FormatMonths(*it->second);
+}
+
+std::string LadderText(const Plan& plan, const Style& style) {
+  const purchase::Ladder& ladder = plan.ladder();
+  std::string out = absl::StrCat(style.Bold("WHAT TO BUY NEXT"), "  within ",
+                                 FormatUsd(plan.options.budget.dollars()), "\n");
+  if (!ladder.rungs.empty()) {
+    Table table({{"#", Align::kRight},
+                 {"buy", Align::kLeft, true},
+                 {"cost", Align::kRight},
+                 {"total", Align::kRight},
+                 {"+$/mo", Align::kRight},
+                 {"pays back, months", Align::kRight},
+                 {ShortName(Other(plan.options.baseline)), Align::kRight},
+                 {"verdict"}});
+    int number = 0;
+    for (const purchase::Rung& rung : ladder.rungs) {
+      table.Add({absl::StrCat(++number), ItemsText(rung), FormatUsd(rung.cost.dollars()),
+                 FormatUsd(rung.cumulative.dollars()),
+                 FormatUsd(std::round(rung.marginal_value.value)),
+                 PayoffText(rung.marginal_payoff_months),
+                 PayoffUnder(rung, Other(plan.options.baseline)), economics::Name(rung.verdict)});
+    }
+    absl::StrAppend(&out, table.Render(style));
+    number = 0;
+    for (const purchase::Rung& rung : ladder.rungs) {
+      ++number;
+      constexpr std::size_t kUnlocksShown = 3;
+      for (std::size_t i = 0; i < std::min(kUnlocksShown, rung.unlocks.size()); ++i) {
+        const std::string& unlock = rung.unlocks[i];
+        absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " unlocks ", unlock), style.width, 4),
+                        "\n");
+      }
+      if (!rung.why.empty()) {
+        absl::StrAppend(
+            &out, style.Dim(Wrap(absl::StrCat("  ", number, " ", rung.why), style.width, 4)), "\n");
+      }
+    }
+  }
+  const std::string proof =
+      ladder.optimality.proven
+          ? absl::StrCat("proven best (", ladder.optimality.method, ")")
+          : absl::StrCat("search stopped at its limit; at most ",
+                         FormatUsd(ladder.optimality.gap_usd_per_month), " a month better exists");
+  absl::StrAppend(&out,
+                  Wrap(absl::StrCat("Stopped: ", ladder.stopped_reason, "; ",
+                                    FormatUsd(ladder.budget_left.dollars()), " left; ", proof, "."),
+                       style.width, 2),
+                  "\n");
+  return out;
+}
+
+std::string OtherBaselineSentence(const Plan& plan) {
+  const Baseline other = Other(plan.options.baseline);
+  const auto it = plan.ladders.find(other);
+  if (it == plan.ladders.end()) return "";
+  const purchase::Ladder& ladder = it->second;
+  if (ladder.rungs.empty()) {
+    return absl::StrCat("Against ", Name(other),
+                        " prices no purchase pays back: ", ladder.stopped_reason, ".");
+  }
+  const purchase::Rung& first = ladder.rungs.front();
+  return absl::StrCat("Against ", Name(other), " prices the first rung would be ", ItemsText(first),
+                      " for ", FormatUsd(first.cost.dollars()), ", back in ",
+                      PayoffText(first.marginal_payoff_months), " months.");
+}
+
+std::string UtilizationSentence(const Plan& plan) {
+  if (plan.ladder().rungs.empty()) return "";
+  const purchase::Rung& first = plan.ladder().rungs.front();
+  if (!std::isfinite(first.break_even_utilization) || first.break_even_utilization <= 0) return "";
+  if (first.break_even_utilization > 1) {
+    return absl::StrCat("Rung 1 does not pay back within ", FormatNumber(first.threshold_months),
+                        " months at any utilization.");
+  }
+  return absl::StrCat("Utilization: rung 1 pays back within ", FormatNumber(first.threshold_months),
+                      " months from ", Percent(first.break_even_utilization), " of hours upward.");
+}
+
+std::string DeclineEffect(const Plan& plan) {
+  if (plan.ladder().rungs.empty()) return "";
+  const purchase::Rung& first = plan.ladder().rungs.front();
+  const auto it = plan.scenario.assumptions.declines.find(plan.options.baseline);
+  if (it == plan.scenario.assumptions.declines.end()) return "";
+  const double half = 0.5;
+  std::string now = first.payoff_with_decline
+                        ? absl::StrCat(FormatMonths(first.payoff_with_decline->value), " months")
+                        : std::string("never");
+  const auto falling = economics::PaybackMonths(first.cost, first.marginal_value, {0}, half);
+  return absl::StrCat(
+      "Price decline: at the stated ", Percent(it->second.mid), " a year rung 1 pays back in ", now,
+      "; at 50 % a year ",
+      falling ? absl::StrCat("in ", FormatMonths(falling->value), " months") : "never", ".");
+}
+
+std::string MeasureSentence(const Plan& plan) {
+  if (plan.placements.empty()) return "";
+  const Placement& best = plan.placements.front().placement;
+  if (best.speed->decode_tps.source == EstimateSource::kMeasuredPlacement) return "";
+  return absl::StrCat("A measured speed of ", best.model->id, " (now ",
+                      Name(best.speed->decode_tps.source), ") would narrow ",
+                      Interval(best.speed->decode_tps),
+                      " tokens/s: add it under `measurements:` in the inventory.");
+}
+
+std::string WouldChange(const Plan& plan, const Style& style) {
+  std::string out = style.Bold("WOULD CHANGE THE ANSWER") + "\n";
+  std::vector<std::string> sentences = {OtherBaselineSentence(plan), UtilizationSentence(plan),
+                                        DeclineEffect(plan), MeasureSentence(plan)};
+  if (!plan.scenario.assumptions.workload_stated) {
+    sentences.push_back("Stating your workloads (tokens a day) caps the value at what you need.");
+  }
+  for (const std::string& note : plan.ladder().notes) sentences.push_back(note);
+  for (const std::string& sentence : sentences) {
+    if (!sentence.empty()) absl::StrAppend(&out, Wrap("- " + sentence, style.width, 2), "\n");
+  }
+  return out;
+}
+
+std::string WhatIf(const Plan& before, const Plan& after, const Style& style) {
+  auto by_model = [](const Plan& plan) {
+    std::map<std::string, const PlannedPlacement*> models;
+    for (const PlannedPlacement& planned : plan.placements) {
+      models.try_emplace(planned.placement.model->id, &planned);
+    }
+    return models;
+  };
+  const auto models_before = by_model(before);
+  const auto models_after = by_model(after);
+  std::string out = style.Bold("WHAT IF") + "\n";
+  Table table({{""}, {"before", Align::kRight}, {"after", Align::kRight}});
+  auto value = [](const Plan& plan, Baseline baseline) {
+    return FormatUsd(std::round(plan.ladders.at(baseline).today.value.value));
+  };
+  for (Baseline baseline : fleet::kBaselines) {
+    table.Add({absl::StrCat("best use a month, ", Name(baseline)), value(before, baseline),
+               value(after, baseline)});
+  }
+  table.Add({"machines", absl::StrCat(before.scenario.fleet.nodes().size()),
+             absl::StrCat(after.scenario.fleet.nodes().size())});
+  table.Add(
+      {"models that fit", absl::StrCat(models_before.size()), absl::StrCat(models_after.size())});
+  absl::StrAppend(&out, table.Render(style));
+  std::vector<std::string> gained;
+  std::vector<std::string> lost;
+  std::vector<std::string> faster;
+  for (const auto& [model, planned] : models_after) {
+    const auto held = models_before.find(model);
+    if (held == models_before.end()) {
+      gained.push_back(model);
+      continue;
+    }
+    const double was = held->second->placement.speed->decode_tps.mid;
+    const double is = planned->placement.speed->decode_tps.mid;
+    if (std::fabs(is / was - 1) > 0.05) {
+      faster.push_back(absl::StrCat(model, " ", FormatNumber(was), " -> ", FormatNumber(is)));
+    }
+  }
+  for (const auto& [model, planned] : models_before) {
+    if (models_after.count(model) == 0) lost.push_back(model);
+  }
+  auto line = [&](const char* label, const std::vector<std::string>& list) {
+    if (list.empty()) return;
+    constexpr std::size_t kShown = 8;
+    std::vector<std::string> head(
+        list.begin(), list.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, list.size())));
+    std::string text = absl::StrCat(label, absl::StrJoin(head, ", "));
+    if (list.size() > kShown) absl::StrAppend(&text, " and ", list.size() - kShown, " more");
+    absl::StrAppend(&out, Wrap(text, style.width, 2), "\n");
+  };
+  line("newly fits: ", gained);
+  line("no longer fits: ", lost);
+  line("tokens/s changed: ", faster);
+  return out;
+}
+
+}  // namespace
+
+std::string PlanText(const catalog::Catalog&, const Plan& plan, const Plan* before,
+                     const Style& style) {
+  std::string out = absl::StrCat(Assumptions(plan, style), "\n");
+  if (before != nullptr) absl::StrAppend(&out, WhatIf(*before, plan, style), "\n");
+  absl::StrAppend(&out, RunsToday(plan, style), "\n", LadderText(plan, style), "\n",
+                  WouldChange(plan, style));
+  return out;
+}
+
+}  // namespace capacity::report
