@@ -101,6 +101,11 @@ Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibratio
                    catalog::Engine engine, throughput::Strategy strategy, const catalog::Link* link,
                    const Load& load);
 
+// The terms of a placement's speed. FailedPrecondition when it has none.
+absl::StatusOr<throughput::Explanation> Explain(const throughput::Calibration& calibration,
+                                                const fleet::Fleet& fleet,
+                                                const Placement& placement, const Load& load);
+
 // Why `strategy` on `engine` may not join these nodes; empty when legal. Every reason, most basic
 // first.
 std::vector<std::string> LegalityViolations(const fleet::Fleet& fleet,

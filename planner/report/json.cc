@@ -459,6 +459,19 @@ std::string PredictJson(const fleet::Fleet& fleet, const Placement& placement,
   return Document("predict", std::move(body));
 }
 
+std::string CheckJson(const std::string& file, const Diagnostics& problems) {
+  Json rows = Json::array();
+  for (const Diagnostic& problem : problems) {
+    rows.push_back({{"file", problem.file},
+                    {"line", problem.line},
+                    {"column", problem.column},
+                    {"problem", problem.problem},
+                    {"remedy", problem.remedy}});
+  }
+  return Document("inventory-check",
+                  {{"file", file}, {"ok", problems.empty()}, {"problems", rows}});
+}
+
 std::string CatalogJson(const catalog::Catalog& catalog, CatalogTopic topic) {
   Json rows = Json::array();
   switch (topic) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/diagnostics.h"
 #include "planner/catalog/catalog.h"
 #include "planner/placement/placement.h"
 #include "planner/plan.h"
@@ -26,6 +27,9 @@ std::string FitJson(const fleet::Scenario& scenario, const placement::Load& load
 // One configuration. `explanation` may be null.
 std::string PredictJson(const fleet::Fleet& fleet, const placement::Placement& placement,
                         const placement::Load& load, const throughput::Explanation* explanation);
+
+// Problems of an inventory file; an empty list means that there are none.
+std::string CheckJson(const std::string& file, const Diagnostics& problems);
 
 enum class CatalogTopic { kModels, kMachines, kChips, kQuants, kPrices, kLinks };
 std::string CatalogJson(const catalog::Catalog& catalog, CatalogTopic topic);

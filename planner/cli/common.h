@@ -1,0 +1,72 @@
+// What every command shares: where the facts are, how to print, how to fail.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "planner/base/diagnostics.h"
+#include "planner/base/units.h"
+#include "planner/catalog/catalog.h"
+#include "planner/fleet/scenario.h"
+#include "planner/report/table.h"
+#include "planner/throughput/calibration.h"
+
+namespace capacity::cli {
+
+// Documented in docs/cli.md.
+enum ExitCode : int {
+  kOk = 0,
+  kWorldFailed = 1,  // facts that ship with the program are missing or unreadable, or output failed
+  kBadInput = 2,     // a file or an argument makes no sense; nothing was printed on stdout
+};
+
+// Options that every command takes.
+struct Common {
+  std::string data_directory;              // of catalog/, calibration.yaml and the examples
+  std::vector<std::string> catalog_files;  // the user's own entries
+  std::string output = "text";             // text | json
+  report::Style style;
+
+  bool json() const { return output == "json"; }
+};
+
+// The command that the command line chose; set by its CLI11 callback.
+using Action = std::function<int()>;
+
+// Adds --data, --catalog and --output to `command`.
+void AddCommonOptions(CLI::App& command, Common& common);
+
+// The facts that a command computes with, loaded.
+struct Facts {
+  catalog::Catalog catalog;
+  throughput::Calibration calibration;
+};
+// Nullopt after printing every problem to stderr.
+std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common);
+std::optional<Facts> LoadFactsOrPrint(const Common& common);
+std::optional<fleet::Scenario> LoadScenarioOrPrint(const catalog::Catalog& catalog,
+                                                   const std::string& inventory,
+                                                   const std::vector<std::string>& overlays);
+
+// Prints each problem on its own line to stderr, and a count when there are several.
+void PrintProblems(const Diagnostics& problems);
+
+// "planner: --budget: \"ten\" is not an amount; write for example 10000 or 10k".
+int BadArgument(const std::string& option, const std::string& problem);
+
+// "10000", "10k", "$10,000".
+absl::StatusOr<Usd> ParseUsd(std::string text);
+
+// "0.1.0".
+const char* CapacityVersion();
+
+// The inventory that commands use when none is named.
+std::string ExampleInventory(const Common& common);
+
+// Writes to stdout; kWorldFailed when that fails (a full disk, a closed pipe is kOk).
+int Print(const std::string& text);
+
+}  // namespace capacity::cli

@@ -1,0 +1,56 @@
+#include "planner/inventory/inventory.h"
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "planner/cli/commands.h"
+#include "planner/report/json.h"
+
+namespace capacity::cli {
+namespace {
+
+struct CheckArguments {
+  std::string file;
+  std::vector<std::string> overlays;
+};
+
+int RunCheck(const Common& common, const CheckArguments& arguments) {
+  const std::optional<catalog::Catalog> catalog = LoadCatalogOrPrint(common);
+  if (!catalog) return kBadInput;
+  const auto loaded = inventory::LoadScenario(*catalog, arguments.file, arguments.overlays);
+  if (common.json()) {
+    const int printed = Print(report::CheckJson(arguments.file, loaded.problems));
+    if (printed != kOk) return printed;
+    return loaded.value ? kOk : kBadInput;
+  }
+  if (!loaded.value) {
+    PrintProblems(loaded.problems);
+    return kBadInput;
+  }
+  const fleet::Scenario& scenario = *loaded.value;
+  return Print(
+      absl::StrCat(arguments.file, ": ", scenario.fleet.nodes().size(), " nodes, ",
+                   scenario.fleet.links().size(), " links, ", scenario.workloads.size(),
+                   scenario.assumptions.workload_stated ? " workloads, " : " (assumed) workload, ",
+                   scenario.offers.size(), " offers; no problems\n"));
+}
+
+}  // namespace
+
+void AddInventory(CLI::App& app, Common& common, Action& action) {
+  CLI::App* command = app.add_subcommand("inventory", "Your machines as YAML");
+  command->require_subcommand(1);
+  auto arguments = std::make_shared<CheckArguments>();
+  CLI::App* check = command->add_subcommand("check", "Every problem in an inventory file at once");
+  check->footer("Example:\n  planner inventory check inventories/home-lab.yaml");
+  check->add_option("file", arguments->file, "Inventory YAML")->required()->type_name("FILE");
+  check->add_option("--what-if", arguments->overlays, "Overlays to check with it; repeatable")
+      ->type_name("FILE");
+  AddCommonOptions(*check, common);
+  check->callback([arguments, &common, &action] {
+    action = [arguments, &common] { return RunCheck(common, *arguments); };
+  });
+}
+
+}  // namespace capacity::cli

@@ -1,0 +1,31 @@
+#include <csignal>
+#include <iostream>
+
+#include "planner/cli/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace capacity::cli;  // NOLINT(google-build-using-namespace)
+  std::signal(SIGPIPE, SIG_IGN);  // `planner fit | head` is not an error
+  CLI::App app{
+      "Which models fit on your machines, alone or clustered; how fast; and what to buy next.\n\n"
+      "  planner plan --budget 10000\n"
+      "  planner plan --budget 10000 --inventory home-lab.yaml\n"};
+  app.name("planner");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", CapacityVersion());
+  Common common;
+  Action action;
+  AddPlan(app, common, action);
+  AddFit(app, common, action);
+  AddPredict(app, common, action);
+  AddPayoff(app, common, action);
+  AddCatalog(app, common, action);
+  AddInventory(app, common, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help and version itself (exit 0); everything else is bad input.
+    return app.exit(error) == 0 ? kOk : kBadInput;
+  }
+  return action ? action() : kBadInput;
+}

@@ -1,0 +1,106 @@
+#include "planner/report/payoff.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "planner/report/json.h"
+
+namespace capacity::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Fixed decimals, as the article prints them.
+std::string Fixed(double value, int decimals) {
+  char buffer[40];
+  std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
+  return buffer;
+}
+
+std::string Cell(const std::optional<int>& months) {
+  return months ? absl::StrCat(*months) : "never";
+}
+
+}  // namespace
+
+std::string PayoffText(const economics::ArticlePreset& preset, const Style& style) {
+  std::string out = absl::StrCat(preset.provenance.source, ", ", preset.provenance.as_of,
+                                 ". Running all hours, ", Fixed(preset.output_share * 100, 0),
+                                 " % of tokens output, constant prices, no electricity.\n\n");
+  Table table({{"setup"},
+               {"machine", Align::kLeft, true},
+               {"model"},
+               {"tok/s", Align::kRight},
+               {"instead of"},
+               {"price", Align::kRight},
+               {"cloud $/h", Align::kRight},
+               {"payoff, months", Align::kRight}});
+  for (const economics::PayoffRow& row : economics::PayoffTable(preset)) {
+    table.Add({row.setup, row.machine, row.model, FormatNumber(row.decode.value), row.cloud_model,
+               FormatUsd(row.price.dollars()), Fixed(row.cloud_usd_per_hour, 2),
+               Fixed(row.payoff_months, 1)});
+  }
+  absl::StrAppend(&out, style.Bold("PAYOFF"), "\n", table.Render(style));
+
+  const std::vector<economics::RiskCell> cells = economics::RiskTable(preset);
+  const std::size_t columns = preset.annual_declines.size();
+  std::size_t next = 0;
+  for (const economics::ArticleRiskCase& risk : preset.risk_cases) {
+    const economics::ArticleSetup& setup = preset.setups[static_cast<std::size_t>(risk.setup)];
+    absl::StrAppend(
+        &out, "\n",
+        style.Bold(absl::StrCat("PAYOFF, WHOLE MONTHS  ", setup.id, " ", setup.machine, ", ",
+                                setup.rows[static_cast<std::size_t>(risk.row)].model)),
+        "\n");
+    std::vector<Column> titles = {{"utilization", Align::kRight}};
+    for (double decline : preset.annual_declines) {
+      titles.push_back({decline == 0 ? std::string("constant price")
+                                     : absl::StrCat("-", Fixed(decline * 100, 0), " %/yr"),
+                        Align::kRight});
+    }
+    Table grid(std::move(titles));
+    for (double utilization : preset.utilizations) {
+      std::vector<std::string> line = {absl::StrCat(Fixed(utilization * 100, 0), " %")};
+      for (std::size_t c = 0; c < columns; ++c) line.push_back(Cell(cells[next++].payoff_months));
+      grid.Add(std::move(line));
+    }
+    absl::StrAppend(&out, grid.Render(style));
+  }
+  return out;
+}
+
+std::string PayoffJson(const economics::ArticlePreset& preset) {
+  Json rows = Json::array();
+  for (const economics::PayoffRow& row : economics::PayoffTable(preset)) {
+    rows.push_back({{"setup", row.setup},
+                    {"machine", row.machine},
+                    {"hardware_usd", row.price.dollars()},
+                    {"model", row.model},
+                    {"decode_tps", row.decode.value},
+                    {"cloud_equivalent", row.cloud_model},
+                    {"cloud_usd_per_hour", row.cloud_usd_per_hour},
+                    {"payoff_months", row.payoff_months}});
+  }
+  Json cells = Json::array();
+  for (const economics::RiskCell& cell : economics::RiskTable(preset)) {
+    cells.push_back(
+        {{"setup", cell.setup},
+         {"model", cell.model},
+         {"utilization", cell.utilization},
+         {"annual_price_decline", cell.annual_decline},
+         {"payoff_months", cell.payoff_months ? Json(*cell.payoff_months) : Json(nullptr)}});
+  }
+  const Json document = {{"schema_version", kSchemaVersion},
+                         {"kind", "payoff"},
+                         {"preset", preset.name},
+                         {"source", preset.provenance.source},
+                         {"as_of", preset.provenance.as_of},
+                         {"output_share", preset.output_share},
+                         {"rows", rows},
+                         {"risk", cells}};
+  return document.dump(2) + "\n";
+}
+
+}  // namespace capacity::report
