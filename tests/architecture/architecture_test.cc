@@ -1,0 +1,148 @@
+// The house's rules, read from the sources: includes only go down, and each outside library is
+// known to the folders that may know it.
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace capacity {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kPlanner = fs::path(CAPACITY_SOURCE_DIR) / "planner";
+
+std::string ReadAll(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<std::string> IncludesOf(const fs::path& file) {
+  static const std::regex kInclude("#include [\"<]([^\">]+)[\">]");
+  const std::string text = ReadAll(file);
+  std::vector<std::string> includes;
+  for (std::sregex_iterator it(text.begin(), text.end(), kInclude), end; it != end; ++it) {
+    includes.push_back((*it)[1]);
+  }
+  return includes;
+}
+
+struct SourceFile {
+  std::string folder;  // "fit"; "plan" for planner/plan.*
+  fs::path path;
+};
+
+std::vector<SourceFile> Sources() {
+  std::vector<SourceFile> sources;
+  for (const auto& entry : fs::recursive_directory_iterator(kPlanner)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension != ".h" && extension != ".cc") continue;
+    const fs::path relative = fs::relative(entry.path(), kPlanner);
+    sources.push_back(
+        {relative.has_parent_path() ? relative.begin()->string() : "plan", entry.path()});
+  }
+  return sources;
+}
+
+// Folder an include leads to: "planner/fit/fit.h" -> "fit", "planner/plan.h" -> "plan", else "".
+std::string TargetFolder(const std::string& include) {
+  static const std::regex kInside("planner/(?:([a-z_]+)/)?[a-z0-9_]+\\.h");
+  std::smatch match;
+  if (!std::regex_match(include, match, kInside)) return "";
+  return match[1].matched ? match[1].str() : "plan";
+}
+
+// Lower layers first. A folder may include only folders of lower layers (and itself).
+const std::map<std::string, int> kLayer = {
+    {"base", 0},      {"catalog", 1},   {"fleet", 2},      {"fit", 3},      {"throughput", 3},
+    {"economics", 3}, {"placement", 4}, {"validation", 4}, {"purchase", 5}, {"inventory", 6},
+    {"plan", 6},      {"report", 7},    {"cli", 8}};
+
+TEST(Architecture, EveryFolderHasALayer) {
+  for (const SourceFile& source : Sources()) {
+    EXPECT_TRUE(kLayer.count(source.folder)) << source.path << ": folder without a layer";
+  }
+}
+
+TEST(Architecture, IncludesOnlyGoDown) {
+  for (const SourceFile& source : Sources()) {
+    for (const std::string& include : IncludesOf(source.path)) {
+      const std::string target = TargetFolder(include);
+      if (target.empty() || target == source.folder) continue;
+      ASSERT_TRUE(kLayer.count(target)) << source.path << " includes " << include;
+      EXPECT_LT(kLayer.at(target), kLayer.at(source.folder))
+          << source.path << " includes " << include << ": an arrow that goes up";
+    }
+  }
+}
+
+TEST(Architecture, InventoryReadsFactsAndKnowsNoAnswers) {
+  const std::set<std::string> kMayKnow = {"base",       "catalog",   "fleet",
+                                          "throughput", "economics", "inventory"};
+  for (const SourceFile& source : Sources()) {
+    if (source.folder != "inventory") continue;
+    for (const std::string& include : IncludesOf(source.path)) {
+      const std::string target = TargetFolder(include);
+      if (!target.empty())
+        EXPECT_TRUE(kMayKnow.count(target)) << source.path << " includes " << include;
+    }
+  }
+}
+
+TEST(Architecture, LinkLinesSayWhatIsIncluded) {
+  for (const auto& [folder, layer] : kLayer) {
+    if (folder == "plan" || folder == "cli" || !fs::exists(kPlanner / folder)) continue;
+    const std::string cmake = ReadAll(kPlanner / folder / "CMakeLists.txt");
+    for (const SourceFile& source : Sources()) {
+      if (source.folder != folder) continue;
+      for (const std::string& include : IncludesOf(source.path)) {
+        const std::string target = TargetFolder(include);
+        if (target.empty() || target == folder || folder == "report") continue;
+        EXPECT_NE(cmake.find("capacity_" + target), std::string::npos)
+            << source.path << " includes " << include << " but " << folder
+            << "/CMakeLists.txt does not name capacity_" << target;
+      }
+    }
+  }
+}
+
+// header prefix -> folders that may include it
+const std::map<std::string, std::set<std::string>> kKeepers = {
+    {"yaml-cpp/", {"inventory"}},
+    {"nlohmann/", {"report"}},
+    {"CLI/", {"cli"}},
+    {"ceres/", {"throughput", "validation"}},
+    {"coin/", {"purchase"}},
+    {"Highs", {"purchase"}},
+};
+
+TEST(Architecture, OutsideLibrariesStayWhereTheyAreKnown) {
+  for (const SourceFile& source : Sources()) {
+    for (const std::string& include : IncludesOf(source.path)) {
+      for (const auto& [prefix, keepers] : kKeepers) {
+        if (include.rfind(prefix, 0) != 0) continue;
+        EXPECT_TRUE(keepers.count(source.folder)) << source.path << " includes " << include;
+      }
+    }
+  }
+}
+
+TEST(Architecture, DomainHeadersKnowNoHeavyLibrary) {
+  for (const SourceFile& source : Sources()) {
+    if (source.path.extension() != ".h" || source.folder == "cli") continue;
+    for (const std::string& include : IncludesOf(source.path)) {
+      for (const auto& [prefix, keepers] : kKeepers) {
+        EXPECT_NE(include.rfind(prefix, 0), 0u)
+            << source.path << " is a header and includes " << include;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace capacity
