@@ -1,0 +1,325 @@
+// The planner as a user runs it: the real binary, real files, exit codes and both outputs.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/support/json_schema.h"
+#include "tests/support/program.h"
+
+namespace capacity {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::Planner;
+using testing::Ran;
+using testing::TempFile;
+
+const std::string kInventories = std::string(CAPACITY_SOURCE_DIR) + "/inventories/";
+
+json Parsed(const Ran& ran) {
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  const json document = json::parse(ran.out, nullptr, false);
+  EXPECT_FALSE(document.is_discarded()) << ran.out.substr(0, 200);
+  return document;
+}
+
+// The document obeys the published schema of its kind.
+void ExpectSchema(const json& document) {
+  const std::string kind = document.value("kind", "");
+  std::ifstream file(kInventories + "schema/output/" + kind + ".schema.json");
+  ASSERT_TRUE(file) << "no schema for kind " << kind;
+  EXPECT_THAT(testing::SchemaViolations(json::parse(file), document), IsEmpty());
+}
+
+std::vector<std::string> Inventories() {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(kInventories)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path().extension() == ".yaml" && name != "calibration.yaml") {
+      files.push_back(entry.path().string());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::size_t WidestLine(const std::string& text) {
+  std::size_t widest = 0;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const auto columns = std::count_if(line.begin(), line.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    });
+    widest = std::max(widest, static_cast<std::size_t>(columns));
+  }
+  return widest;
+}
+
+TEST(PlanCommand, ExampleFleetReadsInOrder) {
+  const Ran ran = Planner({"plan", "--budget", "10000"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.err, IsEmpty());
+  const auto today = ran.out.find("RUNS TODAY");
+  const auto ladder = ran.out.find("WHAT TO BUY NEXT");
+  const auto change = ran.out.find("WOULD CHANGE THE ANSWER");
+  EXPECT_EQ(ran.out.find("Assumed:"), 0u);
+  EXPECT_LT(today, ladder);
+  EXPECT_LT(ladder, change);
+  EXPECT_NE(change, std::string::npos);
+  EXPECT_THAT(ran.out, HasSubstr("no workload is stated"));
+}
+
+TEST(PlanCommand, FitsTheTerminal) {
+  for (const std::string& inventory : Inventories()) {
+    for (const std::size_t columns : {100u, 80u}) {
+      const Ran ran = Planner({"plan", "--budget", "20000", "--inventory", inventory},
+                              {"COLUMNS=" + std::to_string(columns)});
+      EXPECT_LE(WidestLine(ran.out), columns) << inventory << "\n" << ran.out;
+    }
+  }
+}
+
+TEST(PlanCommand, NoEscapesWhenNotATerminal) {
+  EXPECT_THAT(Planner({"plan", "--budget", "10000"}).out, Not(HasSubstr("\033")));
+}
+
+TEST(PlanCommand, EveryExampleObeysTheSchema) {
+  for (const std::string& inventory : Inventories()) {
+    SCOPED_TRACE(inventory);
+    ExpectSchema(Parsed(
+        Planner({"plan", "--budget", "15000", "--inventory", inventory, "--output", "json"})));
+  }
+}
+
+TEST(PlanCommand, SameInputSameBytes) {
+  const std::vector<std::string> arguments = {
+      "plan",     "--budget", "15000", "--inventory", kInventories + "home-lab.yaml",
+      "--output", "json"};
+  EXPECT_EQ(Planner(arguments).out, Planner(arguments).out);
+}
+
+TEST(PlanCommand, LadderAddsUpAndStaysWithinTheBudget) {
+  const json plan = Parsed(Planner({"plan", "--budget", "20000", "--output", "json"}));
+  double spent = 0;
+  double threshold = 0;
+  for (const json& rung : plan["purchases"]) {
+    double cost = 0;
+    for (const json& item : rung["items"]) {
+      EXPECT_NEAR(item["usd"].get<double>(),
+                  item["unit_usd"].get<double>() * item["count"].get<int>(), 0.005);
+      cost += item["usd"].get<double>();
+    }
+    EXPECT_NEAR(rung["cost_usd"].get<double>(), cost, 0.005);
+    spent += cost;
+    EXPECT_NEAR(rung["cumulative_usd"].get<double>(), spent, 0.005);
+    EXPECT_GE(rung["threshold_months"].get<double>(), threshold);
+    threshold = rung["threshold_months"];
+    EXPECT_GT(rung["marginal_value_usd_per_month"].get<double>(), 0);
+  }
+  EXPECT_LE(spent, 20000);
+  EXPECT_NEAR(plan["stopped"]["budget_left_usd"].get<double>(), 20000 - spent, 0.005);
+}
+
+TEST(PlanCommand, BothBaselinesStandSideBySide) {
+  const json plan = Parsed(Planner({"plan", "--budget", "10000", "--output", "json"}));
+  std::set<std::string> baselines;
+  for (const json& ladder : plan["by_baseline"]) baselines.insert(ladder["baseline"]);
+  EXPECT_EQ(baselines, (std::set<std::string>{"frontier-equivalent", "same-model-hosted"}));
+}
+
+TEST(PlanCommand, WhatIfShowsBeforeAndAfter) {
+  std::vector<std::string> arguments = {"plan",
+                                        "--budget",
+                                        "10000",
+                                        "--inventory",
+                                        kInventories + "home-lab.yaml",
+                                        "--what-if",
+                                        kInventories + "what-if/second-spark.yaml"};
+  const Ran text = Planner(arguments);
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("WHAT IF"));
+  arguments.insert(arguments.end(), {"--output", "json"});
+  const json plan = Parsed(Planner(arguments));
+  ExpectSchema(plan);
+  EXPECT_EQ(plan["fleet"]["nodes"].size(), plan["before"]["fleet"]["nodes"].size() + 1);
+}
+
+TEST(FitCommand, ObeysTheSchemaAndSaysWhyNot) {
+  const json fit =
+      Parsed(Planner({"fit", "--inventory", kInventories + "one-m4-max.yaml", "--output", "json"}));
+  ExpectSchema(fit);
+  std::set<std::string> models;
+  for (const json& row : fit["rows"]) {
+    models.insert(row["model"]);
+    EXPECT_EQ(row["fits"].get<bool>() && !row["decode_tps"].is_null(), row["why_not"].is_null())
+        << row.dump();
+  }
+  EXPECT_GE(models.size(), 80u) << "every model of the catalogue has at least one row";
+}
+
+TEST(FitCommand, ContextAndKvTypeChangeTheMemory) {
+  auto required = [](std::vector<std::string> extra) {
+    std::vector<std::string> arguments = {
+        "fit",     "--inventory",  kInventories + "one-m4-max.yaml",
+        "--model", "llama-3.1-8b", "--quant",
+        "q8_0",    "--output",     "json"};
+    arguments.insert(arguments.end(), extra.begin(), extra.end());
+    return Parsed(Planner(arguments))["rows"][0]["memory"][0]["required_bytes"].get<double>();
+  };
+  EXPECT_GT(required({"--context", "128k"}), required({"--context", "2k"}) + 15e9);
+  EXPECT_LT(required({"--context", "128k", "--kv-type", "q8_0"}),
+            required({"--context", "128k"}) - 7e9);
+}
+
+TEST(PredictCommand, OneNodeAndTwo) {
+  const json one = Parsed(Planner({"predict", "--model", "gpt-oss-120b", "--quant", "mxfp4",
+                                   "--nodes", "dgx-spark", "--output", "json"}));
+  ExpectSchema(one);
+  EXPECT_TRUE(one["fits"].get<bool>());
+  const json two = Parsed(
+      Planner({"predict", "--model", "gpt-oss-120b", "--quant", "mxfp4", "--nodes",
+               "mac-studio-m3-ultra-512gb:2", "--link", "thunderbolt5-rdma", "--output", "json"}));
+  ExpectSchema(two);
+  EXPECT_EQ(two["nodes"].size(), 2u);
+}
+
+TEST(PredictCommand, ExplainedTermsSumToTheSpeed) {
+  const json predicted =
+      Parsed(Planner({"predict", "--model", "llama-3.1-70b", "--quant", "q4_k_m", "--nodes",
+                      "mac-studio-m4-max-128gb", "--explain", "--output", "json"}));
+  ExpectSchema(predicted);
+  double milliseconds = 0;
+  for (const json& term : predicted["explain"]["decode"]) {
+    milliseconds += term["milliseconds"].get<double>();
+  }
+  const double speed = predicted["decode_tps"]["mid"].get<double>();
+  EXPECT_NEAR(1000 / milliseconds, speed, 0.002 * speed);
+}
+
+TEST(PredictCommand, RefusesWithWhatWouldBeRight) {
+  struct Case {
+    std::string model, quant, nodes;
+    std::vector<std::string> more;
+    const char* says;
+  };
+  const std::vector<Case> cases = {
+      {"gpt-oss-120", "mxfp4", "dgx-spark", {}, "did you mean \"gpt-oss-120b\""},
+      {"gpt-oss-120b", "mxfp5", "dgx-spark", {}, "did you mean \"mxfp4\""},
+      {"gpt-oss-120b", "mxfp4", "dgx-sprak", {}, "did you mean \"dgx-spark\""},
+      {"gpt-oss-120b", "mxfp4", "dgx-spark:0", {}, "not a count"},
+      {"gpt-oss-120b", "mxfp4", "dgx-spark:2", {}, "--link"},
+      {"gpt-oss-120b", "mxfp4", "dgx-spark:2", {"--link", "wire"}, "unknown link"},
+      {"gpt-oss-120b", "mxfp4", "dgx-spark", {"--context", "-1"}, "--context"},
+  };
+  for (const Case& c : cases) {
+    std::vector<std::string> arguments = {"predict", "--model", c.model, "--quant",
+                                          c.quant,   "--nodes", c.nodes};
+    arguments.insert(arguments.end(), c.more.begin(), c.more.end());
+    const Ran ran = Planner(arguments);
+    EXPECT_EQ(ran.exit_code, 2) << c.says;
+    EXPECT_THAT(ran.out, IsEmpty()) << c.says;
+    EXPECT_THAT(ran.err, HasSubstr(c.says));
+  }
+}
+
+TEST(PayoffCommand, PrintsTheArticle) {
+  ExpectSchema(Parsed(Planner({"payoff", "--preset", "article", "--output", "json"})));
+  const Ran text = Planner({"payoff", "--preset", "article"});
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_THAT(text.out, HasSubstr("3.42"));
+  EXPECT_LE(WidestLine(text.out), 100u);
+}
+
+TEST(CatalogCommand, EveryTopicHasSourceAndDate) {
+  for (const char* topic : {"models", "machines", "chips", "quants", "prices", "links"}) {
+    SCOPED_TRACE(topic);
+    const json document = Parsed(Planner({"catalog", topic, "--output", "json"}));
+    ExpectSchema(document);
+    for (const auto& [key, entries] : document.items()) {
+      if (!entries.is_array()) continue;
+      EXPECT_FALSE(entries.empty()) << key;
+      for (const json& entry : entries) {
+        EXPECT_FALSE(entry["provenance"]["source"].get<std::string>().empty()) << entry.dump();
+        EXPECT_FALSE(entry["provenance"]["as_of"].get<std::string>().empty()) << entry.dump();
+      }
+    }
+    EXPECT_LE(WidestLine(Planner({"catalog", topic}).out), 100u);
+  }
+}
+
+TEST(InventoryCheckCommand, ExamplesHaveNoProblems) {
+  for (const std::string& inventory : Inventories()) {
+    const Ran ran = Planner({"inventory", "check", inventory});
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("no problems"));
+  }
+}
+
+TEST(InventoryCheckCommand, EveryProblemAtOnceWithItsPlace) {
+  const std::string file = TempFile(
+      "schema: capacity-planner/inventory/v1\n"
+      "nodes:\n"
+      "  - name: a\n"
+      "    machine: dgx-sprak\n"
+      "  - name: b\n"
+      "    machine: dgx-spark\n"
+      "    count: -2\n"
+      "  - name: c\n"
+      "    machine: dgx-spark\n"
+      "    memory: 128\n");
+  const Ran ran = Planner({"inventory", "check", file});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.out, IsEmpty());
+  EXPECT_THAT(ran.err, HasSubstr(file + ":4:"));
+  EXPECT_THAT(ran.err, HasSubstr("did you mean \"dgx-spark\""));
+  EXPECT_THAT(ran.err, HasSubstr(file + ":7:"));
+  EXPECT_THAT(ran.err, HasSubstr(file + ":10:"));
+  const Ran as_json = Planner({"inventory", "check", file, "--output", "json"});
+  EXPECT_EQ(as_json.exit_code, 2);
+  ExpectSchema(json::parse(as_json.out));
+}
+
+TEST(CommandLine, BadUseIsExitTwoWithNothingOnStdout) {
+  const std::vector<std::vector<std::string>> kCases = {
+      {},
+      {"pla"},
+      {"plan"},
+      {"plan", "--budget"},
+      {"plan", "--budget", "ten"},
+      {"plan", "--budget", "-5"},
+      {"plan", "--budget", "10000", "--inventory", "/nonexistent.yaml"},
+      {"plan", "--budget", "10000", "--output", "xml"},
+      {"catalog", "toasters"},
+      {"inventory", "check", "/"},
+      {"fit", "--model", "no-such-model"},
+  };
+  for (const auto& arguments : kCases) {
+    const Ran ran = Planner(arguments);
+    EXPECT_EQ(ran.exit_code, 2) << ran.out << ran.err;
+    EXPECT_THAT(ran.out, IsEmpty());
+    EXPECT_THAT(ran.err, Not(IsEmpty()));
+  }
+}
+
+TEST(CommandLine, HelpEndsWithAnExample) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"plan"}, {"fit"}, {"predict"}, {"payoff"}, {"catalog"}, {"inventory", "check"}};
+  for (std::vector<std::string> arguments : commands) {
+    arguments.push_back("--help");
+    const Ran ran = Planner(arguments);
+    EXPECT_EQ(ran.exit_code, 0);
+    EXPECT_THAT(ran.out, HasSubstr("Example:\n  planner " + arguments[0]));
+  }
+}
+
+}  // namespace
+}  // namespace capacity
