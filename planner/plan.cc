@@ -35,57 +35,53 @@ bool WorthMore(const PlannedPlacement& a, const PlannedPlacement& b, fleet::Base
   return a.placement.speed->decode_tps.mid > b.placement.speed->decode_tps.mid;
 }
 
-// The model's best placement over quantizations and workloads, or its nearest miss.
-struct BestOfModel {
+// The model's best placement over quantizations and workloads; nullopt when it fits nowhere.
+std::optional<PlannedPlacement> FindBest(const catalog::Catalog& catalog,
+                                         const placement::Placer& placer,
+                                         const fleet::Scenario& scenario,
+                                         const PlanOptions& options, const catalog::Model& model) {
   std::optional<PlannedPlacement> best;
-  std::optional<Placement> nearest_miss;
-};
-
-BestOfModel FindBest(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
-                     const fleet::Scenario& scenario, const PlanOptions& options,
-                     const catalog::Model& model) {
-  BestOfModel result;
   for (const fleet::Workload& workload : scenario.workloads) {
     if (!economics::Accepts(catalog, workload, model)) continue;
     for (const catalog::Quantization& quant : catalog.quantizations) {
       if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
-      for (Placement& candidate : placement::Enumerate(catalog, calibration, scenario.fleet, model,
-                                                       quant, LoadOf(workload), {})) {
-        if (!FitsAndRuns(candidate)) continue;
+      for (Placement& candidate : placer.Enumerate(model, quant, LoadOf(workload))) {
+        // Copies side by side are the assignment's business: here is one instance at its best.
+        if (!FitsAndRuns(candidate) || candidate.strategy == throughput::Strategy::kReplicas) {
+          continue;
+        }
         PlannedPlacement planned{std::move(candidate), {}, false, workload.name};
         planned.value = MonthlyValue(catalog, scenario, workload, planned.placement);
-        if (!result.best || WorthMore(planned, *result.best, options.baseline)) {
-          result.best = std::move(planned);
+        if (!best || WorthMore(planned, *best, options.baseline)) {
+          best = std::move(planned);
         }
       }
     }
   }
-  return result;
+  return best;
 }
 
-// The smallest proposable file of a model that fits nowhere, with the reason.
+// How far the worst node of `placement` is over its budget.
+Bytes Shortfall(const Placement& placement) {
+  Bytes worst;
+  for (const placement::NodeMemory& node : placement.memory) {
+    worst = std::max(worst, node.demand.total() - node.budget.bytes);
+  }
+  return worst;
+}
+
+// Of a model that fits nowhere, the proposable placement that comes closest, with its reason.
 std::optional<Placement> NearestMiss(const catalog::Catalog& catalog,
-                                     const throughput::Calibration& calibration,
+                                     const placement::Placer& placer,
                                      const fleet::Scenario& scenario, const PlanOptions& options,
                                      const catalog::Model& model) {
   std::optional<Placement> nearest;
-  placement::Options all;
-  all.keep_rejected = true;
   for (const catalog::Quantization& quant : catalog.quantizations) {
     if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
-    for (Placement& candidate :
-         placement::Enumerate(catalog, calibration, scenario.fleet, model, quant,
-                              LoadOf(scenario.workloads.front()), all)) {
+    const placement::Load load = LoadOf(scenario.workloads.front());
+    for (Placement& candidate : placer.Enumerate(model, quant, load)) {
       if (candidate.memory.empty()) continue;
-      auto shortfall = [](const Placement& p) {
-        double worst = 0;
-        for (const placement::NodeMemory& node : p.memory) {
-          worst =
-              std::max(worst, static_cast<double>((node.demand.total() - node.budget.bytes).count));
-        }
-        return worst;
-      };
-      if (!nearest || shortfall(candidate) < shortfall(*nearest)) nearest = std::move(candidate);
+      if (!nearest || Shortfall(candidate) < Shortfall(*nearest)) nearest = std::move(candidate);
     }
   }
   return nearest;
@@ -160,12 +156,15 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
   Plan plan;
   plan.scenario = scenario;
   plan.options = options;
+  placement::Options refused;
+  refused.keep_rejected = true;
+  const placement::Placer fitting(catalog, calibration, scenario.fleet, {});
+  const placement::Placer all(catalog, calibration, scenario.fleet, refused);
   for (const catalog::Model& model : catalog.models) {
-    BestOfModel found = FindBest(catalog, calibration, scenario, options, model);
-    if (found.best) {
-      plan.placements.push_back(std::move(*found.best));
-    } else if (auto miss = NearestMiss(catalog, calibration, scenario, options, model)) {
-      plan.misfits.push_back(std::move(*miss));
+    if (auto best = FindBest(catalog, fitting, scenario, options, model)) {
+      plan.placements.push_back(*std::move(best));
+    } else if (auto miss = NearestMiss(catalog, all, scenario, options, model)) {
+      plan.misfits.push_back(*std::move(miss));
     }
   }
   for (fleet::Baseline baseline : fleet::kBaselines) {

@@ -86,11 +86,11 @@ int RunFit(const Common& common, const FitArguments& arguments) {
 
   placement::Options options;
   options.keep_rejected = true;
+  const placement::Placer placer(catalog, facts->calibration, scenario->fleet, options);
   std::vector<Placement> rows;
   for (const catalog::Model* model : models) {
     for (const catalog::Quantization* quant : quants) {
-      std::vector<Placement> placements = placement::Enumerate(
-          catalog, facts->calibration, scenario->fleet, *model, *quant, *load, options);
+      std::vector<Placement> placements = placer.Enumerate(*model, *quant, *load);
       if (!arguments.all) placements = Summarize(std::move(placements), arguments.top);
       std::move(placements.begin(), placements.end(), std::back_inserter(rows));
     }
