@@ -159,7 +159,7 @@ int RunPredict(const Common& common, const PredictArguments& arguments) {
   }
   std::optional<throughput::Explanation> explanation;
   if (arguments.explain && chosen->speed) {
-    auto explained = placement::Explain(facts->calibration, *fleet, *chosen, *load);
+    auto explained = placement::Explain(catalog, facts->calibration, *fleet, *chosen, *load);
     if (!explained.ok()) return BadArgument("--explain", std::string(explained.status().message()));
     explanation = *std::move(explained);
   }

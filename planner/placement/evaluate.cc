@@ -123,7 +123,7 @@ class Sizing {
   }
 
   std::optional<std::vector<int>> Split(const fit::Demand& whole, double per_layer,
-                                        Bytes fit::Budget::*limit) const {
+                                        Bytes fit::Budget::* limit) const {
     std::vector<Stage> stages;
     for (int index : cluster_.nodes) {
       const int devices = DevicesOf(NodeAt(index));
@@ -178,9 +178,8 @@ std::string Shortfalls(const fleet::Fleet& fleet, const std::vector<NodeMemory>&
 
 const catalog::Link* LinkOf(const Cluster& cluster) { return cluster.joint.link; }
 
-absl::StatusOr<throughput::Speed> PredictSpeed(const Offers& offers, const Job& job,
-                                               const Cluster& cluster, Strategy strategy,
-                                               const std::vector<NodeMemory>& memory) {
+throughput::Query QueryFor(const Offers& offers, const Job& job, const Cluster& cluster,
+                           Strategy strategy, const std::vector<NodeMemory>& memory) {
   throughput::Query query;
   query.model = job.model;
   query.quant = job.quant;
@@ -204,7 +203,7 @@ absl::StatusOr<throughput::Speed> PredictSpeed(const Offers& offers, const Job& 
         .layer_share = node.layer_share,
     });
   }
-  return throughput::Predict(query, *offers.calibration);
+  return query;
 }
 
 // ---------------------------------------------------------------- caveats
@@ -317,6 +316,12 @@ Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration
   return offers;
 }
 
+absl::StatusOr<throughput::Explanation> ExplainWork(const Offers& offers, const Job& job,
+                                                    const Cluster& cluster, Strategy strategy,
+                                                    const std::vector<NodeMemory>& memory) {
+  return throughput::Explain(QueryFor(offers, job, cluster, strategy, memory), *offers.calibration);
+}
+
 Placement Work(const Offers& offers, const Job& job, const Cluster& cluster, Strategy strategy,
                Reasons::Detail detail) {
   Placement placement = Blank(job, cluster, strategy);
@@ -332,8 +337,8 @@ Placement Work(const Offers& offers, const Job& job, const Cluster& cluster, Str
     }
     return placement;
   }
-  absl::StatusOr<throughput::Speed> speed =
-      PredictSpeed(offers, job, cluster, strategy, placement.memory);
+  absl::StatusOr<throughput::Speed> speed = throughput::Predict(
+      QueryFor(offers, job, cluster, strategy, placement.memory), *offers.calibration);
   if (speed.ok()) {
     placement.speed = *speed;
   } else {

@@ -42,6 +42,12 @@ Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration
 Placement Work(const Offers& offers, const Job& job, const Cluster& cluster,
                throughput::Strategy strategy, Reasons::Detail detail);
 
+// The terms of the speed that Work found for these shares of memory.
+absl::StatusOr<throughput::Explanation> ExplainWork(const Offers& offers, const Job& job,
+                                                    const Cluster& cluster,
+                                                    throughput::Strategy strategy,
+                                                    const std::vector<NodeMemory>& memory);
+
 // The same with the legality checked first.
 Placement CheckAndWork(const Offers& offers, const Job& job, const Cluster& cluster,
                        throughput::Strategy strategy, Reasons::Detail detail);

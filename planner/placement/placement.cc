@@ -278,22 +278,47 @@ std::vector<Placement> EnumerateOn(const catalog::Catalog& catalog,
   return Placer(catalog, calibration, fleet, options).EnumerateOn(nodes, model, quant, load);
 }
 
-Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
-                   const fleet::Fleet& fleet, const std::vector<int>& nodes,
-                   const catalog::Model& model, const catalog::Quantization& quant,
-                   catalog::Engine engine, throughput::Strategy strategy, const catalog::Link* link,
-                   const Load& load) {
+namespace {
+
+// `nodes` joined by `link` as the fleet joins them; cards of one node by PCIe.
+Cluster ClusterOf(const catalog::Catalog& catalog, const fleet::Fleet& fleet,
+                  const std::vector<int>& nodes, throughput::Strategy strategy,
+                  const catalog::Link* link) {
   Cluster cluster{nodes, {}, 1};
+  if (strategy == Strategy::kReplicas) return cluster;
   if (nodes.size() > 1 && link != nullptr) {
     cluster.joint = Topology(fleet).Join(nodes, link);
   } else if (nodes.size() == 1 &&
              (strategy == Strategy::kTensor || strategy == Strategy::kPipeline)) {
     cluster.joint.link = catalog.FindLink("pcie");
   }
-  if (strategy == Strategy::kReplicas) cluster.joint = {};
+  return cluster;
+}
+
+}  // namespace
+
+Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
+                   const fleet::Fleet& fleet, const std::vector<int>& nodes,
+                   const catalog::Model& model, const catalog::Quantization& quant,
+                   catalog::Engine engine, throughput::Strategy strategy, const catalog::Link* link,
+                   const Load& load) {
+  const Cluster cluster = ClusterOf(catalog, fleet, nodes, strategy, link);
   return CheckAndWork(MakeOffers(catalog, calibration, fleet),
                       MakeJob(catalog, model, quant, engine, load), cluster, strategy,
                       Reasons::Detail::kAll);
+}
+
+absl::StatusOr<throughput::Explanation> Explain(const catalog::Catalog& catalog,
+                                                const throughput::Calibration& calibration,
+                                                const fleet::Fleet& fleet,
+                                                const Placement& placement, const Load& load) {
+  if (!placement.speed) {
+    return absl::FailedPreconditionError("a placement without a speed has no terms to explain");
+  }
+  return ExplainWork(MakeOffers(catalog, calibration, fleet),
+                     MakeJob(catalog, *placement.model, *placement.quant, placement.engine, load),
+                     ClusterOf(catalog, fleet, placement.nodes, placement.strategy, placement.link),
+                     placement.strategy, placement.memory);
 }
 
 }  // namespace capacity::placement

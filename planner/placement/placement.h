@@ -102,7 +102,8 @@ Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibratio
                    const Load& load);
 
 // The terms of a placement's speed. FailedPrecondition when it has none.
-absl::StatusOr<throughput::Explanation> Explain(const throughput::Calibration& calibration,
+absl::StatusOr<throughput::Explanation> Explain(const catalog::Catalog& catalog,
+                                                const throughput::Calibration& calibration,
                                                 const fleet::Fleet& fleet,
                                                 const Placement& placement, const Load& load);
 

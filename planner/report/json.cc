@@ -333,7 +333,7 @@ Json MachineJson(const catalog::Machine& machine) {
       {"ports", ports},
       {"idle_watts", machine.idle_power ? Json(machine.idle_power->value) : Json(nullptr)},
       {"load_watts", machine.load_power ? Json(machine.load_power->value) : Json(nullptr)},
-      {"sold_new", machine.sold_new},
+      {"sold_new", OrNull(machine.sold_new)},
       {"withdrawn", machine.withdrawn.empty() ? Json(nullptr) : Json(machine.withdrawn)},
       {"provenance", Provenance(machine.provenance)}};
 }
