@@ -3,7 +3,7 @@
 
 #include "planner/cli/commands.h"
 #include "planner/economics/article.h"
-#include "planner/inventory/inventory.h"
+#include "planner/inventory/preset_yaml.h"
 #include "planner/report/payoff.h"
 
 namespace capacity::cli {
@@ -12,9 +12,7 @@ namespace {
 int RunPayoff(const Common& common, const std::string& preset) {
   const std::filesystem::path file =
       std::filesystem::path(common.data_directory) / "presets" / (preset + ".yaml");
-  const std::optional<catalog::Catalog> catalog = LoadCatalogOrPrint(common);
-  if (!catalog) return kBadInput;
-  const auto loaded = inventory::LoadArticlePreset(*catalog, file.string());
+  const auto loaded = inventory::LoadArticlePreset(file.string());
   if (!loaded.value) {
     PrintProblems(loaded.problems);
     return kBadInput;

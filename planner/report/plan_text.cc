@@ -17,8 +17,6 @@ using placement::Placement;
 
 constexpr std::size_t kPlacementsShown = 12;  // a person reads a dozen rows; `fit` has them all
 
-std::string Percent(double share) { return absl::StrCat(FormatNumber(share * 100), " %"); }
-
 std::string ShortName(Baseline baseline) {
   return baseline == Baseline::kFrontierEquivalent ? "frontier" : "hosted";
 }
@@ -32,8 +30,8 @@ std::string WorkloadSentence(const fleet::Scenario& scenario) {
   const fleet::Workload& first = scenario.workloads.front();
   if (!scenario.assumptions.workload_stated) {
     return absl::StrCat("no workload is stated, so every machine finds work ",
-                        Percent(first.utilization), " of all hours (",
-                        Percent(1 / (1 + first.input_per_output)), " of tokens are output)");
+                        FormatPercent(first.utilization), " of all hours (",
+                        FormatPercent(1 / (1 + first.input_per_output)), " of tokens are output)");
   }
   std::vector<std::string> parts;
   for (const fleet::Workload& workload : scenario.workloads) {
@@ -41,7 +39,7 @@ std::string WorkloadSentence(const fleet::Scenario& scenario) {
     parts.push_back(absl::StrCat(workload.name, " ",
                                  demand ? absl::StrCat(FormatNumber(*demand), " Mtok out a month")
                                         : std::string("unbounded"),
-                                 " within ", Percent(workload.utilization), " of hours"));
+                                 " within ", FormatPercent(workload.utilization), " of hours"));
   }
   return absl::StrJoin(parts, ", ");
 }
@@ -49,7 +47,7 @@ std::string WorkloadSentence(const fleet::Scenario& scenario) {
 std::string DeclineSentence(const fleet::Assumptions& assumptions) {
   std::vector<std::string> parts;
   for (const auto& [baseline, decline] : assumptions.declines) {
-    parts.push_back(absl::StrCat(ShortName(baseline), " ", Percent(decline.mid), "/yr"));
+    parts.push_back(absl::StrCat(ShortName(baseline), " ", FormatPercent(decline.mid), "/yr"));
   }
   return parts.empty() ? "price declines unknown"
                        : absl::StrCat("prices fall: ", absl::StrJoin(parts, ", "));
@@ -59,7 +57,7 @@ std::string Assumptions(const Plan& plan, const Style& style) {
   const fleet::Assumptions& assumptions = plan.scenario.assumptions;
   const std::string first =
       absl::StrCat("Assumed: ", WorkloadSentence(plan.scenario), "; electricity $",
-                   FormatNumber(assumptions.electricity_usd_per_kwh), "/kWh",
+                   FormatShort(assumptions.electricity_usd_per_kwh), "/kWh",
                    assumptions.electricity_stated ? "" : " (not stated)", ".");
   const std::string second =
       absl::StrCat("Tokens are worth what they would cost as ", Name(plan.options.baseline),
@@ -145,6 +143,27 @@ std::string PayoffUnder(const purchase::Rung& rung, Baseline baseline) {
   return FormatMonths(*it->second);
 }
 
+// "2 x (new dual-rtx-3090 #1) gpt-oss-20b mxfp4, llama.cpp, 210 tokens/s".
+std::string AssignmentText(const purchase::Assignment& assignment) {
+  const Placement& p = assignment.placement;
+  std::string out = absl::StrJoin(assignment.node_names, "+");
+  if (assignment.copies > 1) out = absl::StrCat(assignment.copies, " x (", out, ")");
+  absl::StrAppend(&out, ": ", p.model->id, " ", p.quant->id);
+  if (p.strategy != throughput::Strategy::kSingle) {
+    absl::StrAppend(&out, " ", throughput::Name(p.strategy));
+  }
+  if (p.speed) absl::StrAppend(&out, " at ", FormatNumber(p.speed->decode_tps.mid), " tokens/s");
+  return out;
+}
+
+std::string ThenRuns(const purchase::Rung& rung) {
+  std::vector<std::string> parts;
+  for (const purchase::Assignment& assignment : rung.after.assignments) {
+    parts.push_back(AssignmentText(assignment));
+  }
+  return absl::StrJoin(parts, "; ");
+}
+
 std::string LadderText(const Plan& plan, const Style& style) {
   const purchase::Ladder& ladder = plan.ladder();
   std::string out = absl::StrCat(style.Bold("WHAT TO BUY NEXT"), "  within ",
@@ -174,6 +193,11 @@ std::string LadderText(const Plan& plan, const Style& style) {
       for (std::size_t i = 0; i < std::min(kUnlocksShown, rung.unlocks.size()); ++i) {
         const std::string& unlock = rung.unlocks[i];
         absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " unlocks ", unlock), style.width, 4),
+                        "\n");
+      }
+      const std::string runs = ThenRuns(rung);
+      if (!runs.empty()) {
+        absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " then runs ", runs), style.width, 4),
                         "\n");
       }
       if (!rung.why.empty()) {
@@ -215,11 +239,12 @@ std::string UtilizationSentence(const Plan& plan) {
   const purchase::Rung& first = plan.ladder().rungs.front();
   if (!std::isfinite(first.break_even_utilization) || first.break_even_utilization <= 0) return "";
   if (first.break_even_utilization > 1) {
-    return absl::StrCat("Rung 1 does not pay back within ", FormatNumber(first.threshold_months),
+    return absl::StrCat("Rung 1 does not pay back within ", FormatShort(first.threshold_months),
                         " months at any utilization.");
   }
-  return absl::StrCat("Utilization: rung 1 pays back within ", FormatNumber(first.threshold_months),
-                      " months from ", Percent(first.break_even_utilization), " of hours upward.");
+  return absl::StrCat("Utilization: rung 1 pays back within ", FormatShort(first.threshold_months),
+                      " months from ", FormatPercent(first.break_even_utilization),
+                      " of hours upward.");
 }
 
 std::string DeclineEffect(const Plan& plan) {
@@ -233,8 +258,8 @@ std::string DeclineEffect(const Plan& plan) {
                         : std::string("never");
   const auto falling = economics::PaybackMonths(first.cost, first.marginal_value, {0}, half);
   return absl::StrCat(
-      "Price decline: at the stated ", Percent(it->second.mid), " a year rung 1 pays back in ", now,
-      "; at 50 % a year ",
+      "Price decline: at the stated ", FormatPercent(it->second.mid),
+      " a year rung 1 pays back in ", now, "; at 50 % a year ",
       falling ? absl::StrCat("in ", FormatMonths(falling->value), " months") : "never", ".");
 }
 

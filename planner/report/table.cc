@@ -144,6 +144,18 @@ std::string FormatNumber(double value) {
   return buffer;
 }
 
+std::string FormatShort(double value) {
+  std::string text = FormatNumber(value);
+  if (text.find('.') == std::string::npos) return text;
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+std::string FormatPercent(double share) {
+  return absl::StrCat(FormatShort(std::round(share * 1000) / 10), " %");
+}
+
 std::string FormatInterval(double low, double mid, double high) {
   return absl::StrCat(FormatNumber(mid), " (", FormatNumber(low), "–", FormatNumber(high), ")");
 }

@@ -50,6 +50,10 @@ std::string Wrap(std::string_view text, int width, int indent);
 std::string FormatUsd(double dollars);
 // Three significant digits: 0.912, 9.12, 91.2, 912.
 std::string FormatNumber(double value);
+// The same without trailing zeros: 6, 0.15, 4.91.
+std::string FormatShort(double value);
+// 0.25 -> "25 %", 0.0491 -> "4.9 %".
+std::string FormatPercent(double share);
 // "84 (72–98)".
 std::string FormatInterval(double low, double mid, double high);
 // "7.4 mo", "never" for infinity.

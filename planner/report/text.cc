@@ -94,8 +94,8 @@ std::string MachinesText(const catalog::Catalog& catalog, const Style& style) {
     };
     table.Add({machine.id, machine.chip, memory, PortsText(machine.ports),
                absl::StrCat(watts(machine.idle_power), "/", watts(machine.load_power)),
-               machine.sold_new ? (*machine.sold_new ? "yes" : "no") : "?", machine.provenance.as_of,
-               machine.provenance.source});
+               machine.sold_new ? (*machine.sold_new ? "yes" : "no") : "?",
+               machine.provenance.as_of, machine.provenance.source});
   }
   return table.Render(style);
 }
