@@ -156,6 +156,7 @@ struct Quantization {
   std::vector<std::string> platforms;         // metal, cuda, ...; empty: wherever its engines run
   std::vector<std::string> native_to;         // model ids it exists for; empty: any model
   std::vector<std::string> chip_generations;  // that can run it ("blackwell"); empty: any
+  bool uncommon = false;  // few checkpoints are published in it: never proposed, only answered
   std::optional<TensorBits> bits;
   std::map<Engine, TensorBits> bits_by_engine;
   // Of the experts where their width is no multiple of 256, so that a wider type must replace this

@@ -194,6 +194,7 @@ catalog::Quantization ReadQuantization(Fields& fields, Problems& problems) {
   quant.platforms = fields.Texts("platforms");
   quant.native_to = fields.Texts("native_to");
   quant.chip_generations = fields.Texts("chip_generations");
+  quant.uncommon = fields.Flag("uncommon").value_or(false);
   if (const Value* value = fields.Find("bits")) quant.bits = ReadTensorBits(*value, problems);
   if (const Value* value = fields.Find("bits_by_engine")) {
     quant.bits_by_engine = ReadBitsByEngine(*value, problems);
