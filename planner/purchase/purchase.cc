@@ -344,6 +344,7 @@ class Planner {
                          .gap_usd_per_month = climb.gap_usd_per_month,
                          .method = market.method()};
     ladder.notes = candidates_.notes;
+    NoteUnpriced(baseline, ladder);
     if (climb.without_rungs) NoteBetterWhole(market, reached, *climb.without_rungs, ladder);
     return ladder;
   }
@@ -408,6 +409,22 @@ class Planner {
     }
     return absl::StrFormat("nothing more within the %s left pays back within %.0f months",
                            Dollars(left), options_.thresholds_months.back());
+  }
+
+  // A workload that nothing has a price for is worth nothing, and that must be said.
+  void NoteUnpriced(Baseline baseline, Ladder& ladder) const {
+    for (const fleet::Workload& workload : scenario_.workloads) {
+      const bool priced = std::any_of(
+          catalog_.models.begin(), catalog_.models.end(), [&](const catalog::Model& model) {
+            return economics::Accepts(catalog_, workload, model) &&
+                   economics::PriceFor(catalog_, workload, model, baseline).ok();
+          });
+      if (priced) continue;
+      ladder.notes.push_back(absl::StrCat("workload ", workload.name, ": no ",
+                                          fleet::Name(baseline),
+                                          " price is known for any model that it accepts; counted "
+                                          "as worth nothing"));
+    }
   }
 
   void NoteBetterWhole(const Market& market, const Choice& reached, const Choice& whole,
