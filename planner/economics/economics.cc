@@ -89,13 +89,17 @@ std::optional<RankedPrice> MedianHostedPrice(const catalog::Catalog& catalog,
   return median;
 }
 
+// The workload names models or a tier: any of several models would do.
+bool AcceptsSeveral(const fleet::Workload& workload) {
+  return !workload.models.empty() || !workload.min_tier.empty();
+}
+
 // What one would rent instead: the cheapest of the models that would do.
 absl::StatusOr<TokenPrice> HostedPrice(const catalog::Catalog& catalog,
                                        const fleet::Workload& workload,
                                        const catalog::Model& model) {
-  const bool several = !workload.models.empty() || !workload.min_tier.empty();
   std::optional<RankedPrice> best = MedianHostedPrice(catalog, workload, model.id);
-  if (several) {
+  if (AcceptsSeveral(workload)) {
     for (const catalog::Model& other : catalog.models) {
       if (!Accepts(catalog, workload, other)) continue;
       std::optional<RankedPrice> price = MedianHostedPrice(catalog, workload, other.id);
@@ -105,6 +109,25 @@ absl::StatusOr<TokenPrice> HostedPrice(const catalog::Catalog& catalog,
   if (!best) {
     return absl::FailedPreconditionError(
         absl::StrCat("the catalogue knows nobody who hosts ", model.id));
+  }
+  return best->price;
+}
+
+// The cheapest of the cloud models that the accepted models are mapped to.
+absl::StatusOr<TokenPrice> CheapestEquivalent(const catalog::Catalog& catalog,
+                                              const fleet::Workload& workload) {
+  std::optional<RankedPrice> best;
+  for (const catalog::FrontierEquivalent& equivalent : catalog.frontier_equivalents) {
+    const catalog::Model* model = catalog.FindModel(equivalent.model);
+    if (model == nullptr || !Accepts(catalog, workload, *model)) continue;
+    const auto price = CloudPrice(catalog, equivalent.cloud_model);
+    if (!price.ok()) continue;
+    RankedPrice ranked{SavedPerOutputMtok(workload, *price).value, *price};
+    if (!best || Cheaper(ranked, *best)) best = std::move(ranked);
+  }
+  if (!best) {
+    return absl::FailedPreconditionError(absl::StrCat("the catalogue maps no model that workload ",
+                                                      workload.name, " accepts to a cloud model"));
   }
   return best->price;
 }
@@ -147,6 +170,7 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
       break;
   }
   if (!workload.replaces.empty()) return CloudPrice(catalog, workload.replaces);
+  if (AcceptsSeveral(workload)) return CheapestEquivalent(catalog, workload);
   const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
   if (equivalent == nullptr) {
     return absl::FailedPreconditionError(

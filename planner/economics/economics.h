@@ -41,11 +41,12 @@ struct TokenPrice {
 
 // The price that `baseline` puts on tokens of `workload` when `model` serves it. FailedPrecondition
 // when the catalogue maps the model to no cloud model, or nobody is known to host it.
-// Frontier-equivalent: the workload's `replaces`, else the model's mapping. Same-model-hosted:
-// where the workload accepts several models, the cheapest of them hosted, since that is what one
-// would rent.
-// A model's hosted price is its median host's (the cheaper of the two middle ones), by dollars
-// saved per output token of this workload. A workload that accepts models by tier accepts several.
+// Frontier-equivalent: the workload's `replaces`, else the cloud model that the model is mapped to.
+// Same-model-hosted: its median host (the cheaper of the two middle ones), by dollars saved per
+// output token of this workload.
+// Where a workload accepts several models, by name or by tier, the cheapest of their prices counts
+// under both, since that is what one would rent: a small model's task is not worth a frontier
+// model's tokens because a larger model happens to do it.
 absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
                                     const fleet::Workload& workload, const catalog::Model& model,
                                     fleet::Baseline baseline);

@@ -68,9 +68,13 @@ std::vector<File> FilesFor(const catalog::Catalog& catalog, const fleet::Scenari
                            const fleet::Workload& workload, double min_nominal_bits) {
   std::vector<File> files;
   const placement::Load load = LoadOf(workload);
+  // A workload that accepts several models has one price for all of them (PriceFor).
+  const bool one_price = !workload.models.empty() || !workload.min_tier.empty();
+  std::optional<ByBaseline<std::optional<UsdPerMtok>>> known;
   for (const catalog::Model& model : catalog.models) {
     if (!economics::Accepts(catalog, workload, model)) continue;
-    const auto saved = SavedBy(catalog, workload, model);
+    if (!known || !one_price) known = SavedBy(catalog, workload, model);
+    const ByBaseline<std::optional<UsdPerMtok>>& saved = *known;
     const bool priced = std::any_of(saved.begin(), saved.end(),
                                     [](const auto& price) { return price.has_value(); });
     if (!priced) continue;

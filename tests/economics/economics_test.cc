@@ -171,6 +171,25 @@ TEST(PriceForTest, FrontierEquivalentFollowsTheModelUnlessTheWorkloadSaysWhatItR
   EXPECT_EQ(price->cached_input, UsdPerMtok{3});  // none stated: full price
 }
 
+// A task that a small model may do is not worth a frontier model's tokens.
+TEST(PriceForTest, FrontierEquivalentOfATierIsTheCheapestThatWouldDo) {
+  const Catalog catalog = ThreeModels();
+  Workload workload;
+  workload.min_tier = "small";
+  auto price = PriceFor(catalog, workload, Find(catalog, "big"), Baseline::kFrontierEquivalent);
+  ASSERT_TRUE(price.ok());
+  EXPECT_EQ(price->source, "haiku");
+  workload.min_tier = "frontier";
+  price = PriceFor(catalog, workload, Find(catalog, "big"), Baseline::kFrontierEquivalent);
+  ASSERT_TRUE(price.ok());
+  EXPECT_EQ(price->source, "opus");
+  Workload named;
+  named.models = {"big"};
+  price = PriceFor(catalog, named, Find(catalog, "big"), Baseline::kFrontierEquivalent);
+  ASSERT_TRUE(price.ok());
+  EXPECT_EQ(price->source, "opus");
+}
+
 TEST(PriceForTest, HostedIsTheMedianHost) {
   const Catalog catalog = ThreeModels();
   const auto price =
