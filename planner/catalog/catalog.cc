@@ -163,6 +163,15 @@ Platform Chip::platform() const {
 void Catalog::Index() {
   IndexNames(models, model_index_);
   IndexNames(quantizations, quant_index_);
+  for (const Quantization& quant : quantizations) {
+    if (quant.family == "mlx") continue;  // conversions: nothing is released as one
+    for (const std::string& model : quant.native_to) {
+      const auto held = model_index_.find(NormalizeId(model));
+      if (held != model_index_.end()) {
+        models[static_cast<std::size_t>(held->second)].released_quantized = true;
+      }
+    }
+  }
   IndexNames(chips, chip_index_);
   IndexNames(machines, machine_index_);
   IndexNames(links, link_index_);

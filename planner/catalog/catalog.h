@@ -128,6 +128,7 @@ struct Model {
   KvCache kv_cache;
   std::string notes;
   Provenance provenance;
+  bool released_quantized = false;  // some quantization is native to it; set by Catalog::Index
 };
 
 // ---------------------------------------------------------------- quantizations

@@ -61,7 +61,7 @@ bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,
     return std::find(quant.native_to.begin(), quant.native_to.end(), model.id) !=
            quant.native_to.end();
   }
-  if (quant.uncommon) return false;
+  if (quant.uncommon || model.released_quantized) return false;
   const std::optional<double> bits =
       quant.nominal_bits ? quant.nominal_bits : quant.whole_file_bits_per_weight;
   return bits && *bits >= min_nominal_bits;

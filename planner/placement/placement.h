@@ -48,9 +48,10 @@ struct Placement {
   std::vector<std::string> caveats;  // "RDMA state not reported", "all-reduce profile assumed: ..."
 };
 
-// Whether `quant` may be proposed for `model`: native to it, or commonly published, for any model,
-// and of at least `min_nominal_bits` (whole-file bits where no nominal figure is known). Quality is
-// not modelled; this floor is what keeps 2-bit files from winning by speed alone.
+// Whether `quant` may be proposed for `model`: native to it; or, for a model that is not released
+// quantized (packing 4-bit weights anew helps nobody), commonly published and of at least
+// `min_nominal_bits` (whole-file bits where no nominal figure is known). Quality is not modelled;
+// this floor is what keeps 2-bit files from winning by speed alone.
 bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,
                 double min_nominal_bits);
 

@@ -15,6 +15,7 @@ namespace {
 using fleet::Baseline;
 using placement::Placement;
 
+constexpr int kRoomyWidth = 90;  // columns from which a table has room for prefill speeds
 constexpr std::size_t kPlacementsShown = 12;  // a person reads a dozen rows; `fit` has them all
 
 std::string ShortName(Baseline baseline) {
@@ -59,16 +60,29 @@ std::string Assumptions(const Plan& plan, const Style& style) {
       absl::StrCat("Assumed: ", WorkloadSentence(plan.scenario), "; electricity $",
                    FormatShort(assumptions.electricity_usd_per_kwh), "/kWh",
                    assumptions.electricity_stated ? "" : " (not stated)", ".");
-  const std::string second =
-      absl::StrCat("Tokens are worth what they would cost as ", Name(plan.options.baseline),
-                   "; beside it, ", Name(Other(plan.options.baseline)), " (",
-                   DeclineSentence(assumptions), "). Ranges are 80 %.");
+  const std::string second = absl::StrCat(
+      "Tokens are worth what they would cost as ", Name(plan.options.baseline), "; beside it, ",
+      Name(Other(plan.options.baseline)), " (", DeclineSentence(assumptions),
+      "). Ranges are 80 %; ~ marks a mapping that is extrapolated from the article's.");
   return absl::StrCat(Wrap(first, style.width, 2), "\n", Wrap(second, style.width, 2), "\n");
 }
 
-std::string Money(const ValueByBaseline& value, Baseline baseline) {
-  const auto it = value.find(baseline);
-  return it == value.end() ? "-" : FormatUsd(std::round(it->second.value));
+// "claude-opus-4.5", with "~" when the catalogue only extrapolates the mapping; "" when it has
+// none.
+std::string Replaces(const catalog::Catalog& catalog, const catalog::Model& model) {
+  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
+  if (equivalent == nullptr) return "";
+  return absl::StrCat(equivalent->basis == "article" ? "" : "~", equivalent->cloud_model);
+}
+
+// "~" before a frontier value that rests on an extrapolated mapping.
+std::string Money(const catalog::Catalog& catalog, const PlannedPlacement& planned,
+                  Baseline baseline) {
+  const auto it = planned.value.find(baseline);
+  if (it == planned.value.end()) return "-";
+  const bool extrapolated = baseline == Baseline::kFrontierEquivalent &&
+                            Replaces(catalog, *planned.placement.model).rfind('~', 0) == 0;
+  return absl::StrCat(extrapolated ? "~" : "", FormatUsd(std::round(it->second.value)));
 }
 
 std::string FleetLine(const fleet::Fleet& fleet) {
@@ -81,29 +95,34 @@ std::string FleetLine(const fleet::Fleet& fleet) {
   return parts.empty() ? "no machines" : absl::StrJoin(parts, ", ");
 }
 
-std::string RunsToday(const Plan& plan, const Style& style) {
+std::string RunsToday(const catalog::Catalog& catalog, const Plan& plan, const Style& style) {
   const fleet::Fleet& fleet = plan.scenario.fleet;
   std::string out = absl::StrCat(style.Bold("RUNS TODAY"), "  ", FleetLine(fleet), "\n");
   if (plan.placements.empty()) {
     return absl::StrCat(out, "No model of the catalogue fits and has a known speed here.\n");
   }
   const Baseline main = plan.options.baseline;
-  Table table({{""},
-               {"model", Align::kLeft, true},
-               {"quant"},
-               {"where", Align::kLeft, true},
-               {"decode tok/s", Align::kRight},
-               {"prefill", Align::kRight},
-               {absl::StrCat("$/mo ", ShortName(main)), Align::kRight},
-               {ShortName(Other(main)), Align::kRight}});
+  const bool roomy = style.width >= kRoomyWidth;
+  std::vector<Column> columns = {{""},
+                                 {"model", Align::kLeft, true, 20},
+                                 {"quant"},
+                                 {"where", Align::kLeft, true},
+                                 {"decode tok/s", Align::kRight}};
+  if (roomy) columns.push_back({"prefill", Align::kRight});
+  columns.push_back({absl::StrCat("$/mo ", ShortName(main)), Align::kRight});
+  columns.push_back({ShortName(Other(main)), Align::kRight});
+  Table table(std::move(columns));
   std::size_t shown = 0;
   for (const PlannedPlacement& planned : plan.placements) {
     if (shown == kPlacementsShown) break;
     ++shown;
     const Placement& p = planned.placement;
-    table.Add({planned.chosen ? ">" : "", p.model->id, p.quant->id, Where(fleet, p),
-               Interval(p.speed->decode_tps), FormatNumber(p.speed->prefill_tps.mid),
-               Money(planned.value, main), Money(planned.value, Other(main))});
+    std::vector<std::string> cells = {planned.chosen ? ">" : "", p.model->id, p.quant->id,
+                                      Where(fleet, p), Interval(p.speed->decode_tps)};
+    if (roomy) cells.push_back(FormatNumber(p.speed->prefill_tps.mid));
+    cells.push_back(Money(catalog, planned, main));
+    cells.push_back(Money(catalog, planned, Other(main)));
+    table.Add(std::move(cells));
   }
   absl::StrAppend(&out, table.Render(style));
   std::string more =
@@ -143,28 +162,63 @@ std::string PayoffUnder(const purchase::Rung& rung, Baseline baseline) {
   return FormatMonths(*it->second);
 }
 
-// "2 x (new dual-rtx-3090 #1) gpt-oss-20b mxfp4, llama.cpp, 210 tokens/s".
-std::string AssignmentText(const purchase::Assignment& assignment) {
+// "spark-1", "new dgx-spark", "8 new dual-rtx-3090": what is bought is counted, what is owned
+// named.
+std::string NodesText(const std::vector<std::string>& names) {
+  std::vector<std::string> parts;
+  std::map<std::string, int> bought;
+  for (const std::string& name : names) {
+    const std::size_t number = name.find(" #");
+    if (number == std::string::npos) {
+      parts.push_back(name);
+    } else {
+      ++bought[name.substr(0, number)];
+    }
+  }
+  for (const auto& [kind, count] : bought) {
+    parts.push_back(count == 1 ? kind : absl::StrCat(count, " ", kind));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+// "new dgx-spark: gpt-oss-120b mxfp4 at 52.1 tokens/s instead of claude-opus-4.5".
+std::string AssignmentText(const catalog::Catalog& catalog,
+                           const purchase::Assignment& assignment) {
   const Placement& p = assignment.placement;
-  std::string out = absl::StrJoin(assignment.node_names, "+");
-  if (assignment.copies > 1) out = absl::StrCat(assignment.copies, " x (", out, ")");
-  absl::StrAppend(&out, ": ", p.model->id, " ", p.quant->id);
+  std::string out =
+      absl::StrCat(NodesText(assignment.node_names), ": ", p.model->id, " ", p.quant->id);
   if (p.strategy != throughput::Strategy::kSingle) {
     absl::StrAppend(&out, " ", throughput::Name(p.strategy));
   }
   if (p.speed) absl::StrAppend(&out, " at ", FormatNumber(p.speed->decode_tps.mid), " tokens/s");
+  if (assignment.copies > 1) absl::StrAppend(&out, " in each of ", assignment.copies);
+  const std::string replaced = Replaces(catalog, *p.model);
+  if (!replaced.empty()) absl::StrAppend(&out, " instead of ", replaced);
   return out;
 }
 
-std::string ThenRuns(const purchase::Rung& rung) {
+std::string ThenRuns(const catalog::Catalog& catalog, const purchase::Rung& rung) {
   std::vector<std::string> parts;
   for (const purchase::Assignment& assignment : rung.after.assignments) {
-    parts.push_back(AssignmentText(assignment));
+    parts.push_back(AssignmentText(catalog, assignment));
   }
   return absl::StrJoin(parts, "; ");
 }
 
-std::string LadderText(const Plan& plan, const Style& style) {
+// "dual-rtx-3090 (used) 2026-02, thunderbolt5-cable 2024-10".
+std::string PriceDates(const fleet::Scenario& scenario, const purchase::Rung& rung) {
+  std::vector<std::string> parts;
+  for (const purchase::BoughtItem& item : rung.items) {
+    for (const fleet::Offer& offer : scenario.offers) {
+      if (offer.id != item.offer) continue;
+      parts.push_back(absl::StrCat(offer.id, " ", offer.as_of.empty() ? "undated" : offer.as_of));
+      break;
+    }
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string LadderText(const catalog::Catalog& catalog, const Plan& plan, const Style& style) {
   const purchase::Ladder& ladder = plan.ladder();
   std::string out = absl::StrCat(style.Bold("WHAT TO BUY NEXT"), "  within ",
                                  FormatUsd(plan.options.budget.dollars()), "\n");
@@ -195,11 +249,16 @@ std::string LadderText(const Plan& plan, const Style& style) {
         absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " unlocks ", unlock), style.width, 4),
                         "\n");
       }
-      const std::string runs = ThenRuns(rung);
+      const std::string runs = ThenRuns(catalog, rung);
       if (!runs.empty()) {
         absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " then runs ", runs), style.width, 4),
                         "\n");
       }
+      absl::StrAppend(
+          &out,
+          Wrap(absl::StrCat("  ", number, " prices as of: ", PriceDates(plan.scenario, rung)),
+               style.width, 4),
+          "\n");
       if (!rung.why.empty()) {
         absl::StrAppend(
             &out, style.Dim(Wrap(absl::StrCat("  ", number, " ", rung.why), style.width, 4)), "\n");
@@ -226,7 +285,7 @@ std::string OtherBaselineSentence(const Plan& plan) {
   const purchase::Ladder& ladder = it->second;
   if (ladder.rungs.empty()) {
     return absl::StrCat("Against ", Name(other),
-                        " prices no purchase pays back: ", ladder.stopped_reason, ".");
+                        " prices nothing here pays back within 36 months.");
   }
   const purchase::Rung& first = ladder.rungs.front();
   return absl::StrCat("Against ", Name(other), " prices the first rung would be ", ItemsText(first),
@@ -245,6 +304,28 @@ std::string UtilizationSentence(const Plan& plan) {
   return absl::StrCat("Utilization: rung 1 pays back within ", FormatShort(first.threshold_months),
                       " months from ", FormatPercent(first.break_even_utilization),
                       " of hours upward.");
+}
+
+// What the value rests on where demand is not stated: that somebody wants this many tokens.
+std::string DemandSentence(const Plan& plan) {
+  if (plan.scenario.assumptions.workload_stated) {
+    return "";
+  }
+  auto mtok_per_day = [](const purchase::FleetValue& value) {
+    constexpr double kDaysPerMonth = economics::kHoursPerMonth / 24;
+    double sum = 0;
+    for (const auto& assignment : value.assignments) sum += assignment.output_mtok_per_month;
+    return sum / kDaysPerMonth;
+  };
+  const purchase::Ladder& ladder = plan.ladder();
+  std::string out =
+      absl::StrCat("Demand: today's machines would make ", FormatNumber(mtok_per_day(ladder.today)),
+                   " million output tokens a day");
+  if (!ladder.rungs.empty()) {
+    absl::StrAppend(&out, ", after the last rung ",
+                    FormatNumber(mtok_per_day(ladder.rungs.back().after)), " million");
+  }
+  return out + "; what you do not need earns nothing. State your workloads to cap it.";
 }
 
 std::string DeclineEffect(const Plan& plan) {
@@ -273,14 +354,34 @@ std::string MeasureSentence(const Plan& plan) {
                       " tokens/s: add it under `measurements:` in the inventory.");
 }
 
+// The notes that concern what is owned or bought.
+std::vector<std::string> RelevantNotes(const Plan& plan) {
+  std::set<std::string> concerned;
+  for (const fleet::Node& node : plan.scenario.fleet.nodes()) concerned.insert(node.machine->id);
+  for (const purchase::Rung& rung : plan.ladder().rungs) {
+    for (const purchase::BoughtItem& item : rung.items) concerned.insert(item.item);
+  }
+  std::vector<std::string> relevant;
+  for (const std::string& note : plan.ladder().notes) {
+    const bool concerns =
+        std::any_of(concerned.begin(), concerned.end(),
+                    [&](const std::string& id) { return note.find(id) != std::string::npos; });
+    if (concerns) relevant.push_back(note);
+  }
+  return relevant;
+}
+
 std::string WouldChange(const Plan& plan, const Style& style) {
   std::string out = style.Bold("WOULD CHANGE THE ANSWER") + "\n";
-  std::vector<std::string> sentences = {OtherBaselineSentence(plan), UtilizationSentence(plan),
-                                        DeclineEffect(plan), MeasureSentence(plan)};
-  if (!plan.scenario.assumptions.workload_stated) {
-    sentences.push_back("Stating your workloads (tokens a day) caps the value at what you need.");
+  std::vector<std::string> sentences = {DemandSentence(plan), OtherBaselineSentence(plan),
+                                        UtilizationSentence(plan), DeclineEffect(plan),
+                                        MeasureSentence(plan)};
+  const std::vector<std::string> notes = RelevantNotes(plan);
+  sentences.insert(sentences.end(), notes.begin(), notes.end());
+  if (const std::size_t more = plan.ladder().notes.size() - notes.size(); more > 0) {
+    sentences.push_back(
+        absl::StrCat(more, " notes on offers that were not chosen: --output json."));
   }
-  for (const std::string& note : plan.ladder().notes) sentences.push_back(note);
   for (const std::string& sentence : sentences) {
     if (!sentence.empty()) absl::StrAppend(&out, Wrap("- " + sentence, style.width, 2), "\n");
   }
@@ -322,7 +423,7 @@ std::string WhatIf(const Plan& before, const Plan& after, const Style& style) {
     }
     const double was = held->second->placement.speed->decode_tps.mid;
     const double is = planned->placement.speed->decode_tps.mid;
-    if (std::fabs(is / was - 1) > 0.05) {
+    if (is > was * 1.05) {
       faster.push_back(absl::StrCat(model, " ", FormatNumber(was), " -> ", FormatNumber(is)));
     }
   }
@@ -340,18 +441,18 @@ std::string WhatIf(const Plan& before, const Plan& after, const Style& style) {
   };
   line("newly fits: ", gained);
   line("no longer fits: ", lost);
-  line("tokens/s changed: ", faster);
+  line("faster, tokens/s: ", faster);
   return out;
 }
 
 }  // namespace
 
-std::string PlanText(const catalog::Catalog&, const Plan& plan, const Plan* before,
+std::string PlanText(const catalog::Catalog& catalog, const Plan& plan, const Plan* before,
                      const Style& style) {
   std::string out = absl::StrCat(Assumptions(plan, style), "\n");
   if (before != nullptr) absl::StrAppend(&out, WhatIf(*before, plan, style), "\n");
-  absl::StrAppend(&out, RunsToday(plan, style), "\n", LadderText(plan, style), "\n",
-                  WouldChange(plan, style));
+  absl::StrAppend(&out, RunsToday(catalog, plan, style), "\n", LadderText(catalog, plan, style),
+                  "\n", WouldChange(plan, style));
   return out;
 }
 

@@ -11,7 +11,6 @@ namespace capacity::report {
 namespace {
 
 constexpr std::string_view kGap = "  ";
-constexpr int kNarrowestShrunk = 8;
 
 std::string Wrapped(const Style& style, std::string_view code, std::string_view text) {
   if (!style.color) return std::string(text);
@@ -79,11 +78,12 @@ std::string Table::Render(const Style& style) const {
     return sum;
   };
   while (total() > style.width) {
-    int widest = -1;
+    int widest = -1;  // the one with the most to give
+    int spare = 0;
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      if (!columns_[c].shrinks || widths[c] <= kNarrowestShrunk) continue;
-      if (widest < 0 || widths[c] > widths[static_cast<std::size_t>(widest)])
-        widest = static_cast<int>(c);
+      if (!columns_[c].shrinks || widths[c] - columns_[c].least <= spare) continue;
+      spare = widths[c] - columns_[c].least;
+      widest = static_cast<int>(c);
     }
     if (widest < 0) break;
     --widths[static_cast<std::size_t>(widest)];

@@ -24,6 +24,7 @@ struct Column {
   std::string title;
   Align align = Align::kLeft;
   bool shrinks = false;  // its cells are shortened with "…" when the table is too wide
+  int least = 8;         // and not below this width
 };
 
 // Rows of cells under titles, two spaces between columns. Widths count code points, so that "…" and
