@@ -97,19 +97,23 @@ std::string FleetLine(const fleet::Fleet& fleet) {
 
 std::string RunsToday(const catalog::Catalog& catalog, const Plan& plan, const Style& style) {
   const fleet::Fleet& fleet = plan.scenario.fleet;
-  std::string out = absl::StrCat(style.Bold("RUNS TODAY"), "  ", FleetLine(fleet), "\n");
+  std::string out =
+      absl::StrCat(Wrap(absl::StrCat(style.Bold("RUNS TODAY"), "  ", FleetLine(fleet),
+                                     "; last two columns: dollars a month at either price"),
+                        style.width, 2),
+                   "\n");
   if (plan.placements.empty()) {
     return absl::StrCat(out, "No model of the catalogue fits and has a known speed here.\n");
   }
   const Baseline main = plan.options.baseline;
   const bool roomy = style.width >= kRoomyWidth;
   std::vector<Column> columns = {{""},
-                                 {"model", Align::kLeft, true, 20},
+                                 {"model", Align::kLeft, true, 18},
                                  {"quant"},
                                  {"where", Align::kLeft, true},
                                  {"decode tok/s", Align::kRight}};
   if (roomy) columns.push_back({"prefill", Align::kRight});
-  columns.push_back({absl::StrCat("$/mo ", ShortName(main)), Align::kRight});
+  columns.push_back({ShortName(main), Align::kRight});
   columns.push_back({ShortName(Other(main)), Align::kRight});
   Table table(std::move(columns));
   std::size_t shown = 0;
@@ -218,26 +222,45 @@ std::string PriceDates(const fleet::Scenario& scenario, const purchase::Rung& ru
   return absl::StrJoin(parts, ", ");
 }
 
+// Short enough for a column; docs/model.md 6 has the rule.
+const char* VerdictText(economics::Verdict verdict) {
+  switch (verdict) {
+    case economics::Verdict::kBuy:
+      return "buy";
+    case economics::Verdict::kConsider:
+      return "consider";
+    case economics::Verdict::kNonPriceValueOnly:
+      return "non-price";
+    case economics::Verdict::kNever:
+      return "never";
+  }
+  return "?";
+}
+
 std::string LadderText(const catalog::Catalog& catalog, const Plan& plan, const Style& style) {
   const purchase::Ladder& ladder = plan.ladder();
   std::string out = absl::StrCat(style.Bold("WHAT TO BUY NEXT"), "  within ",
                                  FormatUsd(plan.options.budget.dollars()), "\n");
   if (!ladder.rungs.empty()) {
-    Table table({{"#", Align::kRight},
-                 {"buy", Align::kLeft, true},
-                 {"cost", Align::kRight},
-                 {"total", Align::kRight},
-                 {"+$/mo", Align::kRight},
-                 {"pays back, months", Align::kRight},
-                 {ShortName(Other(plan.options.baseline)), Align::kRight},
-                 {"verdict"}});
+    const bool roomy = style.width >= kRoomyWidth;
+    std::vector<Column> columns = {
+        {"#", Align::kRight}, {"buy", Align::kLeft, true}, {"cost", Align::kRight}};
+    if (roomy) columns.push_back({"total", Align::kRight});
+    columns.push_back({"+$/mo", Align::kRight});
+    columns.push_back({"pays back, months", Align::kRight});
+    columns.push_back({ShortName(Other(plan.options.baseline)), Align::kRight});
+    columns.push_back({"verdict"});
+    Table table(std::move(columns));
     int number = 0;
     for (const purchase::Rung& rung : ladder.rungs) {
-      table.Add({absl::StrCat(++number), ItemsText(rung), FormatUsd(rung.cost.dollars()),
-                 FormatUsd(rung.cumulative.dollars()),
-                 FormatUsd(std::round(rung.marginal_value.value)),
-                 PayoffText(rung.marginal_payoff_months),
-                 PayoffUnder(rung, Other(plan.options.baseline)), economics::Name(rung.verdict)});
+      std::vector<std::string> cells = {absl::StrCat(++number), ItemsText(rung),
+                                        FormatUsd(rung.cost.dollars())};
+      if (roomy) cells.push_back(FormatUsd(rung.cumulative.dollars()));
+      cells.push_back(FormatUsd(std::round(rung.marginal_value.value)));
+      cells.push_back(PayoffText(rung.marginal_payoff_months));
+      cells.push_back(PayoffUnder(rung, Other(plan.options.baseline)));
+      cells.push_back(VerdictText(rung.verdict));
+      table.Add(std::move(cells));
     }
     absl::StrAppend(&out, table.Render(style));
     number = 0;

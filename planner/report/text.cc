@@ -101,8 +101,8 @@ std::string MachinesText(const catalog::Catalog& catalog, const Style& style) {
 }
 
 std::string ChipsText(const catalog::Catalog& catalog, const Style& style) {
-  Table table({{"chip"},
-               {"family"},
+  Table table({{"chip", Align::kLeft, true, 14},
+               {"family", Align::kLeft, true},
                {"gen"},
                {"GPU cores", Align::kRight},
                {"GB/s", Align::kRight},
@@ -184,12 +184,12 @@ std::string PricesText(const catalog::Catalog& catalog, const Style& style) {
 }
 
 std::string LinksText(const catalog::Catalog& catalog, const Style& style) {
-  Table table({{"link"},
+  Table table({{"link", Align::kLeft, true},
                {"also", Align::kLeft, true},
                {"transport"},
-               {"medium"},
+               {"medium", Align::kLeft, true},
                {"Gbit/s", Align::kRight},
-               {"cable"},
+               {"cable", Align::kLeft, true},
                {"needs"},
                {"as of"},
                {"source", Align::kLeft, true}});
