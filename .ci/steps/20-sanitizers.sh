@@ -1,5 +1,6 @@
 # Every test again under AddressSanitizer and UndefinedBehaviorSanitizer.
 set -euo pipefail
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 build=build-asan
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCAPACITY_SANITIZE=ON \
   -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null

@@ -108,7 +108,7 @@ std::string RunsToday(const catalog::Catalog& catalog, const Plan& plan, const S
   const Baseline main = plan.options.baseline;
   const bool roomy = style.width >= kRoomyWidth;
   std::vector<Column> columns = {{""},
-                                 {"model", Align::kLeft, true, 18},
+                                 {"model", Align::kLeft, true, 16},
                                  {"quant"},
                                  {"where", Align::kLeft, true},
                                  {"decode tok/s", Align::kRight}};
