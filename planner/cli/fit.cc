@@ -51,16 +51,18 @@ bool Select(const std::vector<std::string>& names, const std::vector<Entry>& ent
   return known;
 }
 
-// The `top` best that fit, or, when none does, the one that comes closest with its reason.
+// The `top` best that fit, or, when none does, the one that comes closest with its reason. Replicas
+// are left out: each is a placement of its own on fewer nodes.
 std::vector<Placement> Summarize(std::vector<Placement> placements, int top) {
+  std::erase_if(placements, [](const Placement& placement) {
+    return placement.strategy == throughput::Strategy::kReplicas;
+  });
   const auto rejected = std::find_if(placements.begin(), placements.end(),
                                      [](const Placement& p) { return !p.why_not.empty(); });
-  if (rejected != placements.begin()) {
-    const auto kept = std::min<std::ptrdiff_t>(top, rejected - placements.begin());
-    placements.erase(placements.begin() + kept, placements.end());
-  } else if (!placements.empty()) {
-    placements.erase(placements.begin() + 1, placements.end());
-  }
+  const auto fitting = rejected - placements.begin();
+  const auto kept = fitting > 0 ? std::min<std::ptrdiff_t>(top, fitting)
+                                : std::min<std::ptrdiff_t>(1, std::ssize(placements));
+  placements.erase(placements.begin() + kept, placements.end());
   return placements;
 }
 

@@ -15,7 +15,7 @@ std::string LoadSentence(const placement::Load& load) {
   return absl::StrCat("context ", FormatNumber(load.context_tokens), " tokens, prompt ",
                       FormatNumber(load.prompt_tokens), ", ", load.concurrency,
                       load.concurrency == 1 ? " stream" : " streams", ", KV cache at ",
-                      FormatNumber(load.kv_bits), " bits");
+                      FormatShort(load.kv_bits), " bits");
 }
 
 std::string Terms(const std::vector<throughput::Term>& terms, const Style& style) {
@@ -240,9 +240,11 @@ std::string FitText(const fleet::Scenario& scenario, const placement::Load& load
 std::string PredictText(const fleet::Fleet& fleet, const Placement& placement,
                         const placement::Load& load, const throughput::Explanation* explanation,
                         const Style& style) {
-  std::string out =
-      absl::StrCat(style.Bold(absl::StrCat(placement.model->id, " ", placement.quant->id)), " on ",
-                   Where(fleet, placement), "; ", LoadSentence(load), "\n");
+  std::string out = absl::StrCat(
+      Wrap(absl::StrCat(style.Bold(absl::StrCat(placement.model->id, " ", placement.quant->id)),
+                        " on ", Where(fleet, placement), "; ", LoadSentence(load)),
+           style.width, 2),
+      "\n");
   if (placement.speed) {
     absl::StrAppend(&out, "decode   ", Interval(placement.speed->decode_tps), " tokens/s, ",
                     Name(placement.speed->decode_tps.source), "\nprefill  ",
@@ -256,7 +258,7 @@ std::string PredictText(const fleet::Fleet& fleet, const Placement& placement,
   for (const std::string& caveat : placement.caveats) {
     absl::StrAppend(&out, Wrap(absl::StrCat("note     ", caveat), style.width, 9), "\n");
   }
-  Table memory({{"node", Align::kLeft, true},
+  Table memory({{"node", Align::kLeft, true, 28},
                 {"weights GB", Align::kRight},
                 {"KV", Align::kRight},
                 {"buffers", Align::kRight},
