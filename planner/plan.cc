@@ -35,7 +35,30 @@ bool WorthMore(const PlannedPlacement& a, const PlannedPlacement& b, fleet::Base
   return a.placement.speed->decode_tps.mid > b.placement.speed->decode_tps.mid;
 }
 
-// The model's best placement over quantizations and workloads; nullopt when it fits nowhere.
+// Keeps in `best` whatever of `model` under `load` is worth more than it.
+void Improve(const catalog::Catalog& catalog, const placement::Placer& placer,
+             const fleet::Scenario& scenario, const PlanOptions& options,
+             const catalog::Model& model, const fleet::Workload& load_of, bool serves,
+             std::optional<PlannedPlacement>& best) {
+  for (const catalog::Quantization& quant : catalog.quantizations) {
+    if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
+    for (Placement& candidate : placer.Enumerate(model, quant, LoadOf(load_of))) {
+      // Copies side by side are the assignment's business: here is one instance at its best.
+      if (!FitsAndRuns(candidate) || candidate.strategy == throughput::Strategy::kReplicas) {
+        continue;
+      }
+      PlannedPlacement planned{std::move(candidate), {}, false, ""};
+      if (serves) {
+        planned.workload = load_of.name;
+        planned.value = MonthlyValue(catalog, scenario, load_of, planned.placement);
+      }
+      if (!best || WorthMore(planned, *best, options.baseline)) best = std::move(planned);
+    }
+  }
+}
+
+// The model's best placement over quantizations and workloads; nullopt when it fits nowhere. A
+// model that no workload accepts runs under the first one's load and is worth nothing.
 std::optional<PlannedPlacement> FindBest(const catalog::Catalog& catalog,
                                          const placement::Placer& placer,
                                          const fleet::Scenario& scenario,
@@ -43,20 +66,10 @@ std::optional<PlannedPlacement> FindBest(const catalog::Catalog& catalog,
   std::optional<PlannedPlacement> best;
   for (const fleet::Workload& workload : scenario.workloads) {
     if (!economics::Accepts(catalog, workload, model)) continue;
-    for (const catalog::Quantization& quant : catalog.quantizations) {
-      if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
-      for (Placement& candidate : placer.Enumerate(model, quant, LoadOf(workload))) {
-        // Copies side by side are the assignment's business: here is one instance at its best.
-        if (!FitsAndRuns(candidate) || candidate.strategy == throughput::Strategy::kReplicas) {
-          continue;
-        }
-        PlannedPlacement planned{std::move(candidate), {}, false, workload.name};
-        planned.value = MonthlyValue(catalog, scenario, workload, planned.placement);
-        if (!best || WorthMore(planned, *best, options.baseline)) {
-          best = std::move(planned);
-        }
-      }
-    }
+    Improve(catalog, placer, scenario, options, model, workload, true, best);
+  }
+  if (!best) {
+    Improve(catalog, placer, scenario, options, model, scenario.workloads.front(), false, best);
   }
   return best;
 }
@@ -80,7 +93,7 @@ std::optional<Placement> NearestMiss(const catalog::Catalog& catalog,
     if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
     const placement::Load load = LoadOf(scenario.workloads.front());
     for (Placement& candidate : placer.Enumerate(model, quant, load)) {
-      if (candidate.memory.empty()) continue;
+      if (candidate.memory.empty() || candidate.verdict != fit::Verdict::kDoesNotFit) continue;
       if (!nearest || Shortfall(candidate) < Shortfall(*nearest)) nearest = std::move(candidate);
     }
   }
