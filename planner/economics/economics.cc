@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -39,6 +43,14 @@ int ModelTierRank(const catalog::Catalog& catalog, const catalog::Model& model) 
   return cloud == nullptr ? 0 : TierRank(cloud->tier);
 }
 
+TokenPrice PriceOf(const catalog::CloudModel& cloud) {
+  return {.input = cloud.input,
+          .output = cloud.output,
+          .cached_input = cloud.cached_input.value_or(cloud.input),
+          .source = cloud.id,
+          .as_of = cloud.provenance.as_of};
+}
+
 absl::StatusOr<TokenPrice> CloudPrice(const catalog::Catalog& catalog,
                                       const std::string& cloud_model) {
   const catalog::CloudModel* cloud = catalog.FindCloudModel(cloud_model);
@@ -46,47 +58,7 @@ absl::StatusOr<TokenPrice> CloudPrice(const catalog::Catalog& catalog,
     return absl::FailedPreconditionError(
         absl::StrCat("the catalogue has no price for cloud model ", cloud_model));
   }
-  return TokenPrice{.input = cloud->input,
-                    .output = cloud->output,
-                    .cached_input = cloud->cached_input.value_or(cloud->input),
-                    .source = cloud->id,
-                    .as_of = cloud->provenance.as_of};
-}
-
-struct RankedPrice {
-  double usd_per_output_mtok = 0;
-  TokenPrice price;
-};
-
-bool Cheaper(const RankedPrice& a, const RankedPrice& b) {
-  if (a.usd_per_output_mtok != b.usd_per_output_mtok) {
-    return a.usd_per_output_mtok < b.usd_per_output_mtok;
-  }
-  return a.price.source < b.price.source;
-}
-
-// The median host's price of `model`; nullopt when nobody hosts it.
-std::optional<RankedPrice> MedianHostedPrice(const catalog::Catalog& catalog,
-                                             const fleet::Workload& workload,
-                                             const std::string& model) {
-  std::vector<RankedPrice> hosts;
-  for (const catalog::HostedOffer& offer : catalog.hosted) {
-    if (offer.model != model) continue;
-    const TokenPrice price{.input = offer.input,
-                           .output = offer.output,
-                           .cached_input = offer.cached_input.value_or(offer.input),
-                           .source = offer.provider,
-                           .as_of = offer.provenance.as_of};
-    hosts.push_back({SavedPerOutputMtok(workload, price).value, price});
-  }
-  if (hosts.empty()) return std::nullopt;
-  std::sort(hosts.begin(), hosts.end(), Cheaper);
-  RankedPrice median = hosts[(hosts.size() - 1) / 2];
-  const std::string provider = median.price.source;
-  median.price.source = hosts.size() == 1 ? absl::StrCat(model, " at ", provider)
-                                          : absl::StrCat(model, ", median of ", hosts.size(),
-                                                         " hosts (", provider, ")");
-  return median;
+  return PriceOf(*cloud);
 }
 
 // The workload names models or a tier: any of several models would do.
@@ -94,42 +66,103 @@ bool AcceptsSeveral(const fleet::Workload& workload) {
   return !workload.models.empty() || !workload.min_tier.empty();
 }
 
-// What one would rent instead: the cheapest of the models that would do.
+bool Names(const fleet::Workload& workload, const std::string& model) {
+  return std::find(workload.models.begin(), workload.models.end(), model) != workload.models.end();
+}
+
+double SavedAt(const fleet::Workload& workload, UsdPerMtok input, UsdPerMtok output,
+               std::optional<UsdPerMtok> cached_input) {
+  const double h = workload.cached_input_share;
+  return (output + InputPerOutput(workload) * ((1 - h) * input + h * cached_input.value_or(input)))
+      .value;
+}
+
+// ---------------------------------------------------------------- hosted
+
+// An offer with what a million output tokens cost at it, their input included.
+struct RankedHost {
+  double usd_per_output_mtok = 0;
+  const catalog::HostedOffer* offer = nullptr;
+};
+
+bool Cheaper(const RankedHost& a, const RankedHost& b) {
+  if (a.usd_per_output_mtok != b.usd_per_output_mtok) {
+    return a.usd_per_output_mtok < b.usd_per_output_mtok;
+  }
+  return std::tie(a.offer->model, a.offer->provider) < std::tie(b.offer->model, b.offer->provider);
+}
+
+using HostsByModel = std::map<std::string_view, std::vector<RankedHost>>;
+
+// Whom the workload's tokens could be rented from when `model` serves it: hosts of that model, and
+// of every other that would do.
+HostsByModel HostsFor(const catalog::Catalog& catalog, const fleet::Workload& workload,
+                      const catalog::Model& model) {
+  HostsByModel hosts;
+  for (const catalog::HostedOffer& offer : catalog.hosted) {
+    if (offer.model != model.id && !AcceptsSeveral(workload)) continue;
+    hosts[offer.model].push_back(
+        {SavedAt(workload, offer.input, offer.output, offer.cached_input), &offer});
+  }
+  std::erase_if(hosts, [&](const auto& entry) {
+    if (entry.first == model.id) return false;
+    const catalog::Model* other = catalog.FindModel(entry.first);
+    return other == nullptr || !Accepts(catalog, workload, *other);
+  });
+  return hosts;
+}
+
+// What one would rent instead: the cheapest of the models that would do, each at its median host.
 absl::StatusOr<TokenPrice> HostedPrice(const catalog::Catalog& catalog,
                                        const fleet::Workload& workload,
                                        const catalog::Model& model) {
-  std::optional<RankedPrice> best = MedianHostedPrice(catalog, workload, model.id);
-  if (AcceptsSeveral(workload)) {
-    for (const catalog::Model& other : catalog.models) {
-      if (!Accepts(catalog, workload, other)) continue;
-      std::optional<RankedPrice> price = MedianHostedPrice(catalog, workload, other.id);
-      if (price && (!best || Cheaper(*price, *best))) best = std::move(price);
-    }
+  std::optional<RankedHost> best;
+  std::size_t best_hosts = 0;
+  for (auto& [id, hosts] : HostsFor(catalog, workload, model)) {
+    std::vector<RankedHost> sorted = hosts;
+    std::sort(sorted.begin(), sorted.end(), Cheaper);
+    const RankedHost& median = sorted[(sorted.size() - 1) / 2];
+    if (best && !Cheaper(median, *best)) continue;
+    best = median;
+    best_hosts = sorted.size();
   }
   if (!best) {
     return absl::FailedPreconditionError(
         absl::StrCat("the catalogue knows nobody who hosts ", model.id));
   }
-  return best->price;
+  const catalog::HostedOffer& offer = *best->offer;
+  TokenPrice price{.input = offer.input,
+                   .output = offer.output,
+                   .cached_input = offer.cached_input.value_or(offer.input),
+                   .as_of = offer.provenance.as_of};
+  price.source = best_hosts == 1 ? absl::StrCat(offer.model, " at ", offer.provider)
+                                 : absl::StrCat(offer.model, ", median of ", best_hosts, " hosts (",
+                                                offer.provider, ")");
+  return price;
 }
+
+// ---------------------------------------------------------------- frontier
 
 // The cheapest of the cloud models that the accepted models are mapped to.
 absl::StatusOr<TokenPrice> CheapestEquivalent(const catalog::Catalog& catalog,
                                               const fleet::Workload& workload) {
-  std::optional<RankedPrice> best;
+  const catalog::CloudModel* best = nullptr;
+  double best_usd = 0;
   for (const catalog::FrontierEquivalent& equivalent : catalog.frontier_equivalents) {
-    const catalog::Model* model = catalog.FindModel(equivalent.model);
-    if (model == nullptr || !Accepts(catalog, workload, *model)) continue;
-    const auto price = CloudPrice(catalog, equivalent.cloud_model);
-    if (!price.ok()) continue;
-    RankedPrice ranked{SavedPerOutputMtok(workload, *price).value, *price};
-    if (!best || Cheaper(ranked, *best)) best = std::move(ranked);
+    if (!workload.models.empty() && !Names(workload, equivalent.model)) continue;
+    const catalog::CloudModel* cloud = catalog.FindCloudModel(equivalent.cloud_model);
+    if (cloud == nullptr) continue;
+    if (workload.models.empty() && TierRank(cloud->tier) < TierRank(workload.min_tier)) continue;
+    const double usd = SavedAt(workload, cloud->input, cloud->output, cloud->cached_input);
+    if (best != nullptr && (usd > best_usd || (usd == best_usd && cloud->id >= best->id))) continue;
+    best = cloud;
+    best_usd = usd;
   }
-  if (!best) {
+  if (best == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("the catalogue maps no model that workload ",
                                                       workload.name, " accepts to a cloud model"));
   }
-  return best->price;
+  return PriceOf(*best);
 }
 
 }  // namespace
@@ -182,8 +215,7 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
 bool Accepts(const catalog::Catalog& catalog, const fleet::Workload& workload,
              const catalog::Model& model) {
   if (!workload.models.empty()) {
-    return std::find(workload.models.begin(), workload.models.end(), model.id) !=
-           workload.models.end();
+    return Names(workload, model.id);
   }
   if (workload.min_tier.empty()) return true;
   return ModelTierRank(catalog, model) >= TierRank(workload.min_tier);
@@ -207,8 +239,7 @@ double OutputTokensPerHour(const fleet::Workload& workload, TokensPerSecond deco
 }
 
 UsdPerMtok SavedPerOutputMtok(const fleet::Workload& workload, const TokenPrice& price) {
-  const double h = workload.cached_input_share;
-  return price.output + InputPerOutput(workload) * ((1 - h) * price.input + h * price.cached_input);
+  return {SavedAt(workload, price.input, price.output, price.cached_input)};
 }
 
 std::optional<double> DemandMtokPerMonth(const fleet::Workload& workload) {
