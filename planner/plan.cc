@@ -180,15 +180,13 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
       plan.misfits.push_back(*std::move(miss));
     }
   }
-  for (fleet::Baseline baseline : fleet::kBaselines) {
-    purchase::Options purchase_options;
-    purchase_options.budget = options.budget;
-    purchase_options.baseline = baseline;
-    purchase_options.min_nominal_bits = options.min_nominal_bits;
-    auto ladder = purchase::Recommend(catalog, calibration, scenario, purchase_options);
-    if (!ladder.ok()) return ladder.status();
-    plan.ladders.emplace(baseline, *std::move(ladder));
-  }
+  purchase::Options purchase_options;
+  purchase_options.budget = options.budget;
+  purchase_options.baseline = options.baseline;
+  purchase_options.min_nominal_bits = options.min_nominal_bits;
+  auto ladders = purchase::RecommendByBaseline(catalog, calibration, scenario, purchase_options);
+  if (!ladders.ok()) return ladders.status();
+  plan.ladders = *std::move(ladders);
   MarkChosen(catalog, scenario, plan.ladder().today, plan.placements);
   std::stable_sort(plan.placements.begin(), plan.placements.end(),
                    [&](const auto& a, const auto& b) {
