@@ -318,7 +318,10 @@ double DecodeScale(const std::vector<Observation>& observations, const LeftOut& 
     doubt.labs -= 1;
     ratios.push_back(std::fabs(residuals.by_lab[i]) / DecodeLogHalfWidth(doubt));
   }
-  return ratios.empty() ? 1 : Quantile(ratios, kCoverage);
+  // Labs never agree better than this part of the width, however clean the file is.
+  constexpr double kLeast = 0.25;
+  constexpr std::size_t kFewest = 20;
+  return ratios.size() < kFewest ? 1 : std::max(kLeast, Quantile(ratios, kCoverage));
 }
 
 // Equation 4.23: the quantile of a kind's left-out residuals, drawn towards its parent by as much

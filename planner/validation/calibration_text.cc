@@ -58,7 +58,7 @@ std::string CalibrationYaml(const Calibration& calibration) {
       "# 80 %% intervals: factor on equation 4.22, and half-widths of equation 4.23.\n"
       "decode_interval_scale: %.4g\n",
       calibration.decode_interval_scale);
-  out += "prefill_intervals:\n";
+  out += calibration.prefill_widths.empty() ? "prefill_intervals: {}\n" : "prefill_intervals:\n";
   for (const auto& [name, width] : calibration.prefill_widths) {
     absl::StrAppendFormat(&out, "  %s: {log_half_width: %.4g, rows: %d}\n", name,
                           width.log_half_width, width.rows);

@@ -1,0 +1,139 @@
+#include "planner/validation/validate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "planner/inventory/inventory.h"
+
+namespace capacity::validation {
+namespace {
+
+using ::testing::HasSubstr;
+
+const catalog::Catalog& Facts() {
+  static const auto& loaded = *new inventory::Loaded<catalog::Catalog>(
+      inventory::LoadCatalog(CAPACITY_SOURCE_DIR "/inventories/catalog", {}));
+  return *loaded.value;
+}
+
+const throughput::Calibration& Shipped() {
+  static const auto& loaded = *new inventory::Loaded<throughput::Calibration>(
+      inventory::LoadCalibration(CAPACITY_SOURCE_DIR "/inventories/calibration.yaml"));
+  return *loaded.value;
+}
+
+constexpr char kHeader[] =
+    "id,chip_id,chip_family,bandwidth_gbps,engine_family,model_id,quant_id,kv_ctx,prompt_tokens,"
+    "nodes,world,interconnect,parallelism_kind,prefill_tps,decode_tps,source\n";
+
+ValidationReport Validated(const std::string& rows) {
+  MeasurementFile file = ReadMeasurements("m.csv", kHeader + rows);
+  for (const Diagnostic& problem : file.problems) ADD_FAILURE() << ToString(problem);
+  return Validate(Facts(), Shipped(), file.rows);
+}
+
+TEST(Validate, PredictsKnownRows) {
+  const ValidationReport report = Validated(
+      "a,apple-m4-max-40,apple-max,546,mlx,llama-3.1-8b,mlx-4bit,200,512,1,1,none,single,900,"
+      "98,somebody\n");
+  ASSERT_EQ(report.rows.size(), 1u);
+  const ValidatedRow& row = report.rows[0];
+  EXPECT_EQ(row.skipped, "");
+  ASSERT_TRUE(row.decode && row.prefill);
+  EXPECT_LT(row.decode->low, row.decode->mid);
+  EXPECT_GT(row.decode->high, row.decode->mid);
+  EXPECT_GT(row.decode->mid, 50);
+  EXPECT_LT(row.decode->mid, 546e9 / 4e9) << "faster than the memory";
+}
+
+TEST(Validate, SaysWhyARowCannotBePredicted) {
+  const ValidationReport report = Validated(
+      "a,apple-m4-max-40,,,mlx,llama-3.1-9b,mlx-4bit,,,,,,,,90,s\n"
+      "b,apple-m4-maxx-40,,,mlx,llama-3.1-8b,mlx-4bit,,,,,,,,90,s\n"
+      "c,apple-m4-max-40,,,mlx,llama-3.1-8b,mlx-4bits,,,,,,,,90,s\n"
+      "d,apple-m4-max-40,,,mlx,llama-3.1-8b,mlx-4bit,,,2,2,string,tensor,,90,s\n"
+      "e,apple-m4-max-40,,,mlx,llama-3.1-8b,mlx-4bit,,,2,2,,pipeline,,90,s\n"
+      "f,apple-m4-max-40,,,,llama-3.1-8b,mlx-4bit,,,,,,,,90,s\n"
+      "g,,,,mlx,llama-3.1-8b,mlx-4bit,,,,,,,,90,s\n");
+  ASSERT_EQ(report.rows.size(), 7u) << "never drops a row";
+  EXPECT_EQ(report.skipped, 7);
+  EXPECT_THAT(report.rows[0].skipped, HasSubstr("unknown model \"llama-3.1-9b\"; did you mean"));
+  EXPECT_THAT(report.rows[1].skipped, HasSubstr("unknown chip \"apple-m4-maxx-40\""));
+  EXPECT_THAT(report.rows[2].skipped, HasSubstr("unknown quantization \"mlx-4bits\""));
+  EXPECT_THAT(report.rows[3].skipped, HasSubstr("unknown link \"string\""));
+  EXPECT_THAT(report.rows[4].skipped, HasSubstr("no link"));
+  EXPECT_THAT(report.rows[5].skipped, HasSubstr("no engine"));
+  EXPECT_THAT(report.rows[6].skipped, HasSubstr("no chip"));
+}
+
+TEST(Validate, PredictsAnUnknownChipByItsFamilyAndWidens) {
+  const ValidationReport report = Validated(
+      "a,apple-m4-max-40,apple-max,546,mlx,llama-3.1-8b,mlx-4bit,200,,1,1,none,single,,98,s\n"
+      "b,apple-m9-max-60,apple-max,546,mlx,llama-3.1-8b,mlx-4bit,200,,1,1,none,single,,98,s\n");
+  const Estimate& known = *report.rows[0].decode;
+  const Estimate& unknown = *report.rows[1].decode;
+  EXPECT_NEAR(unknown.mid, known.mid, 0.03 * known.mid);
+  EXPECT_GT(unknown.high / unknown.low, known.high / known.low);
+  EXPECT_FALSE(report.rows[1].prefill.has_value());
+  EXPECT_THAT(report.rows[1].prefill_skipped, HasSubstr("apple-m9-max-60 has no FP16 FLOP/s"));
+}
+
+TEST(Validate, WritesEveryRowAndScoreAsJson) {
+  const ValidationReport report = Validated(
+      "a,apple-m4-max-40,apple-max,546,mlx,llama-3.1-8b,mlx-4bit,200,512,1,1,none,single,,98,"
+      "s\nb,nothing,,,mlx,llama-3.1-8b,mlx-4bit,,,,,,,,90,s\n");
+  const nlohmann::json json = nlohmann::json::parse(ReportJson(report));
+  ASSERT_EQ(json["rows"].size(), 2u);
+  EXPECT_EQ(json["rows"][0]["id"], "a");
+  EXPECT_TRUE(json["rows"][0]["skipped"].is_null());
+  EXPECT_GT(json["rows"][0]["predicted_decode_tps"]["mid"].get<double>(), 0);
+  EXPECT_TRUE(json["rows"][1]["predicted_decode_tps"].is_null());
+  EXPECT_THAT(json["rows"][1]["skipped"].get<std::string>(), HasSubstr("unknown chip"));
+  for (const char* key :
+       {"group", "metric", "n", "median_ape", "p90_ape", "within_20", "bias", "coverage_80"}) {
+    EXPECT_TRUE(json["summary"][0].contains(key)) << key;
+  }
+}
+
+TEST(Measurements, NamesUnusableCellsAtTheirPlace) {
+  const MeasurementFile file = ReadMeasurements("m.csv", "id,batch,decode_tps\na,1,fast\nb,-3,2\n");
+  ASSERT_EQ(file.problems.size(), 2u);
+  EXPECT_EQ(ToString(file.problems[0]),
+            "m.csv:2:5: column decode_tps: \"fast\" is not a usable value; expected a positive "
+            "number");
+  EXPECT_EQ(ToString(file.problems[1]),
+            "m.csv:3:3: column batch: \"-3\" is not a usable value; expected a whole number of at "
+            "least 1");
+}
+
+TEST(Measurements, NeedAMeasuredColumn) {
+  const MeasurementFile file = ReadMeasurements("m.csv", "id,model\n1,x\n");
+  ASSERT_EQ(file.problems.size(), 1u);
+  EXPECT_EQ(ToString(file.problems[0]),
+            "m.csv:1:1: no column decode_tps or prefill_tps; a file of measurements has at least "
+            "one of them");
+}
+
+TEST(Measurements, TellsLabsApart) {
+  EXPECT_EQ(LabOf("owner/repo results/x.md @abc"), "owner/repo");
+  EXPECT_EQ(LabOf("https://github.com/owner/repo/issues/8"), "owner/repo");
+  EXPECT_EQ(LabOf("https://blog.example.net/day-2"), "blog.example.net");
+  EXPECT_EQ(LabOf("llama.cpp discussion #4167 (https://x), indexed"), "llama.cpp discussion #4167");
+  EXPECT_EQ(LabOf("ggml-org/llama.cpp PR #1 comment by eugr (2025)"), "eugr");
+}
+
+TEST(Scores, AreWhatTheyAreCalled) {
+  const Score score =
+      ScoreOf({{90, 100, 110, 100}, {90, 100, 110, 80}, {90, 100, 110, 125}, {90, 100, 110, 95}});
+  EXPECT_EQ(score.n, 4);
+  EXPECT_DOUBLE_EQ(score.within_20, 0.75);  // 100/80 is off by 25 %
+  EXPECT_DOUBLE_EQ(score.coverage_80, 0.5);
+  EXPECT_NEAR(score.median_ape, (0.2 + 100.0 / 95 - 1) / 2, 1e-12);
+  EXPECT_NEAR(score.bias, (0 + 100.0 / 95 - 1) / 2, 1e-12);
+  EXPECT_NEAR(score.mean_width, 110.0 / 90 - 1, 1e-12);
+}
+
+}  // namespace
+}  // namespace capacity::validation
