@@ -12,5 +12,7 @@ void AddPredict(CLI::App& app, Common& common, Action& action);
 void AddPayoff(CLI::App& app, Common& common, Action& action);
 void AddCatalog(CLI::App& app, Common& common, Action& action);
 void AddInventory(CLI::App& app, Common& common, Action& action);
+void AddValidate(CLI::App& app, Common& common, Action& action);
+void AddCalibrate(CLI::App& app, Common& common, Action& action);
 
 }  // namespace capacity::cli

@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   AddPayoff(app, common, action);
   AddCatalog(app, common, action);
   AddInventory(app, common, action);
+  AddValidate(app, common, action);
+  AddCalibrate(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -105,6 +105,10 @@ Measurement ReadRow(const RowReader& reader, int line) {
   m.note = reader.Text("verbatim_note");
   m.lab = reader.Text("lab");
   if (m.lab.empty()) m.lab = LabOf(m.source);
+  m.prompt_depth = reader.Number("prompt_depth", kNotNegative);
+  m.micro_batch = reader.Count("micro_batch");
+  m.answer_tokens = reader.Number("answer_tokens", kPositive);
+  m.prefill_unusable = reader.Text("prefill_unusable");
   return m;
 }
 
@@ -163,6 +167,7 @@ throughput::EngineBuild BuildOf(const Measurement& row, const catalog::Chip& chi
 // Tokens that were cached before the timed prompt. A source that says "[tg@d]" times both at the
 // same depth; otherwise a context well beyond prompt and answer says that there was one.
 int DepthOf(const Measurement& row, double prompt) {
+  if (row.prompt_depth) return static_cast<int>(*row.prompt_depth);
   if (!row.context_tokens) return 0;
   const double half_answer = row.generated_tokens.value_or(0) / 2;
   const double depth = std::max(0.0, *row.context_tokens - half_answer);
@@ -177,6 +182,7 @@ int DepthOf(const Measurement& row, double prompt) {
 // llama.cpp's -ub where the row tells: in words, or because a 2048-token prompt benchmark is run
 // with it.
 std::optional<int> MicroBatchOf(const Measurement& row, double prompt) {
+  if (row.micro_batch) return row.micro_batch;
   if (row.engine_family != "llama.cpp") return std::nullopt;
   const bool large = absl::StrContains(row.note, "ub 2048") ||
                      absl::StrContains(row.note, "batched-bench") || prompt == 2048;
@@ -200,12 +206,14 @@ std::optional<double> AverageOutput(const std::string& note) {
 
 // Rows whose note says [e2e] time whole requests.
 std::optional<double> WallClockTokens(const Measurement& row) {
+  if (row.answer_tokens) return row.answer_tokens;
   if (!absl::StrContains(row.note, "[e2e]")) return std::nullopt;
   constexpr double kUsualAnswer = 230;  // tokens; the mean of the sources that state it
   return AverageOutput(row.note).value_or(row.generated_tokens.value_or(kUsualAnswer));
 }
 
 std::string PrefillUnusable(const Measurement& row) {
+  if (!row.prefill_unusable.empty()) return row.prefill_unusable;
   if (absl::StrContains(row.note, "no tensor-unit path")) {
     return "ran without the chip's matrix units, which the catalogue's FLOP/s describe";
   }

@@ -42,6 +42,11 @@ struct Measurement {
   std::string source;
   std::string note;
   std::string lab;  // who measured: the column, else LabOf(source)
+  // Stated in columns of their own, or read from the note of the files that have one.
+  std::optional<double> prompt_depth;   // tokens cached before the timed prompt
+  std::optional<int> micro_batch;       // prompt tokens processed at once
+  std::optional<double> answer_tokens;  // of whole requests that were timed, when they were
+  std::string prefill_unusable;         // why the prefill figure says nothing
 };
 
 struct MeasurementFile {

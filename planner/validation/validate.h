@@ -56,7 +56,4 @@ ValidationReport Validate(const catalog::Catalog& catalog,
 // strategy, batch, lab, and the groups that the project's accuracy goals name.
 std::vector<GroupScore> Summarize(const std::vector<ValidatedRow>& rows);
 
-// The report as JSON: rows[] and summary[], with schema_version.
-std::string ReportJson(const ValidationReport& report);
-
 }  // namespace capacity::validation

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "planner/inventory/inventory.h"
+#include "planner/report/validation_json.h"
 
 namespace capacity::validation {
 namespace {
@@ -84,7 +85,7 @@ TEST(Validate, WritesEveryRowAndScoreAsJson) {
   const ValidationReport report = Validated(
       "a,apple-m4-max-40,apple-max,546,mlx,llama-3.1-8b,mlx-4bit,200,512,1,1,none,single,,98,"
       "s\nb,nothing,,,mlx,llama-3.1-8b,mlx-4bit,,,,,,,,90,s\n");
-  const nlohmann::json json = nlohmann::json::parse(ReportJson(report));
+  const nlohmann::json json = nlohmann::json::parse(report::ValidationJson(report));
   ASSERT_EQ(json["rows"].size(), 2u);
   EXPECT_EQ(json["rows"][0]["id"], "a");
   EXPECT_TRUE(json["rows"][0]["skipped"].is_null());

@@ -1,0 +1,53 @@
+#include "planner/cli/measurement_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "planner/cli/common.h"
+#include "planner/validation/csv.h"
+
+namespace capacity::cli {
+namespace {
+
+// A file beyond what ReadCsv accepts is not read into memory first.
+std::optional<std::string> ReadOrPrint(const std::string& file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) {
+    PrintProblems({{file, 0, 0, absl::StrCat("cannot be read: ", error.message()), ""}});
+    return std::nullopt;
+  }
+  if (size > validation::kMaxCsvBytes) {
+    PrintProblems({{file, 0, 0, absl::StrCat("file of ", size >> 20, " MiB is too large"),
+                    absl::StrCat("at most ", validation::kMaxCsvBytes >> 20, " MiB")}});
+    return std::nullopt;
+  }
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in || text.bad()) {
+    PrintProblems({{file, 0, 0, absl::StrCat("cannot be read: ", std::strerror(errno)), ""}});
+    return std::nullopt;
+  }
+  return text.str();
+}
+
+}  // namespace
+
+std::optional<std::vector<validation::Measurement>> LoadMeasurementsOrPrint(
+    const std::string& file) {
+  const std::optional<std::string> text = ReadOrPrint(file);
+  if (!text) return std::nullopt;
+  validation::MeasurementFile read = validation::ReadMeasurements(file, *text);
+  if (!read.problems.empty()) {
+    PrintProblems(read.problems);
+    return std::nullopt;
+  }
+  return std::move(read.rows);
+}
+
+}  // namespace capacity::cli
