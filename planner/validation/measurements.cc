@@ -268,18 +268,21 @@ std::string LabOf(std::string_view source) {
     is_address = false;
   }
   if (is_address) return text.substr(0, text.find_first_of("/ "));
+  // A repository stands for its owner, but llama.cpp's is where many people post: there the thread
+  // or page tells them apart, and copies of a page name it the same way.
+  constexpr std::string_view kCommunity = "ggml-org/llama.cpp ";
+  if (absl::StartsWith(text, std::string(kCommunity))) text = text.substr(9);
   const std::string first = text.substr(0, text.find(' '));
   const std::size_t slash = first.find('/');
-  if (slash != std::string::npos) {
-    const std::size_t second = first.find('/', slash + 1);
-    return first.substr(0, second);
-  }
-  // "llama.cpp discussion #4167 (https://...": up to the number or the bracket.
-  std::size_t end = text.find(" (");
+  if (slash != std::string::npos) return first.substr(0, slash);
+  // "llama.cpp discussion #4167 (https://...": up to the number; "llama.cpp benches/x.md @...": up
+  // to the page.
   if (const std::size_t hash = text.find('#'); hash != std::string::npos) {
-    end = std::min(end, text.find_first_of(" ,)", hash));
+    return text.substr(0, text.find_first_of(" ,)", hash));
   }
-  return text.substr(0, end);
+  const std::size_t second = text.find(' ', first.size() + 1);
+  if (text.find('/') < second) return text.substr(0, second);
+  return text.substr(0, text.find(" ("));
 }
 
 std::variant<const catalog::Chip*, std::string> Resolver::ChipOf(const Measurement& row) {

@@ -50,7 +50,7 @@ std::vector<std::string> GroupsOf(const ValidatedRow& row) {
   };
   add("task", row.task);
   if (row.old_build) {
-    add("task", "single, old builds");
+    add("task", row.task + ", old builds");
   } else {
     add("task", row.task + ", current builds");
   }

@@ -118,10 +118,12 @@ TEST(Measurements, NeedAMeasuredColumn) {
 }
 
 TEST(Measurements, TellsLabsApart) {
-  EXPECT_EQ(LabOf("owner/repo results/x.md @abc"), "owner/repo");
-  EXPECT_EQ(LabOf("https://github.com/owner/repo/issues/8"), "owner/repo");
+  EXPECT_EQ(LabOf("owner/repo results/x.md @abc"), "owner");
+  EXPECT_EQ(LabOf("https://github.com/owner/repo/issues/8"), "owner");
   EXPECT_EQ(LabOf("https://blog.example.net/day-2"), "blog.example.net");
   EXPECT_EQ(LabOf("llama.cpp discussion #4167 (https://x), indexed"), "llama.cpp discussion #4167");
+  EXPECT_EQ(LabOf("ggml-org/llama.cpp benches/x/x.md @4c7e"), "llama.cpp benches/x/x.md");
+  EXPECT_EQ(LabOf("llama.cpp benches/x/x.md as carried in a/b"), "llama.cpp benches/x/x.md");
   EXPECT_EQ(LabOf("ggml-org/llama.cpp PR #1 comment by eugr (2025)"), "eugr");
 }
 
