@@ -74,15 +74,6 @@ std::optional<PlannedPlacement> FindBest(const catalog::Catalog& catalog,
   return best;
 }
 
-// How far the worst node of `placement` is over its budget.
-Bytes Shortfall(const Placement& placement) {
-  Bytes worst;
-  for (const placement::NodeMemory& node : placement.memory) {
-    worst = std::max(worst, node.demand.total() - node.budget.bytes);
-  }
-  return worst;
-}
-
 // Of a model that fits nowhere, the proposable placement that comes closest, with its reason.
 std::optional<Placement> NearestMiss(const catalog::Catalog& catalog,
                                      const placement::Placer& placer,
@@ -94,7 +85,8 @@ std::optional<Placement> NearestMiss(const catalog::Catalog& catalog,
     const placement::Load load = LoadOf(scenario.workloads.front());
     for (Placement& candidate : placer.Enumerate(model, quant, load)) {
       if (candidate.memory.empty() || candidate.verdict != fit::Verdict::kDoesNotFit) continue;
-      if (!nearest || Shortfall(candidate) < Shortfall(*nearest)) nearest = std::move(candidate);
+      if (!nearest || placement::Shortfall(candidate) < placement::Shortfall(*nearest))
+        nearest = std::move(candidate);
     }
   }
   return nearest;

@@ -51,6 +51,19 @@ bool Select(const std::vector<std::string>& names, const std::vector<Entry>& ent
   return known;
 }
 
+// Of rejected placements the one that lacks the least memory, or, when none got as far as memory,
+// the first.
+std::vector<Placement> Nearest(std::vector<Placement> rejected) {
+  const auto nearest = std::min_element(rejected.begin(), rejected.end(),
+                                        [](const Placement& a, const Placement& b) {
+                                          if (a.memory.empty() != b.memory.empty())
+                                            return b.memory.empty();
+                                          return placement::Shortfall(a) < placement::Shortfall(b);
+                                        });
+  if (nearest == rejected.end()) return {};
+  return {std::move(*nearest)};
+}
+
 // The `top` best that fit, or, when none does, the one that comes closest with its reason. Replicas
 // are left out: each is a placement of its own on fewer nodes.
 std::vector<Placement> Summarize(std::vector<Placement> placements, int top) {
@@ -59,9 +72,8 @@ std::vector<Placement> Summarize(std::vector<Placement> placements, int top) {
   });
   const auto rejected = std::find_if(placements.begin(), placements.end(),
                                      [](const Placement& p) { return !p.why_not.empty(); });
-  const auto fitting = rejected - placements.begin();
-  const auto kept = fitting > 0 ? std::min<std::ptrdiff_t>(top, fitting)
-                                : std::min<std::ptrdiff_t>(1, std::ssize(placements));
+  if (rejected == placements.begin()) return Nearest(std::move(placements));
+  const auto kept = std::min<std::ptrdiff_t>(top, rejected - placements.begin());
   placements.erase(placements.begin() + kept, placements.end());
   return placements;
 }

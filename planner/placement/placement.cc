@@ -1,6 +1,8 @@
 #include "planner/placement/placement.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -54,6 +56,14 @@ struct Candidate {
 };
 
 }  // namespace
+
+Bytes Shortfall(const Placement& placement) {
+  Bytes worst{std::numeric_limits<std::int64_t>::min()};
+  for (const NodeMemory& node : placement.memory) {
+    worst = std::max(worst, node.demand.total() - node.budget.bytes);
+  }
+  return placement.memory.empty() ? Bytes{} : worst;
+}
 
 bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,
                 double min_nominal_bits) {

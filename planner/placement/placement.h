@@ -48,6 +48,9 @@ struct Placement {
   std::vector<std::string> caveats;  // "RDMA state not reported", "all-reduce profile assumed: ..."
 };
 
+// How far the worst node is over its budget; zero or less when all fit.
+Bytes Shortfall(const Placement& placement);
+
 // Whether `quant` may be proposed for `model`: native to it; or, for a model that is not released
 // quantized (packing 4-bit weights anew helps nobody), commonly published and of at least
 // `min_nominal_bits` (whole-file bits where no nominal figure is known). Quality is not modelled;
