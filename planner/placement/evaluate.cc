@@ -206,6 +206,61 @@ throughput::Query QueryFor(const Offers& offers, const Job& job, const Cluster& 
   return query;
 }
 
+// ---------------------------------------------------------------- measurements
+
+// What makes two nodes alike for a measurement, sorted: the same machines with the same chips.
+std::vector<std::pair<std::string, std::string>> Likeness(const fleet::Fleet& fleet,
+                                                          const std::vector<int>& nodes) {
+  std::vector<std::pair<std::string, std::string>> likeness;
+  for (int index : nodes) {
+    const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
+    likeness.emplace_back(node.machine->id, node.chip->id);
+  }
+  std::sort(likeness.begin(), likeness.end());
+  return likeness;
+}
+
+// The measured run as a query. Nullopt when it says too little to be compared with anything.
+std::optional<throughput::SpeedMeasurement> AsQuery(const fleet::Fleet& fleet,
+                                                    const fleet::SpeedMeasurement& measured) {
+  const std::optional<Strategy> strategy = throughput::ParseStrategy(measured.strategy);
+  if (!strategy || measured.model == nullptr || measured.quant == nullptr) return std::nullopt;
+  throughput::SpeedMeasurement out;
+  out.query.model = measured.model;
+  out.query.quant = measured.quant;
+  out.query.engine = measured.engine;
+  out.query.strategy = *strategy;
+  out.query.link = measured.link;
+  out.query.context_tokens = measured.context_tokens;
+  if (measured.prompt_tokens > 0) out.query.prompt_tokens = measured.prompt_tokens;
+  out.query.batch = std::max(1, measured.batch);
+  for (int index : measured.nodes) {
+    const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
+    out.query.nodes.push_back({
+        .chip = node.chip,
+        .accelerators = *strategy == Strategy::kSingle ? 1 : DevicesOf(node),
+        .bandwidth = node.bandwidth(),
+        .layer_share = 1.0 / static_cast<double>(measured.nodes.size()),
+    });
+  }
+  out.decode = measured.decode;
+  out.prefill = measured.prefill;
+  return out;
+}
+
+// The catalogue's speed, shifted and narrowed by what was measured on nodes like these.
+throughput::Speed InTheLightOf(const Offers& offers, const throughput::Query& query,
+                               const std::vector<int>& nodes, const throughput::Speed& catalogue) {
+  if (offers.measured.empty()) return catalogue;
+  const auto likeness = Likeness(*offers.fleet, nodes);
+  std::vector<throughput::SpeedMeasurement> on_these;
+  for (const Measured& measured : offers.measured) {
+    if (Likeness(*offers.fleet, measured.nodes) == likeness) on_these.push_back(measured.speed);
+  }
+  if (on_these.empty()) return catalogue;
+  return throughput::AdjustForMeasurements(query, catalogue, on_these, *offers.calibration);
+}
+
 // ---------------------------------------------------------------- caveats
 
 // What the answer rests on that nobody has confirmed.
@@ -308,7 +363,12 @@ Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
 
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet) {
-  Offers offers{&calibration, &fleet, {}};
+  Offers offers{&calibration, &fleet, {}, {}};
+  for (const fleet::SpeedMeasurement& measured : fleet.measurements()) {
+    if (auto speed = AsQuery(fleet, measured)) {
+      offers.measured.push_back({measured.nodes, *std::move(speed)});
+    }
+  }
   offers.budgets.reserve(fleet.nodes().size());
   for (const fleet::Node& node : fleet.nodes()) {
     offers.budgets.push_back(fit::NodeBudget(catalog, node));
@@ -337,10 +397,10 @@ Placement Work(const Offers& offers, const Job& job, const Cluster& cluster, Str
     }
     return placement;
   }
-  absl::StatusOr<throughput::Speed> speed = throughput::Predict(
-      QueryFor(offers, job, cluster, strategy, placement.memory), *offers.calibration);
+  const throughput::Query query = QueryFor(offers, job, cluster, strategy, placement.memory);
+  absl::StatusOr<throughput::Speed> speed = throughput::Predict(query, *offers.calibration);
   if (speed.ok()) {
-    placement.speed = *speed;
+    placement.speed = InTheLightOf(offers, query, cluster.nodes, *speed);
   } else {
     placement.why_not = absl::StrCat("fits; no speed: ", std::string(speed.status().message()));
   }

@@ -10,6 +10,7 @@
 #include "planner/placement/kinds.h"
 #include "planner/placement/legality.h"
 #include "planner/placement/placement.h"
+#include "planner/throughput/node_calibration.h"
 #include "planner/throughput/throughput.h"
 
 namespace capacity::placement {
@@ -28,11 +29,18 @@ struct Job {
 Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
             const catalog::Quantization& quant, catalog::Engine engine, const Load& load);
 
+// A speed that was measured on these nodes. It speaks for every node like them.
+struct Measured {
+  std::vector<int> nodes;  // indices into the fleet
+  throughput::SpeedMeasurement speed;
+};
+
 // What the nodes of one fleet offer, worked out once.
 struct Offers {
   const throughput::Calibration* calibration = nullptr;
   const fleet::Fleet* fleet = nullptr;
   std::vector<absl::StatusOr<fit::Budget>> budgets;  // by node
+  std::vector<Measured> measured;                    // the fleet's measurements, in its order
 };
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet);

@@ -180,6 +180,39 @@ TEST(FitCommand, ContextAndKvTypeChangeTheMemory) {
             required({"--context", "128k"}) - 7e9);
 }
 
+TEST(FitCommand, AMeasurementOnTheNodeShiftsAndNarrowsItsOtherEstimates) {
+  const std::string nodes =
+      "schema: capacity-planner/inventory/v1\n"
+      "nodes:\n"
+      "  - {name: studio, machine: mac-studio-m4-max-128gb}\n";
+  const std::string measured =
+      nodes +
+      "measurements:\n"
+      "  - {node: studio, model: llama-3.1-8b, quant: mlx-4bit, engine: mlx, "
+      "context: 512, decode_tps: 70}\n";
+  auto decode = [](const std::string& inventory, const char* model, const char* context) {
+    const json fit =
+        Parsed(Planner({"fit", "--inventory", TempFile(inventory), "--model", model, "--quant",
+                        "mlx-4bit", "--context", context, "--top", "9", "--output", "json"}));
+    for (const json& row : fit["rows"]) {
+      if (row["engine"] == "mlx") return row["decode_tps"];
+    }
+    return json();
+  };
+  const json same = decode(measured, "llama-3.1-8b", "512");
+  EXPECT_EQ(same["source"], "measured");
+  EXPECT_NEAR(same["mid"].get<double>(), 70, 0.5);
+  const json before = decode(nodes, "qwen3-8b", "8k");
+  const json after = decode(measured, "qwen3-8b", "8k");
+  EXPECT_EQ(before["source"], "catalog-model");
+  EXPECT_EQ(after["source"], "node-calibrated");
+  EXPECT_LT(after["mid"].get<double>(), before["mid"].get<double>());
+  auto width = [](const json& estimate) {
+    return estimate["high"].get<double>() / estimate["low"].get<double>();
+  };
+  EXPECT_LT(width(after), width(before));
+}
+
 TEST(PredictCommand, OneNodeAndTwo) {
   const json one = Parsed(Planner({"predict", "--model", "gpt-oss-120b", "--quant", "mxfp4",
                                    "--nodes", "dgx-spark", "--output", "json"}));
