@@ -21,8 +21,8 @@ std::vector<std::string> CatalogFiles(const std::string& directory, Problems& pr
   std::error_code error;
   std::filesystem::directory_iterator entries(directory, error);
   if (error) {
-    problems.Add(
-        {directory, 0, 0, absl::StrCat("the catalogue directory cannot be read: ", error.message()), ""});
+    problems.Add({directory, 0, 0,
+                  absl::StrCat("the catalogue directory cannot be read: ", error.message()), ""});
     return files;
   }
   for (const std::filesystem::directory_entry& entry : entries) {

@@ -69,7 +69,7 @@ std::string NoName(const Value&) { return ""; }
 struct Section {
   std::string_view key;
   std::string_view what;
-  std::vector<DraftEntry> Draft::*list;
+  std::vector<DraftEntry> Draft::* list;
   std::string (*name_of)(const Value&);
 };
 constexpr Section kSections[] = {

@@ -171,7 +171,7 @@ class Finder {
     return site;
   }
 
-  double SumOver(const Site& site, double NodeBounds::*member) const {
+  double SumOver(const Site& site, double NodeBounds::* member) const {
     double sum = 0;
     for (const auto& [kind, count] : site.present) {
       sum += count * bounds_[static_cast<std::size_t>(kind)].*member;

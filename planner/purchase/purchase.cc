@@ -113,7 +113,7 @@ class Market {
   // "2 x dgx-spark + 1 x thunderbolt5-cable".
   std::vector<BoughtItem> Bought(const Basket& before, const Basket& after) const;
   // At the low or high end of the offers' stated prices.
-  Usd CostAt(const std::vector<BoughtItem>& items, Usd fleet::Offer::*price) const;
+  Usd CostAt(const std::vector<BoughtItem>& items, Usd fleet::Offer::* price) const;
 
  private:
   const Candidates& candidates_;
@@ -204,7 +204,7 @@ std::vector<BoughtItem> Market::Bought(const Basket& before, const Basket& after
   return items;
 }
 
-Usd Market::CostAt(const std::vector<BoughtItem>& items, Usd fleet::Offer::*price) const {
+Usd Market::CostAt(const std::vector<BoughtItem>& items, Usd fleet::Offer::* price) const {
   Usd cost;
   for (const BoughtItem& item : items) {
     const auto offer = std::find_if(scenario_.offers.begin(), scenario_.offers.end(),

@@ -26,10 +26,9 @@ std::string Cell(const std::optional<int>& months) {
 }  // namespace
 
 std::string PayoffText(const economics::ArticlePreset& preset, const Style& style) {
-  const std::string heading =
-      absl::StrCat(preset.provenance.source, ", ", preset.provenance.as_of, ". Running all hours, ",
-                   Fixed(preset.output_share * 100, 0),
-                   " % of tokens output, constant prices, no electricity.");
+  const std::string heading = absl::StrCat(
+      preset.provenance.source, ", ", preset.provenance.as_of, ". Running all hours, ",
+      Fixed(preset.output_share * 100, 0), " % of tokens output, constant prices, no electricity.");
   std::string out = absl::StrCat(Wrap(heading, style.width, 2), "\n\n");
   Table table({{"setup"},
                {"machine", Align::kLeft, true},

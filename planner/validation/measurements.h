@@ -58,8 +58,8 @@ struct MeasurementFile {
 // should be a number and is not is a problem at its place.
 MeasurementFile ReadMeasurements(const std::string& file, std::string_view text);
 
-// Who stands behind a source string: the owner of a repository, the host of an address, the thread of
-// a community's repository. Rows of one lab share its habits and its mistakes.
+// Who stands behind a source string: the owner of a repository, the host of an address, the thread
+// of a community's repository. Rows of one lab share its habits and its mistakes.
 std::string LabOf(std::string_view source);
 
 // A measurement in the planner's terms.

@@ -149,7 +149,9 @@ TEST(Document, RefusesAnAliasOfItself) {
 
 TEST(ReadDocument, RefusesALargeFileByItsSize) {
   const TemporaryFile file("large");
-  { std::ofstream(file.path()) << "a: 1\n"; }
+  {
+    std::ofstream(file.path()) << "a: 1\n";
+  }
   std::filesystem::resize_file(file.path(), 100 << 20);  // sparse: nothing is written
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THAT(Lines(ReadDocument(file.path(), {}).problems),
