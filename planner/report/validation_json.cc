@@ -1,7 +1,9 @@
 #include "planner/report/validation_json.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
+#include "nlohmann/json.hpp"
+
+#include "planner/report/json.h"
 
 namespace capacity::report {
 namespace {
@@ -42,7 +44,8 @@ nlohmann::ordered_json Json(const ValidatedRow& row) {
 
 std::string ValidationJson(const ValidationReport& report) {
   nlohmann::ordered_json json;
-  json["schema_version"] = 1;
+  json["schema_version"] = kSchemaVersion;
+  json["kind"] = "validate";
   json["rows"] = nlohmann::ordered_json::array();
   for (const ValidatedRow& row : report.rows) json["rows"].push_back(Json(row));
   json["summary"] = nlohmann::ordered_json::array();

@@ -289,6 +289,26 @@ TEST(CatalogCommand, EveryTopicHasSourceAndDate) {
   }
 }
 
+TEST(ValidateCommand, PredictsOrSaysWhyNotForEveryRow) {
+  const std::string header = "id,chip_id,engine_family,model_id,quant_id,decode_tps\n";
+  const std::string file = TempFile(header +
+                                        "a,apple-m4-max-40,mlx,llama-3.1-8b,mlx-4bit,95\n"
+                                        "b,apple-m9,mlx,llama-3.1-8b,mlx-4bit,95\n"
+                                        "c,gb10,vllm,no-such-model,fp8,20\n",
+                                    ".csv");
+  const json report = Parsed(Planner({"validate", "--measurements", file, "--output", "json"}));
+  ExpectSchema(report);
+  ASSERT_EQ(report["rows"].size(), 3u);
+  EXPECT_TRUE(report["rows"][0]["skipped"].is_null());
+  EXPECT_THAT(report["rows"][1]["skipped"].get<std::string>(), HasSubstr("unknown chip"));
+  EXPECT_THAT(report["rows"][2]["skipped"].get<std::string>(), HasSubstr("unknown model"));
+  const Ran bad = Planner({"validate", "--measurements",
+                           TempFile(header + "a,gb10,vllm,llama-3.1-8b,fp8,fast\n", ".csv")});
+  EXPECT_EQ(bad.exit_code, 2);
+  EXPECT_THAT(bad.out, IsEmpty());
+  EXPECT_THAT(bad.err, HasSubstr(":2:"));
+}
+
 TEST(InventoryCheckCommand, ExamplesHaveNoProblems) {
   for (const std::string& inventory : Inventories()) {
     const Ran ran = Planner({"inventory", "check", inventory});
