@@ -18,18 +18,28 @@ std::string LoadSentence(const placement::Load& load) {
                       FormatShort(load.kv_bits), " bits");
 }
 
+// Each term with its milliseconds, and below it the numbers that went in and where they came from.
 std::string Terms(const std::vector<throughput::Term>& terms, const Style& style) {
-  Table table({{"term"},
-               {"ms", Align::kRight},
-               {"from", Align::kLeft, true},
-               {"origin", Align::kLeft, true}});
+  constexpr int kIndent = 10;
+  std::string out;
   double total = 0;
+  auto line = [&](double milliseconds, const std::string& name) {
+    const std::string number = FormatNumber(milliseconds);
+    const int padding = std::max(0, kIndent - 2 - DisplayWidth(number));
+    absl::StrAppend(&out, std::string(static_cast<std::size_t>(padding), ' '), number, "  ", name,
+                    "\n");
+  };
   for (const throughput::Term& term : terms) {
     total += term.milliseconds;
-    table.Add({term.name, FormatNumber(term.milliseconds), term.parameters, term.origin});
+    line(term.milliseconds, term.name);
+    for (const std::string& detail : {term.parameters, term.origin}) {
+      if (detail.empty()) continue;
+      absl::StrAppend(&out, std::string(kIndent, ' '),
+                      style.Dim(Wrap(detail, style.width - kIndent, kIndent)), "\n");
+    }
   }
-  table.Add({"sum", FormatNumber(total), "", ""});
-  return table.Render(style);
+  line(total, "sum");
+  return out;
 }
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }

@@ -134,7 +134,12 @@ absl::StatusOr<Explanation> Explain(const Query& query, const Calibration& calib
 
   const PrefillTerms p = prepared->Prefill(calibration.coefficients).terms;
   Term start{.name = "fixed cost of a prompt", .milliseconds = p.fixed};
-  evidence.Add(start, std::string("prefill.fixed.") + (engine == "mlx" ? "mlx" : "vllm"));
+  if (engine == "mlx" || engine == "vllm") {
+    evidence.Add(start, "prefill.fixed." + engine);
+  } else {
+    start.parameters = "2 ms";
+    start.origin = "assumed: llama.cpp times the evaluation alone";
+  }
   Keep(out.prefill, start);
   Term products{.name = "matrix products", .milliseconds = p.products};
   products.parameters = absl::StrFormat("%.1f TFLOPS", device.fp16_flops / 1e12);
