@@ -307,8 +307,7 @@ std::string OtherBaselineSentence(const Plan& plan) {
   if (it == plan.ladders.end()) return "";
   const purchase::Ladder& ladder = it->second;
   if (ladder.rungs.empty()) {
-    return absl::StrCat("Against ", Name(other),
-                        " prices nothing here pays back within 36 months.");
+    return absl::StrCat("Against ", Name(other), " prices: ", ladder.stopped_reason, ".");
   }
   const purchase::Rung& first = ladder.rungs.front();
   return absl::StrCat("Against ", Name(other), " prices the first rung would be ", ItemsText(first),
