@@ -315,6 +315,16 @@ std::string OtherBaselineSentence(const Plan& plan) {
                       PayoffText(first.marginal_payoff_months), " months.");
 }
 
+// A verdict is only as good as the price behind it.
+std::string VerdictSentence(const Plan& plan) {
+  if (plan.ladder().rungs.empty()) return "";
+  const purchase::Rung& first = plan.ladder().rungs.front();
+  const Baseline other = Other(plan.options.baseline);
+  return absl::StrCat("Verdicts hold for work that would otherwise cost ",
+                      Name(plan.options.baseline), " prices: at ", Name(other),
+                      " prices rung 1 pays back in ", PayoffUnder(first, other), " months.");
+}
+
 std::string UtilizationSentence(const Plan& plan) {
   if (plan.ladder().rungs.empty()) return "";
   const purchase::Rung& first = plan.ladder().rungs.front();
@@ -395,9 +405,9 @@ std::vector<std::string> RelevantNotes(const Plan& plan) {
 
 std::string WouldChange(const Plan& plan, const Style& style) {
   std::string out = style.Bold("WOULD CHANGE THE ANSWER") + "\n";
-  std::vector<std::string> sentences = {DemandSentence(plan), OtherBaselineSentence(plan),
-                                        UtilizationSentence(plan), DeclineEffect(plan),
-                                        MeasureSentence(plan)};
+  std::vector<std::string> sentences = {VerdictSentence(plan),       DemandSentence(plan),
+                                        OtherBaselineSentence(plan), UtilizationSentence(plan),
+                                        DeclineEffect(plan),         MeasureSentence(plan)};
   const std::vector<std::string> notes = RelevantNotes(plan);
   sentences.insert(sentences.end(), notes.begin(), notes.end());
   if (const std::size_t more = plan.ladder().notes.size() - notes.size(); more > 0) {
