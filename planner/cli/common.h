@@ -57,6 +57,14 @@ void PrintProblems(const Diagnostics& problems);
 // "planner: --budget: \"ten\" is not an amount; write for example 10000 or 10k".
 int BadArgument(const std::string& option, const std::string& problem);
 
+// The ids of catalogue entries, for suggestions.
+template <class Entry>
+std::vector<std::string> Ids(const std::vector<Entry>& entries) {
+  std::vector<std::string> ids;
+  for (const Entry& entry : entries) ids.push_back(entry.id);
+  return ids;
+}
+
 // "10000", "10k", "$10,000".
 absl::StatusOr<Usd> ParseUsd(std::string text);
 

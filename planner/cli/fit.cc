@@ -24,12 +24,6 @@ struct FitArguments {
   bool all = false;
 };
 
-std::vector<std::string> Ids(const auto& entries) {
-  std::vector<std::string> ids;
-  for (const auto& entry : entries) ids.push_back(entry.id);
-  return ids;
-}
-
 // The named entries, or all when none is named. Unknown names are reported together.
 template <class Entry, class Find>
 bool Select(const std::vector<std::string>& names, const std::vector<Entry>& entries,

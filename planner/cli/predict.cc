@@ -30,13 +30,6 @@ struct PredictArguments {
   bool explain = false;
 };
 
-template <class Entry>
-std::vector<std::string> Ids(const std::vector<Entry>& entries) {
-  std::vector<std::string> ids;
-  for (const Entry& entry : entries) ids.push_back(entry.id);
-  return ids;
-}
-
 std::string Unknown(const char* what, const std::string& name,
                     const std::vector<std::string>& known) {
   return absl::StrCat("unknown ", what, " \"", name, "\"; ", DidYouMean(name, known));

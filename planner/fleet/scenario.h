@@ -61,8 +61,6 @@ struct Assumptions {
   double electricity_usd_per_kwh = 0.15;
   bool electricity_stated = false;
   std::map<Baseline, catalog::PriceDecline> declines;  // per year
-  std::map<std::string, UsdPerMtok>
-      custom_output_price;  // by model id, reserved for custom baselines
 };
 
 struct Scenario {
