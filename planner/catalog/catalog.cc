@@ -185,6 +185,10 @@ void Catalog::Index() {
   for (std::size_t i = 0; i < frontier_equivalents.size(); ++i) {
     equivalent_index_[frontier_equivalents[i].model] = static_cast<int>(i);
   }
+  preset_index_.clear();
+  for (std::size_t i = 0; i < workload_presets.size(); ++i) {
+    preset_index_[NormalizeId(workload_presets[i].id)] = static_cast<int>(i);
+  }
   artifact_index_.clear();
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
     auto [it, inserted] =
@@ -223,6 +227,10 @@ const Artifact* Catalog::FindArtifact(std::string_view model, std::string_view q
 
 const FrontierEquivalent* Catalog::FindFrontierEquivalent(std::string_view model) const {
   return Look(frontier_equivalents, equivalent_index_, model);
+}
+
+const WorkloadPreset* Catalog::FindWorkloadPreset(std::string_view name) const {
+  return Look(workload_presets, preset_index_, name);
 }
 
 const PriceOffer* Catalog::FindOffer(std::string_view item, Condition condition) const {

@@ -365,6 +365,19 @@ struct PriceDecline {
   Provenance provenance;
 };
 
+// A kind of work that many people have, for a workload to start from.
+struct WorkloadPreset {
+  std::string id;
+  std::string description;
+  double input_per_output = 0;    // tokens
+  double cached_input_share = 0;  // of input tokens
+  int context_tokens = 0;         // cached tokens while decoding
+  int prompt_tokens = 0;
+  int concurrency = 1;                // simultaneous streams
+  std::optional<double> utilization;  // share of all hours; nullopt: depends on the person
+  Provenance provenance;
+};
+
 // ---------------------------------------------------------------- the whole
 
 // The facts together. Vectors are in file order; the Find functions resolve ids and aliases,
@@ -385,6 +398,7 @@ class Catalog {
   std::vector<HostedOffer> hosted;
   std::vector<FrontierEquivalent> frontier_equivalents;
   std::vector<PriceDecline> declines;
+  std::vector<WorkloadPreset> workload_presets;
 
   // Builds the look-up tables. Call once after the vectors are filled; they must not change later.
   void Index();
@@ -400,6 +414,7 @@ class Catalog {
   const Artifact* FindArtifact(std::string_view model, std::string_view quant) const;
   // The cloud model that `model` is mapped to; null when the catalogue maps it to none.
   const FrontierEquivalent* FindFrontierEquivalent(std::string_view model) const;
+  const WorkloadPreset* FindWorkloadPreset(std::string_view name) const;
   // The newest available offer of `item` in `condition`; null when none is on sale.
   const PriceOffer* FindOffer(std::string_view item, Condition condition) const;
 
@@ -412,6 +427,7 @@ class Catalog {
   std::map<std::string, int, std::less<>> item_index_;
   std::map<std::string, int, std::less<>> cloud_index_;
   std::map<std::string, int, std::less<>> equivalent_index_;
+  std::map<std::string, int, std::less<>> preset_index_;
   std::map<std::pair<std::string, std::string>, int> artifact_index_;
 };
 

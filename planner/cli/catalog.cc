@@ -23,13 +23,14 @@ void AddCatalog(CLI::App& app, Common& common, Action& action) {
   static const std::map<std::string, CatalogTopic> kTopics = {
       {"chips", CatalogTopic::kChips},       {"links", CatalogTopic::kLinks},
       {"machines", CatalogTopic::kMachines}, {"models", CatalogTopic::kModels},
-      {"prices", CatalogTopic::kPrices},     {"quants", CatalogTopic::kQuants}};
+      {"presets", CatalogTopic::kPresets},   {"prices", CatalogTopic::kPrices},
+      {"quants", CatalogTopic::kQuants}};
   auto topic = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("catalog", "What the planner knows, with source and date");
   command->footer("Example:\n  planner catalog machines");
   std::vector<std::string> names;
   for (const auto& [name, value] : kTopics) names.push_back(name);
-  command->add_option("topic", *topic, "chips, links, machines, models, prices or quants")
+  command->add_option("topic", *topic, "chips, links, machines, models, presets, prices or quants")
       ->required()
       ->check(CLI::IsMember(names))
       ->type_name("TOPIC");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/spread.h"
 #include "planner/base/units.h"
 #include "planner/catalog/catalog.h"
 #include "planner/fleet/fleet.h"
@@ -25,6 +26,7 @@ std::optional<Baseline> ParseBaseline(std::string_view name);
 // A stream of tokens somebody wants every day.
 struct Workload {
   std::string name;
+  std::string preset;  // catalogue id of what it started from; empty: none
   std::optional<double>
       input_tokens_per_day;  // nullopt with output absent: as much as the hours allow
   std::optional<double> output_tokens_per_day;
@@ -38,6 +40,9 @@ struct Workload {
   std::vector<std::string> models;       // accepted catalogue model ids; empty: by tier
   std::string min_tier;                  // small | mid | frontier; empty: any
   std::string replaces;  // cloud model id whose price the tokens save; empty: by model
+  // The tokens wanted grow by this share a month. The first month, which the fleet is planned for,
+  // is as stated above; growth enters results over several months (docs/model.md 5.3).
+  double growth_per_month = 0;
 };
 
 // Something that may be bought, any number of times up to `max_count`.
@@ -53,14 +58,42 @@ struct Offer {
   std::string as_of;
 };
 
+// The currency that amounts are shown in; everything is computed in US dollars.
+struct Currency {
+  std::string code = "USD";
+  double per_usd = 1;  // units of it for one US dollar
+};
+
+// What owning costs beside price and electricity (docs/model.md 5.3). `stated` fields: the user's
+// word, not the default.
+struct Costs {
+  // What is left of the price after `resale_years`, as a share; above 1: it appreciated. Default,
+  // low and mid: a used RTX 3090 at $500 to $800 in 2026-05 (catalog/prices.yaml) against its list
+  // price of $1,499 of 2020-09, which is older than three years. High: no loss; new hardware
+  // appreciated in 2026 (the list price of a DGX Spark rose from $3,999 to $4,699).
+  Spread resale_share{0.33, 0.53, 1};
+  double resale_years = 3;
+  bool resale_stated = false;
+  double maintenance_share_per_year = 0;  // of the price; default: none counted
+  bool maintenance_stated = false;
+  double cost_of_capital_per_year = 0.05;  // default: an assumption of this project, no source
+  bool cost_of_capital_stated = false;
+  int horizon_months = 36;  // default: the longest payback threshold of the ladder
+  bool horizon_stated = false;
+  Currency currency;
+};
+
 // What the user said, or the stated default; `stated_*` tells which, for the first lines of output.
 struct Assumptions {
   double utilization = 0.25;  // where a workload states none
   bool workload_stated = false;
   bool utilization_stated = false;
+  std::optional<Spread> utilization_range;  // where a range was stated
   double electricity_usd_per_kwh = 0.15;
   bool electricity_stated = false;
+  std::optional<Spread> electricity_range;             // USD/kWh, where a range was stated
   std::map<Baseline, catalog::PriceDecline> declines;  // per year
+  Costs costs;
 };
 
 struct Scenario {

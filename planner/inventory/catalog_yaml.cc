@@ -492,6 +492,22 @@ catalog::PriceDecline ReadDecline(Fields& fields) {
   return decline;
 }
 
+catalog::WorkloadPreset ReadWorkloadPreset(Fields& fields) {
+  constexpr Range kTokens = Between(1, 1e8);
+  catalog::WorkloadPreset preset;
+  fields.Require({"id", "description", "input_per_output", "context", "prompt"});
+  preset.id = fields.Text("id").value_or("");
+  preset.description = fields.Text("description").value_or("");
+  preset.input_per_output = fields.Number("input_per_output", Between(0, 1e6)).value_or(0);
+  preset.cached_input_share = fields.Number("cached_input_share", kFraction).value_or(0);
+  preset.context_tokens = static_cast<int>(fields.Tokens("context", kTokens).value_or(1));
+  preset.prompt_tokens = static_cast<int>(fields.Tokens("prompt", kTokens).value_or(1));
+  preset.concurrency = fields.Integer("concurrency", Between(1, 100'000)).value_or(1);
+  preset.utilization = fields.Number("utilization", Above(0, 1));
+  preset.provenance = ReadProvenance(fields);
+  return preset;
+}
+
 // What makes an entry the same as one of an earlier file.
 template <class Entry>
 std::string KeyOf(const Entry& entry) {
@@ -672,6 +688,9 @@ void CatalogReader::State::ReadEntry(std::string_view section, const Value& valu
   } else if (section == "decline") {
     catalog::PriceDecline decline = ReadDecline(fields);
     Keep(out.declines, section, value, std::move(decline));
+  } else if (section == "workload_preset") {
+    catalog::WorkloadPreset preset = ReadWorkloadPreset(fields);
+    Keep(out.workload_presets, section, value, std::move(preset));
   }
   fields.ReportUnknown();
 }
@@ -693,6 +712,7 @@ void CatalogReader::State::Read(const Document& document) {
       {"hosted", "hosted"},
       {"frontier_equivalents", "frontier_equivalent"},
       {"declines", "decline"},
+      {"workload_presets", "workload_preset"},
   };
   Fields fields(document.root(), "catalogue", problems_);
   fields.Require({"schema"});

@@ -54,10 +54,35 @@ std::vector<std::string> ReadModels(const catalog::Catalog& catalog, Fields& fie
   return ids;
 }
 
+// What the workload starts from: its preset, where it names one, else the defaults.
+Workload ReadPreset(const catalog::Catalog& catalog, Fields& fields,
+                    fleet::Assumptions& assumptions, Problems& problems) {
+  Workload out;
+  out.utilization = assumptions.utilization;
+  const std::optional<Word> name = fields.Reference("preset");
+  if (!name) return out;
+  const catalog::WorkloadPreset* preset = catalog.FindWorkloadPreset(name->text);
+  if (preset == nullptr) {
+    problems.AddUnknown(*name->at, "preset", name->text, IdsOf(catalog.workload_presets));
+    return out;
+  }
+  out.preset = preset->id;
+  out.input_per_output = preset->input_per_output;
+  out.cached_input_share = preset->cached_input_share;
+  out.context_tokens = preset->context_tokens;
+  out.prompt_tokens = preset->prompt_tokens;
+  out.concurrency = preset->concurrency;
+  if (preset->utilization) {
+    out.utilization = *preset->utilization;
+    assumptions.utilization_stated = true;
+  }
+  return out;
+}
+
 Workload ReadWorkload(const catalog::Catalog& catalog, const Value& value,
                       fleet::Assumptions& assumptions, Problems& problems) {
   Fields fields(value, "workload", problems);
-  Workload out;
+  Workload out = ReadPreset(catalog, fields, assumptions, problems);
   fields.Require({"name"});
   constexpr Range kTokens = Between(1, 1e8);
   out.name = fields.Text("name").value_or("");
@@ -66,7 +91,8 @@ Workload ReadWorkload(const catalog::Catalog& catalog, const Value& value,
   if (const Value* demand = fields.Find("tokens_per_day")) {
     ReadDemand(*demand, out, ratio.has_value(), problems);
   }
-  out.cached_input_share = fields.Number("cached_input_share", Between(0, 1)).value_or(0);
+  out.cached_input_share =
+      fields.Number("cached_input_share", Between(0, 1)).value_or(out.cached_input_share);
   const auto context = fields.Tokens("context", kTokens);
   const auto prompt = fields.Tokens("prompt", kTokens);
   out.prompt_tokens = static_cast<int>(prompt.value_or(out.prompt_tokens));
@@ -79,10 +105,11 @@ Workload ReadWorkload(const catalog::Catalog& catalog, const Value& value,
                               out.prompt_tokens),
                  prompt ? "" : "state prompt as well");
   }
-  out.concurrency = fields.Integer("concurrency", Between(1, 100'000)).value_or(1);
+  out.concurrency = fields.Integer("concurrency", Between(1, 100'000)).value_or(out.concurrency);
   const auto utilization = fields.Number("utilization", kUtilization);
-  out.utilization = utilization.value_or(assumptions.utilization);
+  out.utilization = utilization.value_or(out.utilization);
   if (utilization) assumptions.utilization_stated = true;
+  out.growth_per_month = fields.Number("growth_per_month", Above(-1, 1)).value_or(0);
   out.min_decode_tps = fields.Number("min_tokens_per_second", Above(0, 1e6));
   out.min_tier = fields.OneOf("quality_tier", {"small", "mid", "frontier"}).value_or("");
   out.models = ReadModels(catalog, fields, problems);
@@ -166,6 +193,70 @@ void ReadDeclines(Fields& economics, fleet::Assumptions& assumptions, Problems& 
   fields.ReportUnknown();
 }
 
+// A number, or {low, mid, high}.
+std::optional<Spread> ReadSpread(Fields& owner, std::string_view key, Range range,
+                                 Problems& problems) {
+  const Value* value = owner.Find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_map()) {
+    const std::optional<double> exact = owner.Number(key, range);
+    return exact ? std::optional<Spread>(Spread::Exactly(*exact)) : std::nullopt;
+  }
+  Fields fields(*value, "range", problems);
+  fields.Require({"low", "mid", "high"});
+  const std::optional<double> low = fields.Number("low", range);
+  const std::optional<double> mid = fields.Number("mid", range);
+  const std::optional<double> high = fields.Number("high", range);
+  fields.ReportUnknown();
+  if (!low || !mid || !high) return std::nullopt;
+  if (!(*low <= *mid && *mid <= *high)) {
+    problems.Add(*value, "a range must have low <= mid <= high");
+    return std::nullopt;
+  }
+  return Spread{*low, *mid, *high};
+}
+
+void ReadResale(const Value& value, fleet::Costs& costs, Problems& problems) {
+  Fields fields(value, "resale", problems);
+  fields.Require({"years", "share"});
+  costs.resale_stated = true;
+  costs.resale_years = fields.Number("years", Above(0, 50)).value_or(costs.resale_years);
+  costs.resale_share =
+      ReadSpread(fields, "share", Between(0, 100), problems).value_or(costs.resale_share);
+  fields.ReportUnknown();
+}
+
+fleet::Currency ReadCurrency(const Value& value, Problems& problems) {
+  Fields fields(value, "currency", problems);
+  fields.Require({"code", "per_usd"});
+  fleet::Currency currency;
+  currency.code = fields.Text("code").value_or(currency.code);
+  currency.per_usd = fields.Number("per_usd", Above(0, 1e9)).value_or(1);
+  fields.ReportUnknown();
+  return currency;
+}
+
+void ReadCosts(const Value& value, fleet::Costs& costs, Problems& problems) {
+  Fields fields(value, "costs", problems);
+  if (const Value* resale = fields.Find("resale")) ReadResale(*resale, costs, problems);
+  if (const auto share = fields.Number("maintenance_share_per_year", Between(0, 10))) {
+    costs.maintenance_share_per_year = *share;
+    costs.maintenance_stated = true;
+  }
+  if (const auto rate = fields.Number("cost_of_capital_per_year", Between(0, 10))) {
+    costs.cost_of_capital_per_year = *rate;
+    costs.cost_of_capital_stated = true;
+  }
+  if (const auto months = fields.Integer("horizon_months", Between(1, 240))) {
+    costs.horizon_months = *months;
+    costs.horizon_stated = true;
+  }
+  if (const Value* currency = fields.Find("currency")) {
+    costs.currency = ReadCurrency(*currency, problems);
+  }
+  fields.ReportUnknown();
+}
+
 fleet::Assumptions ReadEconomics(const catalog::Catalog& catalog, const Draft& draft,
                                  Problems& problems) {
   fleet::Assumptions out;
@@ -176,14 +267,17 @@ fleet::Assumptions ReadEconomics(const catalog::Catalog& catalog, const Draft& d
   }
   if (draft.economics == nullptr) return out;
   Fields fields(*draft.economics, "economics", problems);
-  if (const auto price = fields.Number("electricity_usd_per_kwh", Between(0, 10))) {
-    out.electricity_usd_per_kwh = *price;
+  if (const auto price = ReadSpread(fields, "electricity_usd_per_kwh", Between(0, 10), problems)) {
+    out.electricity_usd_per_kwh = price->mid;
     out.electricity_stated = true;
+    if (!price->exact()) out.electricity_range = price;
   }
-  if (const auto utilization = fields.Number("utilization", kUtilization)) {
-    out.utilization = *utilization;
+  if (const auto utilization = ReadSpread(fields, "utilization", kUtilization, problems)) {
+    out.utilization = utilization->mid;
     out.utilization_stated = true;
+    if (!utilization->exact()) out.utilization_range = utilization;
   }
+  if (const Value* costs = fields.Find("costs")) ReadCosts(*costs, out.costs, problems);
   ReadDeclines(fields, out, problems);
   fields.ReportUnknown();
   return out;

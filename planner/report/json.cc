@@ -426,6 +426,18 @@ Json LinkJson(const catalog::Link& link) {
       {"provenance", Provenance(link.provenance)}};
 }
 
+Json PresetJson(const catalog::WorkloadPreset& preset) {
+  return {{"id", preset.id},
+          {"description", preset.description},
+          {"input_per_output", Number(preset.input_per_output)},
+          {"cached_input_share", Number(preset.cached_input_share)},
+          {"context_tokens", preset.context_tokens},
+          {"prompt_tokens", preset.prompt_tokens},
+          {"concurrency", preset.concurrency},
+          {"utilization", preset.utilization ? Number(*preset.utilization) : Json(nullptr)},
+          {"provenance", Provenance(preset.provenance)}};
+}
+
 }  // namespace
 
 std::string PlanJson(const Plan& plan, const Plan* before) {
@@ -493,6 +505,9 @@ std::string CatalogJson(const catalog::Catalog& catalog, CatalogTopic topic) {
     case CatalogTopic::kLinks:
       for (const auto& link : catalog.links) rows.push_back(LinkJson(link));
       return Document("catalog-links", {{"links", rows}});
+    case CatalogTopic::kPresets:
+      for (const auto& preset : catalog.workload_presets) rows.push_back(PresetJson(preset));
+      return Document("catalog-presets", {{"presets", rows}});
   }
   return "";
 }

@@ -31,7 +31,7 @@ std::string PredictJson(const fleet::Fleet& fleet, const placement::Placement& p
 // Problems of an inventory file; an empty list means that there are none.
 std::string CheckJson(const std::string& file, const Diagnostics& problems);
 
-enum class CatalogTopic { kModels, kMachines, kChips, kQuants, kPrices, kLinks };
+enum class CatalogTopic { kModels, kMachines, kChips, kQuants, kPrices, kLinks, kPresets };
 std::string CatalogJson(const catalog::Catalog& catalog, CatalogTopic topic);
 
 }  // namespace capacity::report

@@ -213,6 +213,26 @@ std::string LinksText(const catalog::Catalog& catalog, const Style& style) {
   return table.Render(style);
 }
 
+std::string PresetsText(const catalog::Catalog& catalog, const Style& style) {
+  Table table({{"preset"},
+               {"input:output", Align::kRight},
+               {"cached", Align::kRight},
+               {"context", Align::kRight},
+               {"prompt", Align::kRight},
+               {"streams", Align::kRight},
+               {"hours", Align::kRight},
+               {"what", Align::kLeft, true, 24},
+               {"source", Align::kLeft, true}});
+  for (const catalog::WorkloadPreset& preset : catalog.workload_presets) {
+    table.Add({preset.id, absl::StrCat(FormatShort(preset.input_per_output), ":1"),
+               FormatPercent(preset.cached_input_share), absl::StrCat(preset.context_tokens),
+               absl::StrCat(preset.prompt_tokens), absl::StrCat(preset.concurrency),
+               preset.utilization ? FormatPercent(*preset.utilization) : "-", preset.description,
+               preset.provenance.source});
+  }
+  return table.Render(style);
+}
+
 }  // namespace
 
 std::string FitText(const fleet::Scenario& scenario, const placement::Load& load,
@@ -310,6 +330,8 @@ std::string CatalogText(const catalog::Catalog& catalog, CatalogTopic topic, con
       return PricesText(catalog, style);
     case CatalogTopic::kLinks:
       return LinksText(catalog, style);
+    case CatalogTopic::kPresets:
+      return PresetsText(catalog, style);
   }
   return "";
 }

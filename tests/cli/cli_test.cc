@@ -273,7 +273,8 @@ TEST(PayoffCommand, PrintsTheArticle) {
 }
 
 TEST(CatalogCommand, EveryTopicHasSourceAndDate) {
-  for (const char* topic : {"models", "machines", "chips", "quants", "prices", "links"}) {
+  for (const char* topic :
+       {"models", "machines", "chips", "quants", "prices", "links", "presets"}) {
     SCOPED_TRACE(topic);
     const json document = Parsed(Planner({"catalog", topic, "--output", "json"}));
     ExpectSchema(document);

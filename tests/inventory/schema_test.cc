@@ -105,8 +105,9 @@ TEST(Schema, OfTheInventoryIsWhatTheLoaderAccepts) {
       "offers: [" +
       x +
       "]\n"
-      "economics: {zzzzzzzzzzzz: 1, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " +
-      x + "}}\n");
+      "economics: {zzzzzzzzzzzz: 1, utilization: " +
+      x + ", costs: {zzzzzzzzzzzz: 1, resale: " + x + ", currency: " + x +
+      "}, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " + x + "}}\n");
   ExpectSame(AcceptedFields(loaded.problems),
              PublishedFields(ReadSchema("inventory"), "inventory"));
 }
@@ -167,6 +168,9 @@ TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
                         x +
                         "]\n"
                         "declines: [" +
+                        x +
+                        "]\n"
+                        "workload_presets: [" +
                         x + "]\n",
                     {});
   ASSERT_TRUE(parsed.document.has_value());
