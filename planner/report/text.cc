@@ -221,7 +221,7 @@ std::string PresetsText(const catalog::Catalog& catalog, const Style& style) {
                {"prompt", Align::kRight},
                {"streams", Align::kRight},
                {"hours", Align::kRight},
-               {"what", Align::kLeft, true, 24},
+               {"what", Align::kLeft, true, 20},
                {"source", Align::kLeft, true}});
   for (const catalog::WorkloadPreset& preset : catalog.workload_presets) {
     table.Add({preset.id, absl::StrCat(FormatShort(preset.input_per_output), ":1"),
