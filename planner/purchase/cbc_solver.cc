@@ -1,108 +1,221 @@
-#include <Cbc_C_Interface.h>
-
+#include <CbcEventHandler.hpp>
+#include <CbcModel.hpp>
+#include <CbcSolver.hpp>
+#include <ClpEventHandler.hpp>
+#include <ClpSimplex.hpp>
+#include <CoinError.hpp>
+#include <CoinPackedMatrix.hpp>
+#include <OsiClpSolverInterface.hpp>
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <iterator>
 #include <string>
 
 #include "planner/purchase/milp.h"
 
+// CBC's C interface has no way to end a running solve, so this goes through the C++ classes below
+// it: CbcMain1 is what both the C interface and the cbc program run.
+
 namespace capacity::purchase {
 namespace {
 
-// The constraint matrix by columns, as CBC takes it.
-struct ColumnMajor {
-  std::vector<int> starts;
-  std::vector<int> rows;
-  std::vector<double> coefficients;
+// What a solve and CBC's calls back share. Those calls come from the solving thread.
+struct Watch {
+  const std::atomic<bool>* stop;
+  bool stopped = false;           // the solve was told to end
+  CbcModel* branching = nullptr;  // while it branches
+  double relaxation_optimum = kNoLimit;
+
+  // Whether to end. Most loops of CBC look at the time limit, few at what an event handler says.
+  bool Stop() {
+    if (!stopped) stopped = stop != nullptr && stop->load(std::memory_order_relaxed);
+    if (stopped && branching != nullptr) branching->setMaximumSeconds(0);
+    return stopped;
+  }
 };
 
-ColumnMajor ByColumns(const MilpProblem& problem) {
-  const std::size_t columns = problem.variables.size();
-  ColumnMajor matrix;
-  matrix.starts.assign(columns + 1, 0);
-  for (const MilpRow& row : problem.rows) {
-    for (const auto& [variable, coefficient] : row.terms) {
-      ++matrix.starts[static_cast<std::size_t>(variable) + 1];
-    }
+// Hears of every pivot of the simplex method: the other calls back may be a second apart.
+class PivotHandler : public ClpEventHandler {
+ public:
+  explicit PivotHandler(Watch* watch) : watch_(watch) {}
+  ClpEventHandler* clone() const override { return new PivotHandler(*this); }
+  int event(Event) override {
+    constexpr int kGoOn = -1;  // a linear program cut short would give false bounds
+    watch_->Stop();
+    return kGoOn;
   }
-  for (std::size_t c = 0; c < columns; ++c) matrix.starts[c + 1] += matrix.starts[c];
-  const auto size = static_cast<std::size_t>(matrix.starts.back());
-  matrix.rows.resize(size);
-  matrix.coefficients.resize(size);
-  std::vector<int> next(matrix.starts.begin(), matrix.starts.end() - 1);
+
+ private:
+  Watch* watch_;
+};
+
+// Hears of nodes, rounds of cuts, solutions and heuristics. CBC copies it into the models that its
+// heuristics make.
+class SearchHandler : public CbcEventHandler {
+ public:
+  explicit SearchHandler(Watch* watch) : watch_(watch) {}
+  CbcEventHandler* clone() const override { return new SearchHandler(*this); }
+  CbcAction event(CbcEvent) override {
+    if (!watch_->Stop()) return noAction;
+    if (model_ != nullptr) model_->sayEventHappened();
+    return stop;
+  }
+  CbcAction event(CbcEvent which, void*) override { return event(which); }
+
+  Watch& watch() const { return *watch_; }
+
+ private:
+  Watch* watch_;
+};
+
+// Called between the phases of a solve; other than zero ends it.
+int BetweenPhases(CbcModel* model, int phase) {
+  constexpr int kAfterRelaxation = 1, kAfterPreprocessing = 2, kBeforeBranching = 3;
+  auto* handler = dynamic_cast<SearchHandler*>(model->getEventHandler());
+  if (handler == nullptr) return 0;
+  Watch& watch = handler->watch();
+  if (phase == kAfterRelaxation && model->solver()->isProvenOptimal()) {
+    watch.relaxation_optimum = -model->solver()->getObjValue();
+  }
+  watch.branching = phase == kBeforeBranching ? model : nullptr;
+  return (phase == kAfterPreprocessing || phase == kBeforeBranching) && watch.Stop() ? 1 : 0;
+}
+
+CoinPackedMatrix ByColumns(const MilpProblem& problem) {
+  std::vector<int> rows, columns;
+  std::vector<double> coefficients;
   for (std::size_t r = 0; r < problem.rows.size(); ++r) {
     for (const auto& [variable, coefficient] : problem.rows[r].terms) {
-      const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(variable)]++);
-      matrix.rows[at] = static_cast<int>(r);
-      matrix.coefficients[at] = coefficient;
+      rows.push_back(static_cast<int>(r));
+      columns.push_back(variable);
+      coefficients.push_back(coefficient);
     }
   }
+  CoinPackedMatrix matrix(true, rows.data(), columns.data(), coefficients.data(),
+                          static_cast<CoinBigIndex>(coefficients.size()));
+  matrix.setDimensions(static_cast<int>(problem.rows.size()),
+                       static_cast<int>(problem.variables.size()));
   return matrix;
 }
 
-// Owns one model: CBC answered with an old solution when a model was changed and solved again, so
-// every solve has its own.
-class CbcModel {
- public:
-  explicit CbcModel(const MilpProblem& problem) : model_(Cbc_newModel()) {
-    const ColumnMajor matrix = ByColumns(problem);
-    std::vector<double> lower, upper, cost, row_lower, row_upper;
-    for (const MilpVariable& variable : problem.variables) {
-      lower.push_back(variable.lower);
-      upper.push_back(variable.upper);
-      cost.push_back(-variable.objective);  // CBC minimises
-    }
-    for (const MilpRow& row : problem.rows) {
-      row_lower.push_back(row.lower);
-      row_upper.push_back(row.upper);
-    }
-    Cbc_loadProblem(model_, static_cast<int>(problem.variables.size()),
-                    static_cast<int>(problem.rows.size()), matrix.starts.data(), matrix.rows.data(),
-                    matrix.coefficients.data(), lower.data(), upper.data(), cost.data(),
-                    row_lower.data(), row_upper.data());
-    for (std::size_t v = 0; v < problem.variables.size(); ++v) {
-      if (problem.variables[v].integer) Cbc_setInteger(model_, static_cast<int>(v));
-    }
+OsiClpSolverInterface Load(const MilpProblem& problem) {
+  std::vector<double> lower, upper, cost, row_lower, row_upper;
+  for (const MilpVariable& variable : problem.variables) {
+    lower.push_back(variable.lower);
+    upper.push_back(variable.upper);
+    cost.push_back(-variable.objective);  // CBC minimises
   }
-  ~CbcModel() { Cbc_deleteModel(model_); }
-  CbcModel(const CbcModel&) = delete;
-  CbcModel& operator=(const CbcModel&) = delete;
+  for (const MilpRow& row : problem.rows) {
+    row_lower.push_back(row.lower);
+    row_upper.push_back(row.upper);
+  }
+  OsiClpSolverInterface solver;
+  solver.messageHandler()->setLogLevel(0);
+  solver.getModelPtr()->setLogLevel(0);
+  solver.loadProblem(ByColumns(problem), lower.data(), upper.data(), cost.data(), row_lower.data(),
+                     row_upper.data());
+  for (std::size_t v = 0; v < problem.variables.size(); ++v) {
+    if (problem.variables[v].integer) solver.setInteger(static_cast<int>(v));
+  }
+  return solver;
+}
 
-  Cbc_Model* get() const { return model_; }
+std::vector<double> Values(const double* values, const MilpProblem& problem) {
+  return {values, values + problem.variables.size()};
+}
 
- private:
-  Cbc_Model* model_;
-};
+MilpSolution SolveContinuous(OsiClpSolverInterface& solver, const MilpProblem& problem) {
+  solver.initialSolve();
+  MilpSolution solution;
+  if (!solver.isProvenOptimal()) return solution;
+  solution.status = MilpStatus::kOptimal;
+  solution.objective = solution.bound = -solver.getObjValue();
+  solution.values = Values(solver.getColSolution(), problem);
+  return solution;
+}
+
+// Integers only: the rest follows. CBC finds variables by name again after preprocessing.
+void SetWarmStart(const std::vector<double>& values, CbcModel& model) {
+  std::vector<std::pair<std::string, double>> start;
+  for (int v = 0; v < model.getNumCols(); ++v) {
+    if (!model.isInteger(v)) continue;
+    start.emplace_back(model.solver()->getColName(v), values[static_cast<std::size_t>(v)]);
+  }
+  model.setMIPStart(start);
+}
+
+std::string Digits(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof(digits), "%.17g", value);
+  return digits;
+}
+
+// False: CBC gave up.
+bool BranchAndCut(CbcModel& model, const MilpLimits& limits) {
+  CbcSolverUsefulData data;  // as it comes: no output, no signal handlers
+  CbcMain0(model, data);
+  const std::string gap = Digits(limits.absolute_gap);
+  const std::string nodes = std::to_string(limits.nodes);
+  const char* arguments[] = {"cbc",         "-log",          "0",         "-ratioGap",
+                             "0",           "-allowableGap", gap.c_str(), "-maxNodes",
+                             nodes.c_str(), "-solve",        "-quit"};
+  try {
+    CbcMain1(static_cast<int>(std::size(arguments)), arguments, model, BetweenPhases, data);
+  } catch (const CoinError&) {
+    return false;
+  }
+  return true;
+}
+
+MilpSolution Read(const CbcModel& model, const MilpProblem& problem, const MilpLimits& limits,
+                  const Watch& watch) {
+  // CBC reads an aborted solve as infeasible or optimal now and then.
+  const bool optimal = !watch.stopped && model.isProvenOptimal();
+  const bool hopeless =
+      !watch.stopped && (model.isProvenInfeasible() || model.isContinuousUnbounded());
+  constexpr double kNone = 1e49;  // without an incumbent the objective reads as 1e50
+  const double objective = -model.getObjValue();
+  const bool found = model.bestSolution() != nullptr && std::abs(objective) < kNone;
+  MilpSolution solution;
+  if (hopeless || (optimal && !found)) return solution;
+  solution.status = optimal ? MilpStatus::kOptimal : MilpStatus::kStopped;
+  if (found) {
+    solution.objective = objective;
+    solution.values = Values(model.bestSolution(), problem);
+  }
+  if (optimal) {
+    constexpr double kIncrement = 1e-5;  // CBC passes over what is better by less: its default
+    solution.bound = objective + std::max(limits.absolute_gap, kIncrement);
+  } else {
+    double bound = -model.getBestPossibleObjValue();
+    if (std::abs(bound) > kNone) bound = watch.relaxation_optimum;
+    solution.bound = std::max(solution.objective, std::min(bound, watch.relaxation_optimum));
+  }
+  return solution;
+}
 
 class CbcSolver : public MilpSolver {
  public:
   const char* name() const override { return "CBC"; }
 
-  MilpSolution Solve(const MilpProblem& problem, const MilpLimits& limits) override {
-    CbcModel owner(problem);
-    Cbc_Model* model = owner.get();
-    Cbc_setLogLevel(model, 0);
-    Cbc_setParameter(model, "log", "0");
-    Cbc_setParameter(model, "ratioGap", "0");
-    Cbc_setParameter(model, "allowableGap", std::to_string(limits.absolute_gap).c_str());
-    Cbc_setParameter(model, "maxNodes", std::to_string(limits.nodes).c_str());
-    Cbc_solve(model);
-
+ private:
+  MilpSolution Run(const MilpProblem& problem, const MilpLimits& limits) override {
+    // A fresh model every time: CBC answered with an old solution when one was changed and solved
+    // again.
+    OsiClpSolverInterface relaxation = Load(problem);
+    if (relaxation.getNumIntegers() == 0) return SolveContinuous(relaxation, problem);
+    Watch watch{limits.stop};
+    PivotHandler pivots(&watch);
+    relaxation.getModelPtr()->passInEventHandler(&pivots);
+    CbcModel model(relaxation);
+    SearchHandler search(&watch);
+    model.passInEventHandler(&search);
+    model.setLogLevel(0);
+    if (limits.warm_start != nullptr) SetWarmStart(*limits.warm_start, model);
     MilpSolution solution;
-    if (Cbc_isProvenInfeasible(model) || Cbc_isContinuousUnbounded(model)) return solution;
-    // Without an incumbent the objective reads as 1e50.
-    const double* values = Cbc_getColSolution(model);
-    const double objective = -Cbc_getObjValue(model);
-    const bool found = values != nullptr && std::abs(objective) < 1e49;
-    const bool optimal = Cbc_isProvenOptimal(model) != 0;
-    if (!optimal && !Cbc_isNodeLimitReached(model) && !found) return solution;
-    solution.status = optimal ? MilpStatus::kOptimal : MilpStatus::kStopped;
-    if (found) {
-      solution.objective = objective;
-      solution.values.assign(values, values + problem.variables.size());
-    }
-    solution.bound = optimal ? objective + limits.absolute_gap
-                             : std::max(objective, -Cbc_getBestPossibleObjValue(model));
+    solution.status = MilpStatus::kStopped;
+    if (BranchAndCut(model, limits)) solution = Read(model, problem, limits, watch);
     return solution;
   }
 };
