@@ -37,26 +37,63 @@ double GeometricSum(double q, int first, int end) {
   return first == 0 ? 1 : 0;
 }
 
-// Whole months [first, end) of the horizon.
+// Whole months [first, end).
 struct Window {
   int first = 0;
   int end = 0;
 };
 
-// When the machine runs. Tokens scale savings and electricity alike, so growth plays no part.
-Window RunningMonths(const CashFlow& flow) {
-  const int horizon = flow.horizon_months;
-  const double gross = flow.gross_saving.value;
-  const double electricity = flow.electricity.value;
-  if (gross <= 0) return {};
-  const double m = PriceFactor(flow);
-  if (m <= 1) {
-    const std::optional<int> months = MonthsWorthRunning(flow);
-    return {0, months ? std::min(*months, horizon) : horizon};
+// One month after the other; tokens and price are advanced by multiplication.
+class Walk {
+ public:
+  explicit Walk(const CashFlow& flow)
+      : flow_(flow),
+        m_(PriceFactor(flow)),
+        v_(DiscountFactor(flow)),
+        most_(std::max(flow.capacity_ratio, 1.0)),
+        maintenance_(Maintenance(flow)) {}
+
+  bool running() const { return gain() > 0; }
+  double saved() const { return running() ? flow_.gross_saving.value * price_ * tokens_ : 0; }
+  double electricity() const { return running() ? power() : 0; }
+  double maintenance() const { return maintenance_; }
+  double net() const { return std::max(gain(), 0.0) - maintenance_; }
+  double discount() const { return discount_; }
+  // Neither this month nor any later one brings anything.
+  bool over() const { return !running() && m_ <= 1 && flow_.growth_per_month <= 0; }
+
+  void Next() {
+    price_ *= m_;
+    discount_ *= v_;
+    tokens_ = std::min(tokens_ * (1 + flow_.growth_per_month), most_);
   }
-  int first = 0;
-  while (first < horizon && gross * std::pow(m, first) <= electricity) ++first;
-  return {first, horizon};
+
+ private:
+  double power() const { return flow_.electricity.value * tokens_ + flow_.standby.value; }
+  double gain() const { return flow_.gross_saving.value * price_ * tokens_ - power(); }
+
+  const CashFlow& flow_;
+  double m_;
+  double v_;
+  double most_;
+  double maintenance_;
+  double price_ = 1;
+  double discount_ = 1;
+  double tokens_ = 1;
+};
+
+// The months within `limit` in which the machine is on. They are one stretch: a_k (G m^k - E) rises
+// at most once and falls at most once.
+Window RunningMonths(const CashFlow& flow, int limit) {
+  Walk walk(flow);
+  Window window;
+  int month = 0;
+  for (; month < limit && !walk.running() && !walk.over(); ++month) walk.Next();
+  if (month == limit || !walk.running()) return {};
+  window.first = month;
+  for (; month < limit && walk.running(); ++month) walk.Next();
+  window.end = month;
+  return window;
 }
 
 // The month from which growth has filled, or emptied, the machine: a_k is min(g^k, capacity).
@@ -89,59 +126,28 @@ struct PresentValues {
 
 PresentValues Discounted(const CashFlow& flow) {
   const double v = DiscountFactor(flow);
-  const Window running = RunningMonths(flow);
+  const Window running = RunningMonths(flow, flow.horizon_months);
   PresentValues values;
   values.tokens = SumOfTokens(flow, running, v);
   values.saved = flow.gross_saving.value * SumOfTokens(flow, running, PriceFactor(flow) * v);
-  values.electricity = flow.electricity.value * values.tokens;
+  values.electricity = flow.electricity.value * values.tokens +
+                       flow.standby.value * GeometricSum(v, running.first, running.end);
   values.maintenance = Maintenance(flow) * GeometricSum(v, 0, flow.horizon_months);
   values.resale = Resale(flow) * std::pow(v, flow.horizon_months);
   return values;
 }
 
-// One month after the other; `a` and the price are advanced by multiplication.
-class Walk {
- public:
-  explicit Walk(const CashFlow& flow)
-      : flow_(flow),
-        m_(PriceFactor(flow)),
-        v_(DiscountFactor(flow)),
-        most_(std::max(flow.capacity_ratio, 1.0)),
-        maintenance_(Maintenance(flow)) {}
-
-  bool running() const { return saved_per_token() > flow_.electricity.value; }
-  double saved() const { return running() ? saved_per_token() * tokens_ : 0; }
-  double electricity() const { return running() ? flow_.electricity.value * tokens_ : 0; }
-  double maintenance() const { return maintenance_; }
-  double net() const { return saved() - electricity() - maintenance_; }
-  double discount() const { return discount_; }
-  // Neither this month nor any later one brings anything.
-  bool over() const { return !running() && m_ <= 1; }
-
-  void Next() {
-    price_ *= m_;
-    discount_ *= v_;
-    tokens_ = std::min(tokens_ * (1 + flow_.growth_per_month), most_);
-  }
-
- private:
-  double saved_per_token() const { return flow_.gross_saving.value * price_; }
-
-  const CashFlow& flow_;
-  double m_;
-  double v_;
-  double most_;
-  double maintenance_;
-  double price_ = 1;
-  double discount_ = 1;
-  double tokens_ = 1;
-};
+double NetPresentDollars(const CashFlow& flow) {
+  const PresentValues values = Discounted(flow);
+  return values.saved - values.electricity - values.maintenance + values.resale -
+         flow.cost.dollars();
+}
 
 }  // namespace
 
 std::optional<Months> SimplePayback(const CashFlow& flow) {
   if (flow.cost <= Usd{0}) return Months{0};
-  const double net = flow.gross_saving.value - flow.electricity.value;
+  const double net = flow.gross_saving.value - flow.electricity.value - flow.standby.value;
   if (net <= 0) return std::nullopt;
   return Months{flow.cost.dollars() / net};
 }
@@ -165,11 +171,7 @@ std::optional<Months> Payback(const CashFlow& flow, int limit_months) {
   return DiscountedPayback(undiscounted, limit_months);
 }
 
-Usd NetPresentValue(const CashFlow& flow) {
-  const PresentValues values = Discounted(flow);
-  const double dollars = values.saved - values.electricity - values.maintenance + values.resale;
-  return Usd::FromDollars(dollars) - flow.cost;
-}
+Usd NetPresentValue(const CashFlow& flow) { return Usd::FromDollars(NetPresentDollars(flow)); }
 
 std::optional<LevelisedCost> Levelise(const CashFlow& flow, const TokenFlow& tokens) {
   const PresentValues values = Discounted(flow);
@@ -181,24 +183,42 @@ std::optional<LevelisedCost> Levelise(const CashFlow& flow, const TokenFlow& tok
 }
 
 std::optional<double> BreakEvenUtilization(const CashFlow& flow, double utilization) {
-  const PresentValues values = Discounted(flow);
-  const double owed = flow.cost.dollars() + values.maintenance - values.resale;
-  if (owed <= 0) return 0;
-  const double gained = values.saved - values.electricity;
-  if (gained <= 0) return std::nullopt;
-  return utilization * owed / gained;
+  const auto value_at = [&](double scale) {
+    CashFlow scaled = flow;
+    scaled.gross_saving = flow.gross_saving * scale;
+    scaled.electricity = flow.electricity * scale;
+    return NetPresentDollars(scaled);
+  };
+  if (value_at(0) >= 0) return 0;
+  constexpr double kMost = 1e6;
+  double low = 0;
+  double high = 1;
+  for (; value_at(high) < 0; high *= 2) {
+    if (high > kMost) return std::nullopt;
+    low = high;
+  }
+  // Continuous and rising in the scale: halving ends at neighbouring numbers.
+  for (int i = 0; i < 100 && low < high; ++i) {
+    const double middle = low + (high - low) / 2;
+    if (middle == low || middle == high) break;
+    (value_at(middle) < 0 ? low : high) = middle;
+  }
+  return utilization * high;
 }
 
 std::optional<int> MonthsWorthRunning(const CashFlow& flow) {
+  constexpr int kForEver = 1200;  // months; nothing is precise out there
+  if (flow.growth_per_month != 0 || flow.annual_decline < 0) {
+    const Window running = RunningMonths(flow, kForEver);
+    return running.end < kForEver ? std::optional<int>(running.end) : std::nullopt;
+  }
   const double gross = flow.gross_saving.value;
-  const double electricity = flow.electricity.value;
+  const double electricity = flow.electricity.value + flow.standby.value;
   if (gross <= electricity) return 0;
   const double m = PriceFactor(flow);
-  if (m >= 1) return std::nullopt;
   if (m <= 0) return 1;
-  if (electricity <= 0) return std::nullopt;
+  if (m == 1 || electricity <= 0) return std::nullopt;
   const double months = std::log(electricity / gross) / std::log(m);
-  constexpr double kForEver = 1e6;  // months; no answer is meant to be precise out there
   if (months > kForEver) return std::nullopt;
   return static_cast<int>(std::ceil(months * (1 - kRelativeRounding)));
 }

@@ -1,10 +1,11 @@
 // What a machine costs and saves over the time it is owned (docs/model.md 5.3).
 //
 // Months count from 0, the month of the purchase. What is saved in month k is
-// G_k = G a_k m^k and electricity is E_k = E a_k: a_k the tokens against the first month's
-// (growth, as far as the machine can follow), m the monthly factor of the token price. The machine
-// runs in the months in which G_k > E_k and stands idle, costing no electricity, in the others.
-// Maintenance is paid in every month of ownership, and at the horizon the machine is sold.
+// G_k = G a_k m^k and electricity is E_k = E a_k + S: a_k the tokens against the first month's
+// (growth, as far as the machine can follow), m the monthly factor of the token price, S what the
+// machine draws between requests. It is on in the months in which G_k > E_k and off, costing no
+// electricity, in the others. Maintenance is paid in every month of ownership, and at the horizon
+// the machine is sold.
 #pragma once
 
 #include <optional>
@@ -20,7 +21,8 @@ namespace capacity::economics {
 struct CashFlow {
   Usd cost;                      // with cables and switches
   UsdPerMonth gross_saving;      // G, of the first month
-  UsdPerMonth electricity{};     // E, of the first month's running; grows with the tokens
+  UsdPerMonth electricity{};     // E, of the first month's work; grows with the tokens
+  UsdPerMonth standby{};         // S, electricity of being on, whatever the work
   double annual_decline = 0;     // of the token price; below 0: it rises
   double growth_per_month = 0;   // of the tokens wanted
   double capacity_ratio = 1;     // tokens the machine can make in a month over the first month's
@@ -77,12 +79,13 @@ Usd NetPresentValue(const CashFlow& flow);
 // made by then. nullopt: no token is worth making.
 std::optional<LevelisedCost> Levelise(const CashFlow& flow, const TokenFlow& tokens);
 
-// (5.11) The share of all hours at which the net present value is zero, every hour scaled alike,
-// when the flow is that of `utilization`. Above 1: not even all hours would do. nullopt: never.
+// (5.11) The share of all hours at which the net present value is zero, every hour's saving and
+// electricity scaled alike, when the flow is that of `utilization`; standby stays. Above 1: not
+// even all hours would do. nullopt: never, not at a million times as much.
 std::optional<double> BreakEvenUtilization(const CashFlow& flow, double utilization);
 
-// (5.7) How many months running is worth its electricity: the first k with G_k <= E_k. nullopt: for
-// ever. 0: not at all now (under a rising price it may become so later).
+// (5.7) The month from which running is no longer worth its electricity. nullopt: not within 100
+// years. 0: it never is. Closed form without growth.
 std::optional<int> MonthsWorthRunning(const CashFlow& flow);
 
 // Month by month to the horizon, undiscounted.

@@ -24,6 +24,7 @@ class RandomFlows {
     flow.cost = Usd{static_cast<std::int64_t>(1 + 2e6 * Unit())};
     flow.gross_saving = {2000 * Unit()};
     flow.electricity = {Often() ? 100 * Unit() : 0};
+    flow.standby = {Often() ? 0 : 30 * Unit()};
     flow.annual_decline = Often() ? 0.95 * Unit() : Often() ? 0 : -0.5 * Unit();
     flow.growth_per_month = Often() ? 0 : 0.3 * Unit() - 0.1;
     flow.capacity_ratio = 1 + 4 * Unit();
@@ -58,13 +59,14 @@ Sums AddUp(const CashFlow& flow) {
     const double m = std::pow(1 - flow.annual_decline, k / 12.0);
     const double v = std::pow(1 + flow.cost_of_capital, -k / 12.0);
     const double a = std::min(std::pow(1 + flow.growth_per_month, k), flow.capacity_ratio);
-    const double saved = flow.gross_saving.value * m;
+    const double saved = flow.gross_saving.value * a * m;
+    const double electricity = flow.electricity.value * a + flow.standby.value;
     const double maintenance = flow.cost.dollars() * flow.maintenance_share / 12;
     sums.npv -= v * maintenance;
     sums.paid += v * maintenance;
-    if (saved <= flow.electricity.value) continue;
-    sums.npv += v * a * (saved - flow.electricity.value);
-    sums.paid += v * a * flow.electricity.value;
+    if (saved <= electricity) continue;
+    sums.npv += v * (saved - electricity);
+    sums.paid += v * electricity;
     sums.tokens += v * a;
   }
   const double resale = flow.cost.dollars() * flow.resale_share *
@@ -207,6 +209,7 @@ TEST(PaybackTest, NeverComesEarlierWhenSomethingGetsWorse) {
               base - slack);
     EXPECT_GE(with([](CashFlow& f) { f.annual_decline += 0.04; }), base - slack);
     EXPECT_GE(with([](CashFlow& f) { f.electricity += {5}; }), base - slack);
+    EXPECT_GE(with([](CashFlow& f) { f.standby += {5}; }), base - slack);
     EXPECT_GE(with([](CashFlow& f) { f.maintenance_share += 0.01; }), base - slack);
     EXPECT_GE(with([](CashFlow& f) { f.cost_of_capital += 0.02; }), base - slack);
     EXPECT_GE(with([](CashFlow& f) { f.growth_per_month -= 0.02; }), base - slack);
@@ -252,6 +255,31 @@ TEST(MonthsWorthRunningTest, EndsWhenTheTokensAreWorthLessThanTheElectricity) {
   EXPECT_EQ(MonthsWorthRunning(flow), std::nullopt);
   flow.electricity = {50};  // exactly a year
   EXPECT_EQ(MonthsWorthRunning(flow), 12);
+  flow.electricity = {20};
+  flow.standby = {30};
+  EXPECT_EQ(MonthsWorthRunning(flow), 12);
+}
+
+TEST(MonthsWorthRunningTest, IsTheLastMonthInTheLedgerThatSaves) {
+  RandomFlows flows;
+  for (int i = 0; i < 3000; ++i) {
+    SCOPED_TRACE(Case(i));
+    CashFlow flow = flows.Next();
+    flow.horizon_months = 1200;
+    const std::optional<int> months = MonthsWorthRunning(flow);
+    int last = 0;
+    for (int k = 0; k < flow.horizon_months; ++k) {
+      const double a = std::min(std::pow(1 + flow.growth_per_month, k), flow.capacity_ratio);
+      const double saved =
+          flow.gross_saving.value * a * std::pow(1 - flow.annual_decline, k / 12.0);
+      if (saved > flow.electricity.value * a + flow.standby.value) last = k + 1;
+    }
+    if (last == 1200) {
+      EXPECT_EQ(months, std::nullopt);
+    } else {
+      EXPECT_EQ(months, last);
+    }
+  }
 }
 
 // ---------------------------------------------------------------- cents
