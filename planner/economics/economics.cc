@@ -18,11 +18,6 @@ constexpr double kSecondsPerHour = 3600;
 constexpr double kTokensPerMtok = 1e6;
 constexpr double kDaysPerMonth = kHoursPerMonth / 24;
 
-// The article's decision rule (2026-02-09), in months and price decline a year.
-constexpr double kBuyUnderMonths = 6;
-constexpr double kBuyAtDecline = 0.5;
-constexpr double kNonPriceAboveMonths = 18;
-
 // A sum of n equal savings that misses the cost by rounding error alone has reached it.
 constexpr double kRelativeRounding = 1e-12;
 
@@ -287,14 +282,23 @@ const char* Name(Verdict verdict) {
   return "unknown";
 }
 
+Decision Decide(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost) {
+  Decision decision;
+  decision.at_constant_price = PaybackMonths(cost, gross_saving, running_cost, 0);
+  decision.at_buy_decline = PaybackMonths(cost, gross_saving, running_cost, kBuyAtDecline);
+  if (!decision.at_constant_price) return decision;
+  if (decision.at_buy_decline && decision.at_buy_decline->value < kBuyUnderMonths) {
+    decision.verdict = Verdict::kBuy;
+  } else if (decision.at_constant_price->value > kNonPriceAboveMonths) {
+    decision.verdict = Verdict::kNonPriceValueOnly;
+  } else {
+    decision.verdict = Verdict::kConsider;
+  }
+  return decision;
+}
+
 Verdict Judge(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost) {
-  const std::optional<Months> constant = PaybackMonths(cost, gross_saving, running_cost, 0);
-  if (!constant) return Verdict::kNever;
-  const std::optional<Months> declining =
-      PaybackMonths(cost, gross_saving, running_cost, kBuyAtDecline);
-  if (declining && declining->value < kBuyUnderMonths) return Verdict::kBuy;
-  if (constant->value > kNonPriceAboveMonths) return Verdict::kNonPriceValueOnly;
-  return Verdict::kConsider;
+  return Decide(cost, gross_saving, running_cost).verdict;
 }
 
 }  // namespace capacity::economics

@@ -83,8 +83,22 @@ std::optional<Months> PaybackMonths(Usd cost, UsdPerMonth gross_saving, UsdPerMo
 // The article's decision rule (docs/model.md section 6).
 enum class Verdict { kBuy, kConsider, kNonPriceValueOnly, kNever };
 const char* Name(Verdict verdict);  // "buy", "consider", "non-price-value-only", "never-pays-back"
-// buy: under 6 months at 50 %/yr decline; non-price: over 18 months at constant price; never: null
-// at constant price.
+
+// The rule's numbers: buy under 6 months at 50 %/yr decline, only for non-price value over 18
+// months at constant price.
+inline constexpr double kBuyUnderMonths = 6;
+inline constexpr double kBuyAtDecline = 0.5;
+inline constexpr double kNonPriceAboveMonths = 18;
+
+// A verdict with what it rests on; both by (5.6), nullopt: never.
+struct Decision {
+  Verdict verdict = Verdict::kNever;
+  std::optional<Months> at_buy_decline;
+  std::optional<Months> at_constant_price;
+};
+Decision Decide(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost);
+
+// Decide's verdict. never: not even at constant price.
 Verdict Judge(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost);
 
 }  // namespace capacity::economics
