@@ -49,4 +49,14 @@ std::vector<RiskCell> RiskTable(const ArticlePreset& preset) {
   return table;
 }
 
+ArticlePreset WithEveryRowAtRisk(ArticlePreset preset) {
+  preset.risk_cases.clear();
+  for (std::size_t s = 0; s < preset.setups.size(); ++s) {
+    for (std::size_t r = 0; r < preset.setups[s].rows.size(); ++r) {
+      preset.risk_cases.push_back({.setup = static_cast<int>(s), .row = static_cast<int>(r)});
+    }
+  }
+  return preset;
+}
+
 }  // namespace capacity::economics

@@ -76,4 +76,7 @@ std::vector<PayoffRow> PayoffTable(const ArticlePreset& preset);
 // Cases, then utilizations, then declines, each in the preset's order.
 std::vector<RiskCell> RiskTable(const ArticlePreset& preset);
 
+// `preset` with every row of every setup as a risk case, for the grid the article prints for two.
+ArticlePreset WithEveryRowAtRisk(ArticlePreset preset);
+
 }  // namespace capacity::economics

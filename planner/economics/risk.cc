@@ -33,6 +33,7 @@ CashFlow FlowIn(const RiskInput& input, const World& world) {
   flow.cost = Usd::FromDollars(world.cost);
   flow.gross_saving = {world.gross_saving * work};
   flow.electricity = {world.electricity * work};
+  if (work > 0) flow.capacity_ratio = input.flow.capacity_ratio / work;
   // The price of electricity is that of standing by, too.
   if (input.electricity.mid > 0) {
     flow.standby = flow.standby * (world.electricity / input.electricity.mid);

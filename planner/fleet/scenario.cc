@@ -19,4 +19,16 @@ std::optional<Baseline> ParseBaseline(std::string_view name) {
   return std::nullopt;
 }
 
+Workload FromPreset(const catalog::WorkloadPreset& preset, double utilization) {
+  Workload workload;
+  workload.preset = preset.id;
+  workload.input_per_output = preset.input_per_output;
+  workload.cached_input_share = preset.cached_input_share;
+  workload.context_tokens = preset.context_tokens;
+  workload.prompt_tokens = preset.prompt_tokens;
+  workload.concurrency = preset.concurrency;
+  workload.utilization = preset.utilization.value_or(utilization);
+  return workload;
+}
+
 }  // namespace capacity::fleet

@@ -45,6 +45,9 @@ struct Workload {
   double growth_per_month = 0;
 };
 
+// The unnamed workload that `preset` describes, at `utilization` where the preset states none.
+Workload FromPreset(const catalog::WorkloadPreset& preset, double utilization);
+
 // Something that may be bought, any number of times up to `max_count`.
 struct Offer {
   std::string id;    // "dgx-spark", "dgx-spark (used)"

@@ -66,17 +66,8 @@ Workload ReadPreset(const catalog::Catalog& catalog, Fields& fields,
     problems.AddUnknown(*name->at, "preset", name->text, IdsOf(catalog.workload_presets));
     return out;
   }
-  out.preset = preset->id;
-  out.input_per_output = preset->input_per_output;
-  out.cached_input_share = preset->cached_input_share;
-  out.context_tokens = preset->context_tokens;
-  out.prompt_tokens = preset->prompt_tokens;
-  out.concurrency = preset->concurrency;
-  if (preset->utilization) {
-    out.utilization = *preset->utilization;
-    assumptions.utilization_stated = true;
-  }
-  return out;
+  if (preset->utilization) assumptions.utilization_stated = true;
+  return fleet::FromPreset(*preset, assumptions.utilization);
 }
 
 Workload ReadWorkload(const catalog::Catalog& catalog, const Value& value,

@@ -23,6 +23,45 @@ std::string Cell(const std::optional<int>& months) {
   return months ? absl::StrCat(*months) : "never";
 }
 
+std::string DeclineTitle(double decline) {
+  return decline == 0 ? "constant price" : absl::StrCat("-", Fixed(decline * 100, 0), " %/yr");
+}
+
+Json CellsJson(const economics::ArticlePreset& preset) {
+  Json cells = Json::array();
+  for (const economics::RiskCell& cell : economics::RiskTable(preset)) {
+    cells.push_back(
+        {{"setup", cell.setup},
+         {"model", cell.model},
+         {"utilization", cell.utilization},
+         {"annual_price_decline", cell.annual_decline},
+         {"payoff_months", cell.payoff_months ? Json(*cell.payoff_months) : Json(nullptr)}});
+  }
+  return cells;
+}
+
+Json Document(const economics::ArticlePreset& preset) {
+  Json rows = Json::array();
+  for (const economics::PayoffRow& row : economics::PayoffTable(preset)) {
+    rows.push_back({{"setup", row.setup},
+                    {"machine", row.machine},
+                    {"hardware_usd", row.price.dollars()},
+                    {"model", row.model},
+                    {"decode_tps", row.decode.value},
+                    {"cloud_equivalent", row.cloud_model},
+                    {"cloud_usd_per_hour", row.cloud_usd_per_hour},
+                    {"payoff_months", row.payoff_months}});
+  }
+  return {{"schema_version", kSchemaVersion},
+          {"kind", "payoff"},
+          {"preset", preset.name},
+          {"source", preset.provenance.source},
+          {"as_of", preset.provenance.as_of},
+          {"output_share", preset.output_share},
+          {"rows", rows},
+          {"risk", CellsJson(preset)}};
+}
+
 }  // namespace
 
 std::string PayoffText(const economics::ArticlePreset& preset, const Style& style) {
@@ -57,9 +96,7 @@ std::string PayoffText(const economics::ArticlePreset& preset, const Style& styl
         "\n");
     std::vector<Column> titles = {{"utilization", Align::kRight}};
     for (double decline : preset.annual_declines) {
-      titles.push_back({decline == 0 ? std::string("constant price")
-                                     : absl::StrCat("-", Fixed(decline * 100, 0), " %/yr"),
-                        Align::kRight});
+      titles.push_back({DeclineTitle(decline), Align::kRight});
     }
     Table grid(std::move(titles));
     for (double utilization : preset.utilizations) {
@@ -72,35 +109,55 @@ std::string PayoffText(const economics::ArticlePreset& preset, const Style& styl
   return out;
 }
 
+std::string ArticleRiskText(const economics::ArticlePreset& preset, const Style& style) {
+  const std::vector<economics::RiskCell> cells =
+      economics::RiskTable(economics::WithEveryRowAtRisk(preset));
+  std::vector<Column> titles = {{"utilization", Align::kRight}};
+  for (double decline : preset.annual_declines)
+    titles.push_back({DeclineTitle(decline), Align::kRight});
+  Table counts(titles);
+  std::size_t rows = 0;
+  for (double utilization : preset.utilizations) {
+    std::vector<std::string> line = {absl::StrCat(Fixed(utilization * 100, 0), " %")};
+    for (double decline : preset.annual_declines) {
+      std::size_t never = 0;
+      rows = 0;
+      for (const economics::RiskCell& cell : cells) {
+        if (cell.utilization != utilization || cell.annual_decline != decline) continue;
+        ++rows;
+        never += cell.payoff_months ? 0 : 1;
+      }
+      line.push_back(absl::StrCat(never, " of ", rows));
+    }
+    counts.Add(std::move(line));
+  }
+  std::string out =
+      absl::StrCat("\n", style.Bold("NEVER PAID BACK, OF ALL ROWS"), "\n", counts.Render(style));
+  std::vector<Column> all = {
+      {"setup"}, {"model", Align::kLeft, true}, {"utilization", Align::kRight}};
+  for (double decline : preset.annual_declines)
+    all.push_back({DeclineTitle(decline), Align::kRight});
+  Table table(std::move(all));
+  for (std::size_t at = 0; at < cells.size(); at += preset.annual_declines.size()) {
+    std::vector<std::string> line = {cells[at].setup, cells[at].model,
+                                     absl::StrCat(Fixed(cells[at].utilization * 100, 0), " %")};
+    for (std::size_t c = 0; c < preset.annual_declines.size(); ++c) {
+      line.push_back(Cell(cells[at + c].payoff_months));
+    }
+    table.Add(std::move(line));
+  }
+  absl::StrAppend(&out, "\n", style.Bold("PAYOFF, WHOLE MONTHS  every row"), "\n",
+                  table.Render(style));
+  return out;
+}
+
 std::string PayoffJson(const economics::ArticlePreset& preset) {
-  Json rows = Json::array();
-  for (const economics::PayoffRow& row : economics::PayoffTable(preset)) {
-    rows.push_back({{"setup", row.setup},
-                    {"machine", row.machine},
-                    {"hardware_usd", row.price.dollars()},
-                    {"model", row.model},
-                    {"decode_tps", row.decode.value},
-                    {"cloud_equivalent", row.cloud_model},
-                    {"cloud_usd_per_hour", row.cloud_usd_per_hour},
-                    {"payoff_months", row.payoff_months}});
-  }
-  Json cells = Json::array();
-  for (const economics::RiskCell& cell : economics::RiskTable(preset)) {
-    cells.push_back(
-        {{"setup", cell.setup},
-         {"model", cell.model},
-         {"utilization", cell.utilization},
-         {"annual_price_decline", cell.annual_decline},
-         {"payoff_months", cell.payoff_months ? Json(*cell.payoff_months) : Json(nullptr)}});
-  }
-  const Json document = {{"schema_version", kSchemaVersion},
-                         {"kind", "payoff"},
-                         {"preset", preset.name},
-                         {"source", preset.provenance.source},
-                         {"as_of", preset.provenance.as_of},
-                         {"output_share", preset.output_share},
-                         {"rows", rows},
-                         {"risk", cells}};
+  return Document(preset).dump(2) + "\n";
+}
+
+std::string PayoffRiskJson(const economics::ArticlePreset& preset) {
+  Json document = Document(preset);
+  document["risk_of_every_row"] = CellsJson(economics::WithEveryRowAtRisk(preset));
   return document.dump(2) + "\n";
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -109,7 +110,13 @@ std::string Table::Render(const Style& style) const {
 std::string Wrap(std::string_view text, int width, int indent) {
   std::string out;
   int column = 0;
-  for (const std::string& word : std::vector<std::string>(absl::StrSplit(std::string(text), ' '))) {
+  const std::vector<std::string> words = absl::StrSplit(std::string(text), ' ');
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string word = words[i];
+    // "79 %" is not torn apart.
+    if (i + 1 < words.size() && absl::StartsWith(words[i + 1], "%")) {
+      absl::StrAppend(&word, " ", words[++i]);
+    }
     const int length = DisplayWidth(word);
     if (column > 0 && column + 1 + length > width) {
       absl::StrAppend(&out, "\n", std::string(static_cast<std::size_t>(indent), ' '));

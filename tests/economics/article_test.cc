@@ -50,13 +50,7 @@ TEST(ArticleTest, ReproducesAllThirtyTwoRiskCells) {
 
 // The article says "most setups never break even" at 80 % decline and little use; at 10 % none do.
 TEST(ArticleTest, NoSetupPaysBackAtTenPercentUtilizationAndEightyPercentDecline) {
-  ArticlePreset preset = TranscribedArticle();
-  preset.risk_cases.clear();
-  for (int s = 0; s < static_cast<int>(preset.setups.size()); ++s) {
-    for (int r = 0; r < static_cast<int>(preset.setups[s].rows.size()); ++r) {
-      preset.risk_cases.push_back({.setup = s, .row = r});
-    }
-  }
+  ArticlePreset preset = WithEveryRowAtRisk(TranscribedArticle());
   preset.utilizations = {0.1};
   preset.annual_declines = {0.8};
   const std::vector<RiskCell> table = RiskTable(preset);
