@@ -250,7 +250,7 @@ void AddPayoff(CLI::App& app, Common& common, Action& action) {
       "payoff",
       "When a machine, or each rung of a ladder, has paid for itself, and how sure that is");
   command->footer(
-      "Examples:\n  planner payoff --preset article\n"
+      "Example:\n  planner payoff --preset article\n"
       "  planner payoff --machine dgx-spark --model gpt-oss-120b --utilization 0.25 --risk\n"
       "  planner payoff --risk --inventory inventories/home-lab.yaml --budget 10000");
   command->add_option("--preset", arguments->preset, "Published inputs to recompute")
