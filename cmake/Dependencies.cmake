@@ -14,6 +14,7 @@ if(NOT TARGET yaml-cpp::yaml-cpp)
 endif()
 capacity_require(nlohmann_json nlohmann-json3-dev nlohmann-json)
 capacity_require(CLI11 libcli11-dev cli11)
+capacity_require(CURL libcurl4-openssl-dev curl)
 capacity_require(Ceres libceres-dev ceres-solver)
 # CBC ships a pkg-config file and no CMake package.
 find_package(PkgConfig QUIET)

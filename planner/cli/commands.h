@@ -14,5 +14,6 @@ void AddCatalog(CLI::App& app, Common& common, Action& action);
 void AddInventory(CLI::App& app, Common& common, Action& action);
 void AddValidate(CLI::App& app, Common& common, Action& action);
 void AddCalibrate(CLI::App& app, Common& common, Action& action);
+void AddPrices(CLI::App& app, Common& common, Action& action);
 
 }  // namespace capacity::cli

@@ -16,6 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "planner/base/parse.h"
 #include "planner/inventory/inventory.h"
+#include "planner/prices/offers.h"
+#include "planner/prices/store.h"
 
 namespace capacity::cli {
 namespace {
@@ -66,7 +68,7 @@ report::Style TerminalStyle() {
 
 }  // namespace
 
-void AddCommonOptions(CLI::App& command, Common& common) {
+void AddCatalogOptions(CLI::App& command, Common& common) {
   common.data_directory = FindDataDirectory();
   common.style = TerminalStyle();
   command.add_option("--data", common.data_directory, "Directory of catalog/ and calibration.yaml")
@@ -78,7 +80,47 @@ void AddCommonOptions(CLI::App& command, Common& common) {
       ->type_name("FORMAT");
 }
 
+void AddCommonOptions(CLI::App& command, Common& common) {
+  AddCatalogOptions(command, common);
+  command
+      .add_option("--prices", common.prices,
+                  "Imported price history, or none (default: yours, where there is one)")
+      ->type_name("FILE");
+}
+
+std::string DefaultPriceStore() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  const std::string data = variable("XDG_DATA_HOME");
+  const std::string home = variable("HOME");
+  // The XDG specification has relative paths ignored.
+  const fs::path base = fs::path(data).is_absolute() ? fs::path(data)
+                        : !home.empty()              ? fs::path(home) / ".local" / "share"
+                                                     : fs::path();
+  return base.empty() ? "" : (base / "capacity-planner" / "prices.jsonl").string();
+}
+
 std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common) {
+  std::optional<catalog::Catalog> catalog = LoadWrittenCatalogOrPrint(common);
+  if (!catalog || common.prices == "none") return catalog;
+  const std::string store = common.prices.empty() ? DefaultPriceStore() : common.prices;
+  std::error_code error;
+  if (store.empty() || !fs::exists(store, error)) {
+    if (common.prices.empty()) return catalog;
+    PrintProblems({{store, 0, 0, "no such price history", "planner prices import makes one"}});
+    return std::nullopt;
+  }
+  const prices::ReadHistory read = prices::LoadHistory(store);
+  if (!read.history) {
+    PrintProblems(read.problems);
+    return std::nullopt;
+  }
+  return prices::WithPrices(*catalog, *read.history);
+}
+
+std::optional<catalog::Catalog> LoadWrittenCatalogOrPrint(const Common& common) {
   auto loaded = inventory::LoadCatalog((fs::path(common.data_directory) / "catalog").string(),
                                        common.catalog_files);
   if (!loaded.value) PrintProblems(loaded.problems);

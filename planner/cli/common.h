@@ -27,7 +27,8 @@ enum ExitCode : int {
 struct Common {
   std::string data_directory;              // of catalog/, calibration.yaml and the examples
   std::vector<std::string> catalog_files;  // the user's own entries
-  std::string output = "text";             // text | json
+  std::string prices;           // price history; "none"; "": the user's, where there is one
+  std::string output = "text";  // text | json
   report::Style style;
 
   bool json() const { return output == "json"; }
@@ -36,16 +37,24 @@ struct Common {
 // The command that the command line chose; set by its CLI11 callback.
 using Action = std::function<int()>;
 
-// Adds --data, --catalog and --output to `command`.
+// Adds --data, --catalog, --prices and --output to `command`.
 void AddCommonOptions(CLI::App& command, Common& common);
+// The same without --prices.
+void AddCatalogOptions(CLI::App& command, Common& common);
+
+// $XDG_DATA_HOME/capacity-planner/prices.jsonl, else under ~/.local/share; "" without a home.
+std::string DefaultPriceStore();
 
 // The facts that a command computes with, loaded.
 struct Facts {
   catalog::Catalog catalog;
   throughput::Calibration calibration;
 };
-// Nullopt after printing every problem to stderr.
+// Nullopt after printing every problem to stderr. Imported prices stand in the place of the
+// catalogue's where they are newer.
 std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common);
+// The catalogue as it is written, without imported prices.
+std::optional<catalog::Catalog> LoadWrittenCatalogOrPrint(const Common& common);
 std::optional<Facts> LoadFactsOrPrint(const Common& common);
 std::optional<fleet::Scenario> LoadScenarioOrPrint(const catalog::Catalog& catalog,
                                                    const std::string& inventory,

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   AddInventory(app, common, action);
   AddValidate(app, common, action);
   AddCalibrate(app, common, action);
+  AddPrices(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

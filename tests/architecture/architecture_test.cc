@@ -60,8 +60,8 @@ std::string TargetFolder(const std::string& include) {
 // Lower layers first. A folder may include only folders of lower layers (and itself).
 const std::map<std::string, int> kLayer = {
     {"base", 0},      {"catalog", 1},   {"fleet", 2},      {"fit", 3},      {"throughput", 3},
-    {"economics", 3}, {"placement", 4}, {"validation", 4}, {"purchase", 5}, {"inventory", 6},
-    {"plan", 6},      {"report", 7},    {"cli", 8}};
+    {"economics", 3}, {"placement", 4}, {"validation", 4}, {"purchase", 5}, {"prices", 5},
+    {"inventory", 6}, {"plan", 6},      {"report", 7},     {"cli", 8}};
 
 TEST(Architecture, EveryFolderHasALayer) {
   for (const SourceFile& source : Sources()) {
@@ -94,6 +94,18 @@ TEST(Architecture, InventoryReadsFactsAndKnowsNoAnswers) {
   }
 }
 
+TEST(Architecture, PricesAreReadWithoutAnswers) {
+  const std::set<std::string> kMayKnow = {"base", "catalog", "prices"};
+  for (const SourceFile& source : Sources()) {
+    if (source.folder != "prices") continue;
+    for (const std::string& include : IncludesOf(source.path)) {
+      const std::string target = TargetFolder(include);
+      if (!target.empty())
+        EXPECT_TRUE(kMayKnow.count(target)) << source.path << " includes " << include;
+    }
+  }
+}
+
 TEST(Architecture, LinkLinesSayWhatIsIncluded) {
   for (const auto& [folder, layer] : kLayer) {
     if (folder == "plan" || folder == "cli" || !fs::exists(kPlanner / folder)) continue;
@@ -114,7 +126,8 @@ TEST(Architecture, LinkLinesSayWhatIsIncluded) {
 // header prefix -> folders that may include it
 const std::map<std::string, std::set<std::string>> kKeepers = {
     {"yaml-cpp/", {"inventory"}},
-    {"nlohmann/", {"report"}},
+    {"nlohmann/", {"report", "prices"}},
+    {"curl/", {"prices"}},
     {"CLI/", {"cli"}},
     {"ceres/", {"throughput", "validation"}},
     {"coin/", {"purchase"}},
