@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "planner/economics/subscription.h"
 #include "planner/placement/placement.h"
 
 namespace capacity {
@@ -45,11 +46,10 @@ Spread HoursOf(const fleet::Assumptions& assumptions, double utilization) {
 }
 
 // What the inventory says about owning, in an input whose money is filled in.
-void ApplyCosts(const fleet::Assumptions& assumptions, fleet::Baseline baseline, RiskInput& input) {
+void ApplyCosts(const fleet::Assumptions& assumptions, RiskInput& input) {
   input.flow = economics::WithCosts(std::move(input.flow), assumptions.costs);
   input.resale_share =
       economics::ResaleShareAt(assumptions.costs, assumptions.costs.horizon_months);
-  input.decline = DeclineOf(assumptions, baseline);
   input.flow = economics::Middle(input);
 }
 
@@ -175,6 +175,101 @@ std::string Describe(const Placement& placement) {
                       catalog::Name(placement.engine));
 }
 
+const char* ShortName(fleet::Baseline baseline) {
+  return baseline == fleet::Baseline::kFrontierEquivalent ? "frontier" : "hosted";
+}
+
+// A bought machine serving a workload; the cases differ in what its tokens are worth.
+class MachineAtWork {
+ public:
+  MachineAtWork(const fleet::Scenario& scenario, const fleet::Workload& workload,
+                const fleet::Fleet& fleet, const Placement& placement, const PricedMachine& price);
+
+  // Instead of tokens at `price`, which falls as that of `baseline`.
+  PayoffCase Against(std::string title, fleet::Baseline baseline,
+                     const economics::TokenPrice& price) const;
+  // Instead of a subscription, whose fee stays.
+  PayoffCase AgainstPlan(const fleet::Subscription& subscription) const;
+
+ private:
+  const fleet::Assumptions& assumptions_;
+  const fleet::Workload& workload_;
+  Work work_;
+  PayoffCase common_;  // without a price of tokens
+};
+
+MachineAtWork::MachineAtWork(const fleet::Scenario& scenario, const fleet::Workload& workload,
+                             const fleet::Fleet& fleet, const Placement& placement,
+                             const PricedMachine& price)
+    : assumptions_(scenario.assumptions),
+      workload_(workload),
+      work_(WorkOf(workload, *placement.speed)) {
+  const fleet::Node& node = fleet.nodes().front();
+  const Watts idle = node.idle_power().value_or(Watts{0});
+  const Watts above_idle = node.load_power().value_or(idle) - idle;
+  const double usd_per_kwh = assumptions_.electricity_usd_per_kwh;
+  common_.purchase = node.machine->id;
+  common_.runs = Describe(placement);
+  common_.decode_tps = placement.speed->decode_tps;
+  common_.price_from = price.from;
+  common_.basis = work_.basis;
+  common_.tokens = {work_.mtok.mid, economics::InputPerOutput(workload)};
+  if (!node.load_power()) {
+    common_.missing = absl::StrCat("the power draw of ", node.machine->id,
+                                   " is not known: no electricity is counted");
+  }
+  RiskInput& input = common_.input;
+  input.cost = price.price;
+  input.utilization = work_.basis == WorkBasis::kAllHours
+                          ? HoursOf(assumptions_, workload.utilization)
+                          : Spread::Exactly(1);
+  input.electricity = ByElectricityPrice(
+      economics::ElectricityCost(above_idle, work_.hours, usd_per_kwh).dollars(), assumptions_);
+  input.flow.standby = {
+      economics::ElectricityCost(idle, economics::kHoursPerMonth, usd_per_kwh).dollars()};
+}
+
+PayoffCase MachineAtWork::Against(std::string title, fleet::Baseline baseline,
+                                  const economics::TokenPrice& price) const {
+  PayoffCase out = common_;
+  out.title = std::move(title);
+  out.baseline = baseline;
+  out.instead_of = price.source;
+  const UsdPerMtok saved = economics::SavedPerOutputMtok(workload_, price);
+  out.saved_per_output_mtok = saved;
+  RiskInput& input = out.input;
+  input.gross_saving = {work_.mtok.low * saved.value, work_.mtok.mid * saved.value,
+                        work_.mtok.high * saved.value};
+  input.decline = DeclineOf(assumptions_, baseline);
+  input.flow.growth_per_month = workload_.growth_per_month;
+  input.flow.capacity_ratio = work_.capacity_ratio;
+  ApplyCosts(assumptions_, input);
+  return out;
+}
+
+PayoffCase MachineAtWork::AgainstPlan(const fleet::Subscription& subscription) const {
+  PayoffCase out = common_;
+  out.title = subscription.name;
+  out.baseline.reset();
+  const double in_and_out = 1 + economics::InputPerOutput(workload_);
+  const double served = work_.mtok.mid * in_and_out;
+  // Work without a stated volume is all that the machine does.
+  const double demand =
+      economics::DemandMtokPerMonth(workload_).value_or(work_.mtok.mid) * in_and_out;
+  const Usd bill = economics::SubscriptionCost(subscription, demand);
+  out.instead_of = absl::StrCat(subscription.name, " at ", bill.dollars(), " US dollars a month");
+  if (served < demand * (1 - 1e-9)) {
+    out.caveat = "not all work is served, so that it cannot be cancelled";
+  }
+  RiskInput& input = out.input;
+  input.plan = economics::CancelledPlan{subscription, demand, served};
+  input.gross_saving =
+      Spread::Exactly(economics::SubscriptionSaving(subscription, demand, served).dollars());
+  input.decline = Spread::Exactly(0);
+  ApplyCosts(assumptions_, input);
+  return out;
+}
+
 // Why the price may not be that of the same goods.
 std::string CaveatOf(const catalog::Catalog& catalog, const fleet::Workload& workload,
                      const catalog::Model& model, fleet::Baseline baseline) {
@@ -291,7 +386,8 @@ PayoffCase CaseOf(const Plan& plan, const purchase::FleetValue& before,
   input.electricity = ByElectricityPrice(running, assumptions);
   const Spread value = ValueOf(rung, input.cost);
   input.gross_saving = {value.low + electricity, value.mid + electricity, value.high + electricity};
-  ApplyCosts(assumptions, out.baseline, input);
+  input.decline = DeclineOf(assumptions, plan.options.baseline);
+  ApplyCosts(assumptions, input);
   return out;
 }
 
@@ -337,47 +433,19 @@ absl::StatusOr<std::vector<PayoffCase>> MachineCases(const catalog::Catalog& cat
       FastestPlacement(catalog, calibration, *fleet, *workload, question);
   if (!placement.ok()) return placement.status();
 
-  const fleet::Assumptions& assumptions = scenario.assumptions;
-  const Work work = WorkOf(*workload, *placement->speed);
-  const fleet::Node& node = fleet->nodes().front();
-  const Watts idle = node.idle_power().value_or(Watts{0});
-  const Watts above_idle = node.load_power().value_or(idle) - idle;
-  const double usd_per_kwh = assumptions.electricity_usd_per_kwh;
+  const MachineAtWork machine(scenario, *workload, *fleet, *placement, *price);
   std::vector<PayoffCase> cases;
   for (fleet::Baseline baseline : fleet::kBaselines) {
     const auto token_price = economics::PriceFor(catalog, *workload, *question.model, baseline);
     if (!token_price.ok()) continue;
-    const UsdPerMtok saved = economics::SavedPerOutputMtok(*workload, *token_price);
-    PayoffCase out;
-    out.purchase = question.machine->id;
-    out.runs = Describe(*placement);
-    out.decode_tps = placement->speed->decode_tps;
-    out.price_from = price->from;
-    out.baseline = baseline;
-    out.instead_of = token_price->source;
-    out.caveat = CaveatOf(catalog, *workload, *question.model, baseline);
-    if (!node.load_power()) {
-      out.missing = absl::StrCat("the power draw of ", question.machine->id,
-                                 " is not known: no electricity is counted");
-    }
-    out.saved_per_output_mtok = saved;
-    out.basis = work.basis;
-    out.tokens = {work.mtok.mid, economics::InputPerOutput(*workload)};
-    RiskInput& input = out.input;
-    input.cost = price->price;
-    input.gross_saving = {work.mtok.low * saved.value, work.mtok.mid * saved.value,
-                          work.mtok.high * saved.value};
-    input.utilization = work.basis == WorkBasis::kAllHours
-                            ? HoursOf(assumptions, workload->utilization)
-                            : Spread::Exactly(1);
-    input.electricity = ByElectricityPrice(
-        economics::ElectricityCost(above_idle, work.hours, usd_per_kwh).dollars(), assumptions);
-    input.flow.standby = {
-        economics::ElectricityCost(idle, economics::kHoursPerMonth, usd_per_kwh).dollars()};
-    input.flow.growth_per_month = workload->growth_per_month;
-    input.flow.capacity_ratio = work.capacity_ratio;
-    ApplyCosts(assumptions, baseline, input);
-    cases.push_back(std::move(out));
+    cases.push_back(machine.Against(ShortName(baseline), baseline, *token_price));
+    cases.back().caveat = CaveatOf(catalog, *workload, *question.model, baseline);
+    if (baseline != fleet::Baseline::kSameModelHosted) continue;
+    const auto cheapest = economics::CheapestHostFor(catalog, *workload, *question.model);
+    if (cheapest.ok()) cases.push_back(machine.Against("cheapest host", baseline, *cheapest));
+  }
+  if (scenario.assumptions.subscription) {
+    cases.push_back(machine.AgainstPlan(*scenario.assumptions.subscription));
   }
   if (cases.empty()) {
     return absl::FailedPreconditionError(
@@ -392,6 +460,7 @@ std::vector<PayoffCase> LadderCases(const Plan& plan) {
   const purchase::FleetValue* before = &ladder.today;
   for (const purchase::Rung& rung : ladder.rungs) {
     cases.push_back(CaseOf(plan, *before, rung));
+    cases.back().title = absl::StrCat("rung ", cases.size());
     before = &rung.after;
   }
   return cases;

@@ -30,11 +30,13 @@ const char* Name(WorkBasis basis);  // "all-hours", "stated-work"
 
 // A purchase under one baseline.
 struct PayoffCase {
-  std::string purchase;                // "dgx-spark"; "2 x dgx-spark, 1 x qsfp56-dac-200g"
-  std::string runs;                    // "gpt-oss-120b mxfp4 on llama.cpp"
+  std::string title;     // what tells it from the others: "frontier", "hosted", "rung 2"
+  std::string purchase;  // "dgx-spark"; "2 x dgx-spark, 1 x qsfp56-dac-200g"
+  std::string runs;      // "gpt-oss-120b mxfp4 on llama.cpp"
   std::optional<Estimate> decode_tps;  // of what runs, where it is one thing
   std::string price_from;              // "NVIDIA 2026-06", "--price"
-  fleet::Baseline baseline = fleet::Baseline::kFrontierEquivalent;
+  // Absent: a subscription.
+  std::optional<fleet::Baseline> baseline = fleet::Baseline::kFrontierEquivalent;
   std::string instead_of;  // whose price counts, as PriceFor says; empty: of several workloads
   std::string caveat;      // what the comparison takes for granted; empty: nothing
   std::string missing;     // facts that are not known and not counted; empty: none
@@ -75,10 +77,11 @@ struct MachineQuestion {
   std::optional<Usd> price;                      // nullopt: the scenario's offer
 };
 
-// The machine under every baseline that has a price for the model. Workloads and assumptions are
-// the scenario's, its fleet plays no part. InvalidArgument: the scenario has no price for the
-// machine, or no workload that accepts the model. FailedPrecondition says why there is no such
-// case: the model does not fit, or nobody's price for it is known.
+// The machine under every baseline that has a price for the model; the cheapest host beside the
+// median; and, where the scenario has one, the subscription it would replace. Workloads and
+// assumptions are the scenario's, its fleet plays no part. InvalidArgument: the scenario has no
+// price for the machine, or no workload that accepts the model. FailedPrecondition says why there
+// is no such case: the model does not fit, or nobody's price for it is known.
 absl::StatusOr<std::vector<PayoffCase>> MachineCases(const catalog::Catalog& catalog,
                                                      const throughput::Calibration& calibration,
                                                      const fleet::Scenario& scenario,

@@ -137,7 +137,6 @@ int RunMachine(const Common& common, const PayoffArguments& arguments) {
   const auto cases = MachineCases(catalog, facts->calibration, *scenario, question);
   if (cases.ok()) {
     for (const PayoffCase& purchase : *cases) {
-      comparison.titles.push_back(fleet::Name(purchase.baseline));
       comparison.payoffs.push_back(Assess(purchase));
     }
     const std::string& missing = cases->front().missing;
@@ -168,7 +167,6 @@ int RunLadder(const Common& common, const PayoffArguments& arguments) {
   report::PayoffComparison comparison;
   comparison.scenario = &*scenario;
   for (const PayoffCase& purchase : LadderCases(*plan)) {
-    comparison.titles.push_back(absl::StrCat("rung ", comparison.titles.size() + 1));
     comparison.payoffs.push_back(Assess(purchase));
   }
   comparison.notes.push_back(absl::StrCat("each rung is against the one before, as ",

@@ -107,32 +107,44 @@ HostsByModel HostsFor(const catalog::Catalog& catalog, const fleet::Workload& wo
   return hosts;
 }
 
+// The cheaper of the two middle ones.
+const RankedHost& MedianOf(const std::vector<RankedHost>& sorted) {
+  return sorted[(sorted.size() - 1) / 2];
+}
+
+absl::Status NobodyHosts(const catalog::Model& model) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the catalogue knows nobody who hosts ", model.id));
+}
+
+TokenPrice PriceOf(const catalog::HostedOffer& offer) {
+  return {.input = offer.input,
+          .output = offer.output,
+          .cached_input = offer.cached_input.value_or(offer.input),
+          .source = absl::StrCat(offer.model, " at ", offer.provider),
+          .as_of = offer.provenance.as_of};
+}
+
 // What one would rent instead: the cheapest of the models that would do, each at its median host.
 absl::StatusOr<TokenPrice> HostedPrice(const catalog::Catalog& catalog,
                                        const fleet::Workload& workload,
                                        const catalog::Model& model) {
   std::optional<RankedHost> best;
   std::size_t best_hosts = 0;
-  for (auto& [id, hosts] : HostsFor(catalog, workload, model)) {
-    std::vector<RankedHost> sorted = hosts;
-    std::sort(sorted.begin(), sorted.end(), Cheaper);
-    const RankedHost& median = sorted[(sorted.size() - 1) / 2];
+  HostsByModel by_model = HostsFor(catalog, workload, model);
+  for (auto& [id, hosts] : by_model) {
+    std::sort(hosts.begin(), hosts.end(), Cheaper);
+    const RankedHost& median = MedianOf(hosts);
     if (best && !Cheaper(median, *best)) continue;
     best = median;
-    best_hosts = sorted.size();
+    best_hosts = hosts.size();
   }
-  if (!best) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the catalogue knows nobody who hosts ", model.id));
+  if (!best) return NobodyHosts(model);
+  TokenPrice price = PriceOf(*best->offer);
+  if (best_hosts > 1) {
+    price.source = absl::StrCat(best->offer->model, ", median of ", best_hosts, " hosts (",
+                                best->offer->provider, ")");
   }
-  const catalog::HostedOffer& offer = *best->offer;
-  TokenPrice price{.input = offer.input,
-                   .output = offer.output,
-                   .cached_input = offer.cached_input.value_or(offer.input),
-                   .as_of = offer.provenance.as_of};
-  price.source = best_hosts == 1 ? absl::StrCat(offer.model, " at ", offer.provider)
-                                 : absl::StrCat(offer.model, ", median of ", best_hosts, " hosts (",
-                                                offer.provider, ")");
   return price;
 }
 
@@ -205,6 +217,24 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
         absl::StrCat("the catalogue maps ", model.id, " to no cloud model"));
   }
   return CloudPrice(catalog, equivalent->cloud_model);
+}
+
+absl::StatusOr<TokenPrice> CheapestHostFor(const catalog::Catalog& catalog,
+                                           const fleet::Workload& workload,
+                                           const catalog::Model& model) {
+  std::optional<RankedHost> best;
+  HostsByModel by_model = HostsFor(catalog, workload, model);
+  for (auto& [id, hosts] : by_model) {
+    std::sort(hosts.begin(), hosts.end(), Cheaper);
+    const double least = MedianOf(hosts).usd_per_output_mtok / kImplausibleFactor;
+    for (const RankedHost& host : hosts) {
+      if (host.usd_per_output_mtok < least) continue;
+      if (!best || Cheaper(host, *best)) best = host;
+      break;
+    }
+  }
+  if (!best) return NobodyHosts(model);
+  return PriceOf(*best->offer);
 }
 
 bool Accepts(const catalog::Catalog& catalog, const fleet::Workload& workload,

@@ -51,6 +51,16 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
                                     const fleet::Workload& workload, const catalog::Model& model,
                                     fleet::Baseline baseline);
 
+// Beside the median: the cheapest host that can be believed, which is one that asks no less than a
+// fifth of its model's median. Any model that would do, as above. FailedPrecondition: nobody hosts
+// one.
+absl::StatusOr<TokenPrice> CheapestHostFor(const catalog::Catalog& catalog,
+                                           const fleet::Workload& workload,
+                                           const catalog::Model& model);
+
+// Prices of one good that differ by more than this are not of one good.
+inline constexpr double kImplausibleFactor = 5;
+
 // Whether `model` may serve `workload`: it is among the named models, or its tier (that of the
 // cloud model the catalogue maps it to; small < mid < frontier) is at least the workload's. A
 // workload that names neither accepts every model.

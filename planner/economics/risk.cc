@@ -6,6 +6,8 @@
 #include <numbers>
 #include <random>
 
+#include "planner/economics/subscription.h"
+
 namespace capacity::economics {
 namespace {
 
@@ -32,6 +34,11 @@ CashFlow FlowIn(const RiskInput& input, const World& world) {
   CashFlow flow = input.flow;
   flow.cost = Usd::FromDollars(world.cost);
   flow.gross_saving = {world.gross_saving * work};
+  if (input.plan) {
+    flow.gross_saving = {SubscriptionSaving(input.plan->subscription, input.plan->demand_mtok,
+                                            input.plan->served_mtok * work)
+                             .dollars()};
+  }
   flow.electricity = {world.electricity * work};
   if (work > 0) flow.capacity_ratio = input.flow.capacity_ratio / work;
   // The price of electricity is that of standing by, too.

@@ -86,6 +86,15 @@ struct Costs {
   Currency currency;
 };
 
+// A plan with a flat price, which many people would really cancel (docs/model.md 5.5).
+struct Subscription {
+  std::string name = "subscription";
+  Usd fee;                // a month
+  double quota_mtok = 0;  // input and output tokens a month that the fee covers
+  // Above the quota; nullopt: another subscription for every quota begun.
+  std::optional<UsdPerMtok> overage;  // input and output alike
+};
+
 // What the user said, or the stated default; `stated_*` tells which, for the first lines of output.
 struct Assumptions {
   double utilization = 0.25;  // where a workload states none
@@ -97,6 +106,7 @@ struct Assumptions {
   std::optional<Spread> electricity_range;             // USD/kWh, where a range was stated
   std::map<Baseline, catalog::PriceDecline> declines;  // per year
   Costs costs;
+  std::optional<Subscription> subscription;
 };
 
 struct Scenario {

@@ -248,6 +248,41 @@ void ReadCosts(const Value& value, fleet::Costs& costs, Problems& problems) {
   fields.ReportUnknown();
 }
 
+fleet::Subscription ReadSubscription(const Value& value, Problems& problems) {
+  Fields fields(value, "subscription", problems);
+  fields.Require({"usd_per_month"});
+  fleet::Subscription out;
+  out.name = fields.Text("name").value_or(out.name);
+  out.fee = fields.Dollars("usd_per_month").value_or(Usd{0});
+  const auto mtok = fields.Number("quota_mtok", Above(0, 1e9));
+  const auto messages = fields.Number("quota_messages", Above(0, 1e9));
+  const auto tokens = fields.Tokens("tokens_per_message", Between(1, 1e8));
+  if (const auto overage = fields.Number("overage_usd_per_mtok", Between(0, 1e5))) {
+    out.overage = UsdPerMtok{*overage};
+  }
+  fields.ReportUnknown();
+  if (fields.Find("quota_mtok") != nullptr && fields.Find("quota_messages") != nullptr) {
+    problems.Add(value, "subscription has both quota_mtok and quota_messages", "state one quota");
+  } else if (fields.valid() && !mtok && !messages) {
+    problems.Add(value, "subscription has no quota",
+                 "state quota_mtok, or quota_messages and tokens_per_message");
+  } else if (messages && !tokens) {
+    problems.Add(value, "subscription counts messages of unknown length",
+                 "state tokens_per_message");
+  }
+  if (mtok) out.quota_mtok = *mtok;
+  if (messages && tokens) out.quota_mtok = *messages * *tokens / 1e6;
+  return out;
+}
+
+void ReadBaselines(const Value& value, fleet::Assumptions& assumptions, Problems& problems) {
+  Fields fields(value, "baselines", problems);
+  if (const Value* subscription = fields.Find("subscription")) {
+    assumptions.subscription = ReadSubscription(*subscription, problems);
+  }
+  fields.ReportUnknown();
+}
+
 fleet::Assumptions ReadEconomics(const catalog::Catalog& catalog, const Draft& draft,
                                  Problems& problems) {
   fleet::Assumptions out;
@@ -268,6 +303,7 @@ fleet::Assumptions ReadEconomics(const catalog::Catalog& catalog, const Draft& d
     out.utilization_stated = true;
     if (!utilization->exact()) out.utilization_range = utilization;
   }
+  if (const Value* baselines = fields.Find("baselines")) ReadBaselines(*baselines, out, problems);
   if (const Value* costs = fields.Find("costs")) ReadCosts(*costs, out.costs, problems);
   ReadDeclines(fields, out, problems);
   fields.ReportUnknown();

@@ -121,12 +121,6 @@ std::string AssumptionsText(const PayoffComparison& comparison, const Style& sty
 
 // ---------------------------------------------------------------- one table
 
-std::string CostText(const Spread& cost, const Amounts& amounts) {
-  if (cost.exact()) return amounts.Of(cost.mid);
-  return absl::StrCat(amounts.Of(cost.mid), " (", amounts.Of(cost.low), "–", amounts.Of(cost.high),
-                      ")");
-}
-
 std::string WorthRunning(const std::optional<int>& months) {
   if (!months) return "always";
   return *months == 0 ? "never" : absl::StrCat(*months, " mo");
@@ -143,7 +137,9 @@ std::string PerMtok(double usd, const Amounts& amounts) { return amounts.Of(usd)
 std::string OwningTable(const PayoffComparison& comparison, const Style& style) {
   const Amounts amounts(comparison.scenario->assumptions.costs.currency);
   std::vector<Column> columns = {{""}};
-  for (const std::string& title : comparison.titles) columns.push_back({title, Align::kRight});
+  for (const Payoff& payoff : comparison.payoffs) {
+    columns.push_back({payoff.of.title, Align::kRight});
+  }
   Table table(std::move(columns));
   const auto row = [&](const std::string& label,
                        const std::function<std::string(const Payoff&)>& cell) {
@@ -154,7 +150,7 @@ std::string OwningTable(const PayoffComparison& comparison, const Style& style) 
   const auto levelised = [&](const Payoff& payoff, UsdPerMtok economics::LevelisedCost::* part) {
     return payoff.levelised ? PerMtok(((*payoff.levelised).*part).value, amounts) : "-";
   };
-  row("price", [&](const Payoff& p) { return CostText(p.of.input.cost, amounts); });
+  row("price", [&](const Payoff& p) { return amounts.Of(p.of.input.cost.mid); });
   row("saved a month", [&](const Payoff& p) { return amounts.Of(p.of.input.gross_saving.mid); });
   row("electricity a month", [&](const Payoff& p) {
     return amounts.Of(p.of.input.electricity.mid + p.of.input.flow.standby.value);
@@ -213,11 +209,11 @@ std::string PurchasesText(const PayoffComparison& comparison, const Style& style
   for (std::size_t i = 0; i < comparison.payoffs.size(); ++i) {
     const PayoffCase& purchase = comparison.payoffs[i].of;
     if (!purchase.decode_tps) {
-      sentences.push_back(RungSentence(comparison.titles[i], purchase));
+      sentences.push_back(RungSentence(comparison.payoffs[i].of.title, purchase));
       continue;
     }
     if (i == 0) sentences.push_back(MachineSentence(purchase));
-    sentences.push_back(BaselineSentence(comparison.titles[i], purchase));
+    sentences.push_back(BaselineSentence(comparison.payoffs[i].of.title, purchase));
   }
   std::string out;
   for (const std::string& sentence : sentences) {
@@ -361,7 +357,7 @@ Json PayoffJson(const std::string& title, const Payoff& payoff) {
           {"runs", of.runs},
           {"decode_tps", of.decode_tps ? Number(of.decode_tps->mid) : Json(nullptr)},
           {"price_from", of.price_from},
-          {"baseline", Name(of.baseline)},
+          {"baseline", of.baseline ? Json(Name(*of.baseline)) : Json(nullptr)},
           {"instead_of", of.instead_of.empty() ? Json(nullptr) : Json(of.instead_of)},
           {"caveat", of.caveat.empty() ? Json(nullptr) : Json(of.caveat)},
           {"utilization_of", Name(of.basis)},
@@ -417,9 +413,10 @@ std::string OwningText(const PayoffComparison& comparison, const Style& style) {
                     "\n");
   }
   for (std::size_t i = 0; i < comparison.payoffs.size(); ++i) {
-    absl::StrAppend(
-        &out, Wrap(VerdictSentence(comparison.titles[i], comparison.payoffs[i]), style.width, 2),
-        "\n");
+    absl::StrAppend(&out,
+                    Wrap(VerdictSentence(comparison.payoffs[i].of.title, comparison.payoffs[i]),
+                         style.width, 2),
+                    "\n");
   }
   if (!comparison.payoffs.empty()) {
     absl::StrAppend(&out,
@@ -437,7 +434,8 @@ std::string RiskText(const PayoffComparison& comparison, const Style& style) {
   std::string out;
   for (std::size_t i = 0; i < comparison.payoffs.size(); ++i) {
     const Payoff& payoff = comparison.payoffs[i];
-    absl::StrAppend(&out, "\n", style.Bold(absl::StrCat("PAYBACK, MONTHS  ", comparison.titles[i])),
+    absl::StrAppend(&out, "\n",
+                    style.Bold(absl::StrCat("PAYBACK, MONTHS  ", comparison.payoffs[i].of.title)),
                     "\n", GridText(payoff, style), "\n", TornadoText(payoff, amounts, style), "\n",
                     DrawsText(payoff.risk, amounts, style));
   }
@@ -447,7 +445,7 @@ std::string RiskText(const PayoffComparison& comparison, const Style& style) {
 std::string PayoffsJson(const PayoffComparison& comparison) {
   Json rows = Json::array();
   for (std::size_t i = 0; i < comparison.payoffs.size(); ++i) {
-    rows.push_back(PayoffJson(comparison.titles[i], comparison.payoffs[i]));
+    rows.push_back(PayoffJson(comparison.payoffs[i].of.title, comparison.payoffs[i]));
   }
   const fleet::Assumptions& assumptions = comparison.scenario->assumptions;
   const Json document = {{"schema_version", kSchemaVersion},

@@ -10,12 +10,11 @@
 
 namespace capacity::report {
 
-// Purchases side by side, with the scenario whose assumptions they rest on. `titles` are the
-// columns': baselines of one machine, or rungs of a ladder.
+// Purchases side by side, with the scenario whose assumptions they rest on: one machine against
+// several prices, or the rungs of a ladder.
 struct PayoffComparison {
   const fleet::Scenario* scenario = nullptr;
-  std::vector<std::string> titles;
-  std::vector<Payoff> payoffs;  // as many as titles
+  std::vector<Payoff> payoffs;
   std::vector<std::string> notes;
 };
 

@@ -45,9 +45,12 @@ std::vector<std::string> With(std::vector<std::string> arguments,
   return arguments;
 }
 
-TEST(PayoffOfAMachine, AddsUpUnderBothBaselines) {
+TEST(PayoffOfAMachine, AddsUpUnderEveryPrice) {
   const json answer = Answer(kSpark);
-  ASSERT_EQ(answer["purchases"].size(), 2u);
+  ASSERT_EQ(answer["purchases"].size(), 3u);
+  EXPECT_EQ(answer["purchases"][2]["title"], "cheapest host");
+  EXPECT_LE(answer["purchases"][2]["rented_usd_per_output_mtok"],
+            answer["purchases"][1]["rented_usd_per_output_mtok"]);
   EXPECT_EQ(answer["purchases"][0]["baseline"], "frontier-equivalent");
   EXPECT_EQ(answer["purchases"][1]["baseline"], "same-model-hosted");
   for (const json& purchase : answer["purchases"]) {
@@ -127,6 +130,33 @@ TEST(PayoffOfAMachine, UsesTheCostsOfTheInventory) {
   const Ran text = Planner(With({"payoff"}, arguments));
   EXPECT_THAT(text.out, HasSubstr("2,000 EUR"));
   EXPECT_THAT(text.out, HasSubstr("amounts in EUR at 0.5 for a US dollar"));
+}
+
+TEST(PayoffOfAMachine, ASubscriptionIsCancelledWhenEverythingIsServed) {
+  const auto with = [](const std::string& tokens) {
+    return TempFile(
+        "schema: capacity-planner/inventory/v1\n"
+        "nodes: [{machine: dgx-spark}]\n"
+        "workloads: [{name: w, preset: article, tokens_per_day: {output: " +
+        tokens +
+        "}}]\n"
+        "economics:\n"
+        "  baselines:\n"
+        "    subscription: {name: max, usd_per_month: 200, quota_mtok: 60}\n");
+  };
+  const std::vector<std::string> spark = {"--machine", "dgx-spark", "--model", "gpt-oss-120b"};
+  // 1M output and 0.43M input a day are 42.9 Mtok a month: one plan, cancelled.
+  const json all = Answer(With(spark, {"--inventory", with("1M")}))["purchases"].back();
+  EXPECT_EQ(all["title"], "max");
+  EXPECT_TRUE(all["baseline"].is_null());
+  EXPECT_EQ(all["gross_saving_usd_per_month"]["mid"], 200);
+  EXPECT_TRUE(all["caveat"].is_null());
+  // 4M a day are three plans; a machine that serves some of it saves whole plans only.
+  const json part = Answer(With(spark, {"--inventory", with("4M")}))["purchases"].back();
+  const double saved = part["gross_saving_usd_per_month"]["mid"];
+  EXPECT_EQ(std::fmod(saved, 200), 0);
+  EXPECT_LT(saved, 600);
+  EXPECT_THAT(part["caveat"].get<std::string>(), HasSubstr("cannot be cancelled"));
 }
 
 TEST(PayoffOfAMachine, WhatDoesNotFitIsAnAnswer) {

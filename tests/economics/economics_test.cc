@@ -199,6 +199,19 @@ TEST(PriceForTest, HostedIsTheMedianHost) {
   EXPECT_EQ(price->source, "big, median of 3 hosts (h3)");
 }
 
+TEST(CheapestHostForTest, IsTheCheapestThatCanBeBelieved) {
+  Catalog catalog = ThreeModels();
+  auto price = CheapestHostFor(catalog, Workload{}, Find(catalog, "big"));
+  ASSERT_TRUE(price.ok());
+  EXPECT_EQ(price->source, "big at h2");
+  // Less than a fifth of the median is a mistake or another product.
+  catalog.hosted.push_back({"big", "h4", {0.001}, {0.01}, std::nullopt, {"s", "d"}});
+  price = CheapestHostFor(catalog, Workload{}, Find(catalog, "big"));
+  ASSERT_TRUE(price.ok());
+  EXPECT_EQ(price->source, "big at h2");
+  EXPECT_FALSE(CheapestHostFor(catalog, Workload{}, Find(catalog, "orphan")).ok());
+}
+
 TEST(PriceForTest, HostedIsTheCheapestOfTheModelsThatWouldDo) {
   const Catalog catalog = ThreeModels();
   Workload either;

@@ -162,6 +162,18 @@ TEST(SimulateTest, ProbabilitiesAreOrderedAndQuantilesToo) {
   EXPECT_LT(summary.gains, 1);
 }
 
+TEST(PaybackGridTest, ASubscriptionIsSavedInSteps) {
+  RiskInput input;
+  input.cost = Spread::Exactly(1000);
+  input.plan = CancelledPlan{{"max", Usd::FromDollars(100), 50, UsdPerMtok{2}}, 60, 60};
+  input.gross_saving = Spread::Exactly(120);
+  EXPECT_EQ(Middle(input).gross_saving, UsdPerMonth{120});
+  const std::vector<PaybackCell> grid = PaybackGrid(input, {1, 0.5, 0.1}, {0});
+  EXPECT_NEAR(grid[0].payback->value, 1000.0 / 120, 1e-9);
+  EXPECT_NEAR(grid[1].payback->value, 1000.0 / 20, 1e-9);  // the overage alone
+  EXPECT_NEAR(grid[2].payback->value, 1000.0 / 12, 1e-9);  // 6 of the 10 Mtok above the quota
+}
+
 TEST(SimulateTest, NoDrawsNoAnswer) { EXPECT_EQ(Simulate(Spark(), 1, 0).draws, 0); }
 
 TEST(DecideTest, CarriesTheNumbersOfTheRule) {

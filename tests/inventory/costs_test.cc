@@ -109,6 +109,34 @@ economics:
   EXPECT_EQ(costs.currency.per_usd, 0.86);
 }
 
+TEST(Subscription, QuotaMayCountMessages) {
+  const auto subscription = Read(R"(
+economics:
+  baselines:
+    subscription: {name: max, usd_per_month: 200, quota_messages: 900, tokens_per_message: 20k,
+                   overage_usd_per_mtok: 15}
+)")
+                                .assumptions.subscription;
+  ASSERT_TRUE(subscription);
+  EXPECT_EQ(subscription->name, "max");
+  EXPECT_EQ(subscription->fee, Usd::FromDollars(200));
+  EXPECT_DOUBLE_EQ(subscription->quota_mtok, 18);
+  EXPECT_EQ(subscription->overage, UsdPerMtok{15});
+}
+
+TEST(Subscription, NeedsOneQuota) {
+  const std::string head =
+      "nodes: [{machine: dgx-spark}]\neconomics:\n  baselines:\n    subscription: ";
+  EXPECT_THAT(Lines(LoadText(head + "{usd_per_month: 20}\n").problems),
+              ElementsAre(HasSubstr("subscription has no quota")));
+  EXPECT_THAT(Lines(LoadText(head + "{usd_per_month: 20, quota_messages: 5}\n").problems),
+              ElementsAre(HasSubstr("messages of unknown length")));
+  EXPECT_THAT(Lines(LoadText(head + "{usd_per_month: 20, quota_mtok: 1, quota_messages: 5, "
+                                    "tokens_per_message: 1k}\n")
+                        .problems),
+              ElementsAre(HasSubstr("both quota_mtok and quota_messages")));
+}
+
 TEST(Costs, MistakesAreRefusedTogether) {
   const auto lines = Lines(LoadText(R"(nodes: [{machine: dgx-spark}]
 economics:
