@@ -15,5 +15,6 @@ void AddInventory(CLI::App& app, Common& common, Action& action);
 void AddValidate(CLI::App& app, Common& common, Action& action);
 void AddCalibrate(CLI::App& app, Common& common, Action& action);
 void AddPrices(CLI::App& app, Common& common, Action& action);
+void AddUsage(CLI::App& app, Common& common, Action& action);
 
 }  // namespace capacity::cli

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   AddValidate(app, common, action);
   AddCalibrate(app, common, action);
   AddPrices(app, common, action);
+  AddUsage(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

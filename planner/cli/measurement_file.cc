@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/csv.h"
 #include "planner/cli/common.h"
-#include "planner/validation/csv.h"
 
 namespace capacity::cli {
 namespace {
@@ -21,9 +21,9 @@ std::optional<std::string> ReadOrPrint(const std::string& file) {
     PrintProblems({{file, 0, 0, absl::StrCat("cannot be read: ", error.message()), ""}});
     return std::nullopt;
   }
-  if (size > validation::kMaxCsvBytes) {
+  if (size > kMaxCsvBytes) {
     PrintProblems({{file, 0, 0, absl::StrCat("file of ", size >> 20, " MiB is too large"),
-                    absl::StrCat("at most ", validation::kMaxCsvBytes >> 20, " MiB")}});
+                    absl::StrCat("at most ", kMaxCsvBytes >> 20, " MiB")}});
     return std::nullopt;
   }
   std::ifstream in(file, std::ios::binary);

@@ -9,8 +9,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "planner/base/csv.h"
 #include "planner/base/parse.h"
-#include "planner/validation/csv.h"
 
 namespace capacity::validation {
 namespace {

@@ -61,7 +61,7 @@ std::string TargetFolder(const std::string& include) {
 const std::map<std::string, int> kLayer = {
     {"base", 0},      {"catalog", 1},   {"fleet", 2},      {"fit", 3},      {"throughput", 3},
     {"economics", 3}, {"placement", 4}, {"validation", 4}, {"purchase", 5}, {"prices", 5},
-    {"inventory", 6}, {"plan", 6},      {"report", 7},     {"cli", 8}};
+    {"usage", 6},     {"inventory", 6}, {"plan", 6},       {"report", 7},   {"cli", 8}};
 
 TEST(Architecture, EveryFolderHasALayer) {
   for (const SourceFile& source : Sources()) {

@@ -1,9 +1,9 @@
-#include "planner/validation/csv.h"
+#include "planner/base/csv.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace capacity::validation {
+namespace capacity {
 namespace {
 
 std::vector<std::string> Texts(const CsvRow& row) {
@@ -61,4 +61,4 @@ TEST(Csv, QuotesWhatItMust) {
 }
 
 }  // namespace
-}  // namespace capacity::validation
+}  // namespace capacity

@@ -1,4 +1,4 @@
-#include "planner/validation/csv.h"
+#include "planner/base/csv.h"
 
 #include <algorithm>
 #include <set>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace capacity::validation {
+namespace capacity {
 namespace {
 
 constexpr int kMaxReportedRows = 50;  // of one kind of problem; the rest is counted
@@ -160,4 +160,4 @@ std::string CsvQuote(std::string_view text) {
   return out;
 }
 
-}  // namespace capacity::validation
+}  // namespace capacity

@@ -9,7 +9,7 @@
 
 #include "planner/base/diagnostics.h"
 
-namespace capacity::validation {
+namespace capacity {
 
 struct CsvField {
   std::string text;
@@ -23,7 +23,7 @@ struct CsvTable {
   std::vector<CsvRow> rows;  // each as long as the header
 };
 
-// Larger files are refused: no collection of measurements is that large.
+// Larger files are refused: no table that anybody imports is that large.
 inline constexpr std::size_t kMaxCsvBytes = std::size_t{64} << 20;
 
 // Reads a whole file. Empty lines are skipped. Problems (too large, binary, empty, an unclosed
@@ -35,4 +35,4 @@ std::optional<CsvTable> ReadCsv(const std::string& file, std::string_view text,
 // `text` as one field: quoted when it has to be.
 std::string CsvQuote(std::string_view text);
 
-}  // namespace capacity::validation
+}  // namespace capacity
