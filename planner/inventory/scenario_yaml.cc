@@ -352,8 +352,76 @@ struct StatedOffer {
   const Value* at = nullptr;
 };
 
+// What an offer asks, in dollars: price_usd as it is, or price in the currency of the inventory,
+// each less the tax that comes back.
+struct Quote {
+  std::optional<Usd> price;
+  std::optional<Usd> low;
+  std::optional<Usd> high;
+};
+
+class QuoteReader {
+ public:
+  QuoteReader(Fields& fields, const fleet::Currency& currency, Problems& problems)
+      : fields_(fields), problems_(problems) {
+    tax_ = fields.Number("vat_recovered", Between(0, 1)).value_or(0);
+    if (const std::optional<Word> code = fields.Reference("currency")) {
+      if (code->text != "USD" && code->text == currency.code) {
+        per_usd_ = currency.per_usd;
+        note_ = absl::StrCat(", in ", code->text, " at ", per_usd_, " for a US dollar");
+      } else if (code->text != "USD") {
+        problems.Add(*code->at, absl::StrCat("no exchange rate of ", code->text, " is stated"),
+                     absl::StrCat("add economics: {costs: {currency: {code: ", code->text,
+                                  ", per_usd: ...}}}, or state price_usd"));
+      }
+    } else if (fields.Find("price") != nullptr) {
+      problems.Add(*fields.Find("price"), "a price without a currency",
+                   "state currency beside price, or price_usd");
+    }
+    if (tax_ > 0) {
+      absl::StrAppend(&note_, ", less ", 100 * tax_, " % tax that comes back");
+    }
+  }
+
+  // How the price was worked out; "" when it is as stated.
+  std::string note() const { return note_; }
+
+  Quote Read() {
+    return {Amount("price", "price_usd"), Amount("price_low", "price_low_usd"),
+            Amount("price_high", "price_high_usd")};
+  }
+
+ private:
+  // Of "price_usd", or of "price".
+  std::optional<Usd> Amount(std::string_view key, std::string_view in_dollars) {
+    const std::optional<Usd> dollars = fields_.Dollars(in_dollars);
+    const std::optional<double> amount = fields_.Number(key, Between(0, 1e10));
+    if (dollars && amount) {
+      problems_.Add(
+          *fields_.Find(key),
+          absl::StrCat("offer has both ", std::string(key), " and ", std::string(in_dollars)),
+          "state one");
+    }
+    if (!dollars && !amount) return std::nullopt;
+    const double usd = (dollars ? dollars->dollars() : *amount / per_usd_) / (1 + tax_);
+    if (usd <= kMostDollars) return Usd::FromDollars(usd);
+    problems_.Add(*fields_.Find(amount ? key : in_dollars),
+                  absl::StrCat(std::string(key), " is more than 10 million dollars"),
+                  "check the price and the exchange rate");
+    return std::nullopt;
+  }
+
+  static constexpr double kMostDollars = 1e7;
+
+  Fields& fields_;
+  Problems& problems_;
+  double per_usd_ = 1;
+  double tax_ = 0;  // share of the price without tax
+  std::string note_;
+};
+
 std::optional<StatedOffer> ReadOffer(const catalog::Catalog& catalog, const Value& value,
-                                     Problems& problems) {
+                                     const fleet::Currency& currency, Problems& problems) {
   Fields fields(value, "offer", problems);
   if (!fields.valid()) return std::nullopt;
   const std::optional<Word> machine = fields.Reference("machine");
@@ -367,9 +435,9 @@ std::optional<StatedOffer> ReadOffer(const catalog::Catalog& catalog, const Valu
   key.second =
       fields.Choice("condition", {Condition::kNew, Condition::kUsed, Condition::kRefurbished})
           .value_or(Condition::kNew);
-  const std::optional<Usd> price = fields.Dollars("price_usd");
-  const std::optional<Usd> low = fields.Dollars("price_low_usd");
-  const std::optional<Usd> high = fields.Dollars("price_high_usd");
+  QuoteReader quote(fields, currency, problems);
+  const auto [price, low, high] = quote.Read();
+  const bool available = fields.Flag("available").value_or(true);
   const std::optional<int> max_count = fields.Integer("max_count", Between(0, 100'000));
   const std::optional<std::string> source = fields.Text("source");
   const std::optional<std::string> as_of = fields.Text("as_of");
@@ -382,15 +450,16 @@ std::optional<StatedOffer> ReadOffer(const catalog::Catalog& catalog, const Valu
   offer.id = OfferId(key);
   offer.item = key.first;
   offer.condition = key.second;
-  offer.max_count = max_count.value_or(offer.max_count);
+  offer.max_count = available ? max_count.value_or(offer.max_count) : 0;
   if (price) {
     offer.price = *price;
     offer.price_low = low.value_or(*price);
     offer.price_high = high.value_or(*price);
     offer.source = source.value_or(absl::StrCat("stated in ", *value.file, ":", value.line));
+    offer.source += quote.note();
     offer.as_of = as_of.value_or("");
   } else if (!known && offer.max_count > 0) {
-    if (fields.Find("price_usd") == nullptr) {
+    if (fields.Find("price_usd") == nullptr && fields.Find("price") == nullptr) {
       problems.Add(value, absl::StrCat("no price of ", offer.id, " is known"), "state price_usd");
     }
   }
@@ -426,10 +495,12 @@ std::optional<std::set<std::string>> ReadBuyOnly(const catalog::Catalog& catalog
 }
 
 std::map<OfferKey, StatedOffer> ReadStatedOffers(const catalog::Catalog& catalog,
-                                                 const Draft& draft, Problems& problems) {
+                                                 const Draft& draft,
+                                                 const fleet::Currency& currency,
+                                                 Problems& problems) {
   std::map<OfferKey, StatedOffer> stated;
   for (const DraftEntry& entry : draft.offers) {
-    std::optional<StatedOffer> offer = ReadOffer(catalog, *entry.value, problems);
+    std::optional<StatedOffer> offer = ReadOffer(catalog, *entry.value, currency, problems);
     if (!offer) continue;
     const OfferKey key(offer->offer.item, offer->offer.condition);
     const auto [it, added] = stated.try_emplace(key, *offer);
@@ -444,8 +515,9 @@ std::map<OfferKey, StatedOffer> ReadStatedOffers(const catalog::Catalog& catalog
 // The catalogue's offers, with the stated ones in their place: machines first, then cables, DACs
 // and switches, each in catalogue order.
 std::vector<Offer> ReadOffers(const catalog::Catalog& catalog, const Draft& draft,
-                              Problems& problems) {
-  const std::map<OfferKey, StatedOffer> stated = ReadStatedOffers(catalog, draft, problems);
+                              const fleet::Currency& currency, Problems& problems) {
+  const std::map<OfferKey, StatedOffer> stated =
+      ReadStatedOffers(catalog, draft, currency, problems);
   const std::optional<std::set<std::string>> buy_only = ReadBuyOnly(catalog, draft, problems);
   std::vector<Offer> offers;
   const auto add = [&](const std::string& item) {
@@ -474,7 +546,7 @@ fleet::Scenario ReadScenario(const catalog::Catalog& catalog, const Draft& draft
   scenario.name = draft.name;
   scenario.assumptions = ReadEconomics(catalog, draft, problems);
   scenario.workloads = ReadWorkloads(catalog, draft, scenario.assumptions, problems);
-  scenario.offers = ReadOffers(catalog, draft, problems);
+  scenario.offers = ReadOffers(catalog, draft, scenario.assumptions.costs.currency, problems);
   scenario.fleet = ReadFleet(catalog, draft, problems);
   return scenario;
 }
