@@ -26,6 +26,17 @@ if(NOT CBC_FOUND)
   message(FATAL_ERROR "CBC not found: apt install coinor-libcbc-dev, or brew install cbc")
 endif()
 
+# A second solver where it is installed; not in Debian 12. Found by hand: the CMake and pkg-config
+# files of Debian 13's libhighs-dev 1.10.0 name a directory of its package build.
+find_path(HIGHS_INCLUDE_DIR interfaces/highs_c_api.h PATH_SUFFIXES highs)
+find_library(HIGHS_LIBRARY highs)
+if(HIGHS_INCLUDE_DIR AND HIGHS_LIBRARY)
+  add_library(HiGHS::HiGHS UNKNOWN IMPORTED)
+  set_target_properties(HiGHS::HiGHS PROPERTIES IMPORTED_LOCATION ${HIGHS_LIBRARY}
+                                                INTERFACE_INCLUDE_DIRECTORIES ${HIGHS_INCLUDE_DIR}
+                                                INTERFACE_COMPILE_DEFINITIONS CAPACITY_HAVE_HIGHS)
+endif()
+
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   capacity_require(GTest "libgtest-dev libgmock-dev" googletest)
   include(GoogleTest)

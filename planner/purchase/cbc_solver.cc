@@ -69,9 +69,10 @@ class SearchHandler : public CbcEventHandler {
   Watch* watch_;
 };
 
-// Called between the phases of a solve; other than zero ends it.
+// Called between the phases of a solve. Other than zero would end it, but leak what preprocessing
+// made: branching that is out of time ends as soon.
 int BetweenPhases(CbcModel* model, int phase) {
-  constexpr int kAfterRelaxation = 1, kAfterPreprocessing = 2, kBeforeBranching = 3;
+  constexpr int kAfterRelaxation = 1, kBeforeBranching = 3;
   auto* handler = dynamic_cast<SearchHandler*>(model->getEventHandler());
   if (handler == nullptr) return 0;
   Watch& watch = handler->watch();
@@ -79,7 +80,8 @@ int BetweenPhases(CbcModel* model, int phase) {
     watch.relaxation_optimum = -model->solver()->getObjValue();
   }
   watch.branching = phase == kBeforeBranching ? model : nullptr;
-  return (phase == kAfterPreprocessing || phase == kBeforeBranching) && watch.Stop() ? 1 : 0;
+  watch.Stop();
+  return 0;
 }
 
 CoinPackedMatrix ByColumns(const MilpProblem& problem) {

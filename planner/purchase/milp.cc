@@ -40,10 +40,20 @@ MilpSolution MilpSolver::Solve(const MilpProblem& problem, const MilpLimits& lim
   return solution;
 }
 
-std::vector<std::string> AvailableSolvers() { return {"CBC"}; }
+std::vector<std::string> AvailableSolvers() {
+#ifdef CAPACITY_HAVE_HIGHS
+  return {"CBC", "HiGHS"};
+#else
+  return {"CBC"};
+#endif
+}
 
 std::unique_ptr<MilpSolver> MakeSolver(std::string_view name) {
-  if (absl::EqualsIgnoreCase({name.data(), name.size()}, "CBC")) return MakeCbcSolver();
+  const absl::string_view wanted(name.data(), name.size());
+  if (absl::EqualsIgnoreCase(wanted, "CBC")) return MakeCbcSolver();
+#ifdef CAPACITY_HAVE_HIGHS
+  if (absl::EqualsIgnoreCase(wanted, "HiGHS")) return MakeHighsSolver();
+#endif
   return nullptr;
 }
 

@@ -76,8 +76,13 @@ class MilpSolver {
   virtual MilpSolution Run(const MilpProblem& problem, const MilpLimits& limits) = 0;
 };
 
-// COIN-OR branch and cut, always there.
+// COIN-OR branch and cut, in every build: the default.
 std::unique_ptr<MilpSolver> MakeCbcSolver();
+
+#ifdef CAPACITY_HAVE_HIGHS
+// HiGHS, where the build found it.
+std::unique_ptr<MilpSolver> MakeHighsSolver();
+#endif
 
 // Names of the solvers in this build, the default first: "CBC", and "HiGHS" where the build found
 // it.

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds and tests on Debian 13, whose libhighs-dev Debian 12 lacks: both MILP solvers, GCC 14 and newer
+# libraries. As root, on Debian with debootstrap, with a network the first time:
+#   bash .ci/highs.sh [ROOT]   (default /tmp/capacity-trixie, kept for the next run; 2 GB)
+# CTEST_FILTER chooses tests (default: all).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root="${1:-/tmp/capacity-trixie}"
+
+if [[ ! -e "$root/etc/debian_version" ]]; then
+  debootstrap --variant=minbase trixie "$root" http://deb.debian.org/debian
+fi
+if [[ ! -e "$root/usr/include/highs" ]]; then
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+  chroot "$root" apt-get update -qq
+  grep -v '^#' packaging/apt.txt | xargs chroot "$root" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends libhighs-dev libbenchmark-dev zlib1g-dev
+fi
+
+mkdir -p "$root/src"
+git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -C "$root/src"
+chroot "$root" env HOME=/root CTEST_FILTER="${CTEST_FILTER:-.}" bash -euc '
+  cd /src
+  cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCAPACITY_BENCHMARKS=ON \
+    -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
+  ninja -C build -j "${JOBS:-2}" | tail -n 1
+  grep -q "^HIGHS_LIBRARY:FILEPATH=/" build/CMakeCache.txt
+  cd build
+  ctest --output-on-failure -R "$CTEST_FILTER" -j 2 | tail -n 15'
