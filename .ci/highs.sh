@@ -10,11 +10,12 @@ root="${1:-/tmp/capacity-trixie}"
 if [[ ! -e "$root/etc/debian_version" ]]; then
   debootstrap --variant=minbase trixie "$root" http://deb.debian.org/debian
 fi
-if [[ ! -e "$root/usr/include/highs" ]]; then
+if ! cmp -s packaging/apt.txt "$root/apt.txt"; then  # what was installed last time
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   chroot "$root" apt-get update -qq
   grep -v '^#' packaging/apt.txt | xargs chroot "$root" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends libhighs-dev libbenchmark-dev zlib1g-dev
+  cp packaging/apt.txt "$root/apt.txt"
 fi
 
 mkdir -p "$root/src"
