@@ -35,11 +35,52 @@ bool WorthMore(const PlannedPlacement& a, const PlannedPlacement& b, fleet::Base
   return a.placement.speed->decode_tps.mid > b.placement.speed->decode_tps.mid;
 }
 
+// What a million output tokens of a workload save when one model serves it, by baseline.
+using SavedByBaseline = std::map<fleet::Baseline, UsdPerMtok>;
+
+SavedByBaseline Saved(const catalog::Catalog& catalog, const fleet::Workload& workload,
+                      const catalog::Model& model) {
+  SavedByBaseline saved;
+  for (fleet::Baseline baseline : fleet::kBaselines) {
+    const auto price = economics::PriceFor(catalog, workload, model, baseline);
+    if (price.ok()) saved[baseline] = economics::SavedPerOutputMtok(workload, *price);
+  }
+  return saved;
+}
+
+ValueByBaseline ValueAt(const SavedByBaseline& saved, const fleet::Scenario& scenario,
+                        const fleet::Workload& workload, const Placement& placement) {
+  ValueByBaseline value;
+  if (!placement.speed) return value;
+  const double mtok_per_hour =
+      economics::OutputTokensPerHour(workload, {placement.speed->decode_tps.mid},
+                                     {placement.speed->prefill_tps.mid}) /
+      1e6;
+  if (mtok_per_hour <= 0) return value;
+  double hours = economics::kHoursPerMonth * workload.utilization;
+  if (const std::optional<double> demand = economics::DemandMtokPerMonth(workload)) {
+    hours = std::min(hours, *demand / mtok_per_hour);
+  }
+  Usd electricity;
+  for (int index : placement.nodes) {
+    const fleet::Node& node = scenario.fleet.nodes()[static_cast<std::size_t>(index)];
+    const Watts above_idle =
+        node.load_power().value_or(Watts{0}) - node.idle_power().value_or(Watts{0});
+    electricity +=
+        economics::ElectricityCost(above_idle, hours, scenario.assumptions.electricity_usd_per_kwh);
+  }
+  for (const auto& [baseline, usd] : saved) {
+    value[baseline] = UsdPerMonth{usd.value * mtok_per_hour * hours - electricity.dollars()};
+  }
+  return value;
+}
+
 // Keeps in `best` whatever of `model` under `load` is worth more than it.
 void Improve(const catalog::Catalog& catalog, const placement::Placer& placer,
              const fleet::Scenario& scenario, const PlanOptions& options,
              const catalog::Model& model, const fleet::Workload& load_of, bool serves,
              std::optional<PlannedPlacement>& best) {
+  const SavedByBaseline saved = serves ? Saved(catalog, load_of, model) : SavedByBaseline{};
   for (const catalog::Quantization& quant : catalog.quantizations) {
     if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
     for (Placement& candidate : placer.Enumerate(model, quant, LoadOf(load_of))) {
@@ -50,7 +91,7 @@ void Improve(const catalog::Catalog& catalog, const placement::Placer& placer,
       PlannedPlacement planned{std::move(candidate), {}, false, ""};
       if (serves) {
         planned.workload = load_of.name;
-        planned.value = MonthlyValue(catalog, scenario, load_of, planned.placement);
+        planned.value = ValueAt(saved, scenario, load_of, planned.placement);
       }
       if (!best || WorthMore(planned, *best, options.baseline)) best = std::move(planned);
     }
@@ -122,33 +163,7 @@ void MarkChosen(const catalog::Catalog& catalog, const fleet::Scenario& scenario
 
 ValueByBaseline MonthlyValue(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
                              const fleet::Workload& workload, const Placement& placement) {
-  ValueByBaseline value;
-  if (!placement.speed) return value;
-  const double mtok_per_hour =
-      economics::OutputTokensPerHour(workload, {placement.speed->decode_tps.mid},
-                                     {placement.speed->prefill_tps.mid}) /
-      1e6;
-  if (mtok_per_hour <= 0) return value;
-  double hours = economics::kHoursPerMonth * workload.utilization;
-  if (const std::optional<double> demand = economics::DemandMtokPerMonth(workload)) {
-    hours = std::min(hours, *demand / mtok_per_hour);
-  }
-  Usd electricity;
-  for (int index : placement.nodes) {
-    const fleet::Node& node = scenario.fleet.nodes()[static_cast<std::size_t>(index)];
-    const Watts above_idle =
-        node.load_power().value_or(Watts{0}) - node.idle_power().value_or(Watts{0});
-    electricity +=
-        economics::ElectricityCost(above_idle, hours, scenario.assumptions.electricity_usd_per_kwh);
-  }
-  for (fleet::Baseline baseline : fleet::kBaselines) {
-    const auto price = economics::PriceFor(catalog, workload, *placement.model, baseline);
-    if (!price.ok()) continue;
-    const double gross =
-        economics::SavedPerOutputMtok(workload, *price).value * mtok_per_hour * hours;
-    value[baseline] = UsdPerMonth{gross - electricity.dollars()};
-  }
-  return value;
+  return ValueAt(Saved(catalog, workload, *placement.model), scenario, workload, placement);
 }
 
 absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
@@ -165,6 +180,7 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
   refused.keep_rejected = true;
   const placement::Placer fitting(catalog, calibration, scenario.fleet, {});
   const placement::Placer all(catalog, calibration, scenario.fleet, refused);
+  options.watch.Begin("placing every model");
   for (const catalog::Model& model : catalog.models) {
     if (auto best = FindBest(catalog, fitting, scenario, options, model)) {
       plan.placements.push_back(*std::move(best));
@@ -176,6 +192,8 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
   purchase_options.budget = options.budget;
   purchase_options.baseline = options.baseline;
   purchase_options.min_nominal_bits = options.min_nominal_bits;
+  purchase_options.compare = options.compare;
+  purchase_options.watch = options.watch;
   auto ladders = purchase::RecommendByBaseline(catalog, calibration, scenario, purchase_options);
   if (!ladders.ok()) return ladders.status();
   plan.ladders = *std::move(ladders);

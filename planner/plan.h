@@ -22,6 +22,8 @@ struct PlanOptions {
   Usd budget;
   fleet::Baseline baseline = fleet::Baseline::kFrontierEquivalent;
   double min_nominal_bits = 4;  // coarser quantizations are not proposed
+  bool compare = true;          // also the frontier, the alternatives and waiting
+  purchase::Watch watch;        // changes nothing unless it stops the search
 };
 
 // What a placement is worth by itself, all the hours its workload has, under each baseline.

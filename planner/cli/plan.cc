@@ -2,7 +2,9 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "planner/cli/commands.h"
+#include "planner/cli/watch.h"
 #include "planner/report/json.h"
 #include "planner/report/text.h"
 
@@ -15,7 +17,23 @@ struct PlanArguments {
   std::vector<std::string> overlays;
   std::string baseline = fleet::Name(fleet::Baseline::kFrontierEquivalent);
   double min_bits = 4;
+  int explain = 0;  // a rung, from 1; 0: none
 };
+
+// Why one rung and not another.
+int ExplainRung(const Common& common, const Facts& facts, const Plan& plan, int rung) {
+  const auto rungs = static_cast<int>(plan.ladder().rungs.size());
+  if (rung > rungs) {
+    return BadArgument("--explain",
+                       rungs == 0 ? absl::StrCat("there is no rung ", rung, ": nothing is worth ",
+                                                 "buying (", plan.ladder().stopped_reason, ")")
+                                  : absl::StrCat("there is no rung ", rung, "; the ladder has ",
+                                                 rungs == 1 ? "1 rung" : absl::StrCat(rungs, " rungs")));
+  }
+  const auto index = static_cast<std::size_t>(rung - 1);
+  return Print(common.json() ? report::ExplainJson(plan, index)
+                             : report::ExplainText(facts.catalog, plan, index, common.style));
+}
 
 int RunPlan(const Common& common, const PlanArguments& arguments) {
   const absl::StatusOr<Usd> budget = ParseUsd(arguments.budget);
@@ -31,21 +49,30 @@ int RunPlan(const Common& common, const PlanArguments& arguments) {
 
   const auto scenario = LoadScenarioOrPrint(facts->catalog, inventory, arguments.overlays);
   if (!scenario) return kBadInput;
+  std::optional<Waiting> waiting(std::in_place);
+  options.watch = waiting->watch();
   const absl::StatusOr<Plan> plan =
       MakePlan(facts->catalog, facts->calibration, *scenario, options);
+  const bool interrupted = waiting->interrupted();
+  waiting.reset();
   if (!plan.ok()) return BadArgument("plan", std::string(plan.status().message()));
+  if (arguments.explain > 0) return ExplainRung(common, *facts, *plan, arguments.explain);
 
   std::optional<Plan> before;
   if (!arguments.overlays.empty()) {
     const auto base = LoadScenarioOrPrint(facts->catalog, inventory, {});
     if (!base) return kBadInput;
+    options.watch = {};
+    options.compare = false;
     absl::StatusOr<Plan> base_plan = MakePlan(facts->catalog, facts->calibration, *base, options);
     if (!base_plan.ok()) return BadArgument("plan", std::string(base_plan.status().message()));
     before = *std::move(base_plan);
   }
   const Plan* earlier = before ? &*before : nullptr;
-  return Print(common.json() ? report::PlanJson(*plan, earlier)
-                             : report::PlanText(facts->catalog, *plan, earlier, common.style));
+  const int printed =
+      Print(common.json() ? report::PlanJson(*plan, earlier)
+                          : report::PlanText(facts->catalog, *plan, earlier, common.style));
+  return printed == kOk && interrupted ? kInterrupted : printed;
 }
 
 }  // namespace
@@ -77,6 +104,11 @@ void AddPlan(CLI::App& app, Common& common, Action& action) {
                    "Coarsest quantization to propose, nominal bits")
       ->check(CLI::Range(1.0, 16.0))
       ->capture_default_str();
+  command
+      ->add_option("--explain", arguments->explain,
+                   "Why this rung of the ladder (from 1) and not the runner-up")
+      ->check(CLI::Range(1, 1000))
+      ->type_name("RUNG");
   AddCommonOptions(*command, common);
   command->callback([arguments, &common, &action] {
     action = [arguments, &common] { return RunPlan(common, *arguments); };

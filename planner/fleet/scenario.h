@@ -107,6 +107,7 @@ struct Assumptions {
   std::map<Baseline, catalog::PriceDecline> declines;  // per year
   Costs costs;
   std::optional<Subscription> subscription;
+  std::optional<double> hardware_price_decline;  // a year, as a fraction; negative: prices rise
 };
 
 struct Scenario {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+
 namespace capacity::purchase {
 namespace {
 
@@ -11,17 +13,26 @@ void Note(const Found& found, Climb& climb) {
   climb.gap_usd_per_month = std::max(climb.gap_usd_per_month, found.gap_usd_per_month);
 }
 
+bool Interrupted(const Watch& watch, Climb& climb) {
+  if (!watch.stopped()) return false;
+  climb.interrupted = true;
+  climb.proven = false;
+  return true;
+}
+
 }  // namespace
 
 Climb ClimbLadder(Search& search, const Problem& problem,
-                  const std::vector<double>& thresholds_months) {
+                  const std::vector<double>& thresholds_months, const Watch& watch) {
   Climb climb;
   Found start = search.ValueOf(EmptyBasket(problem));
   Note(start, climb);
   climb.start = *std::move(start.choice);
   Choice reached = climb.start;
   for (double months : thresholds_months) {
-    Found found = search.Best(months, reached.basket, nullptr);
+    if (Interrupted(watch, climb)) return climb;
+    watch.Begin(absl::StrFormat("looking for the rung at %.0f months", months));
+    Found found = search.Best({.months = months, .at_least = reached.basket});
     Note(found, climb);
     if (!found.choice || found.choice->basket == reached.basket) continue;
     const double gain = found.choice->usd_per_month - reached.usd_per_month;
@@ -29,13 +40,18 @@ Climb ClimbLadder(Search& search, const Problem& problem,
     if (gain < std::max(kSmallestGainUsdPerMonth, found.gap_usd_per_month)) continue;
     if (advantage <= kEqualUsdPerMonth) continue;
     Step step{.months = months, .before = reached, .after = *std::move(found.choice)};
-    step.runner_up = search.Best(months, reached.basket, &step.after.basket).choice;
+    step.runner_up = 
+        search
+            .Best({.months = months, .at_least = reached.basket, .excluding = &step.after.basket})
+            .choice;
     reached = step.after;
     climb.steps.push_back(std::move(step));
   }
-  if (!thresholds_months.empty()) {
+  if (!thresholds_months.empty() && !Interrupted(watch, climb)) {
+    watch.Begin("looking for the best use of the whole budget");
     climb.without_rungs =
-        search.Best(thresholds_months.back(), EmptyBasket(problem), nullptr).choice;
+        
+        search.Best({.months = thresholds_months.back(), .at_least = EmptyBasket(problem)}).choice;
   }
   return climb;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "planner/purchase/purchase.h"
 #include "planner/purchase/search.h"
 
 namespace capacity::purchase {
@@ -21,6 +22,7 @@ struct Climb {
   Choice start;  // nothing bought
   std::vector<Step> steps;
   bool proven = true;
+  bool interrupted = false;      // before its end: the steps so far
   double gap_usd_per_month = 0;  // the widest of all solves
   // The best at the last threshold when rungs need not contain each other; it may beat the ladder.
   std::optional<Choice> without_rungs;
@@ -32,6 +34,6 @@ inline constexpr double kSmallestGainUsdPerMonth = 1;
 // Thresholds ascend. A threshold at which nothing is worth adding yields no step. A gain that is
 // not above the solver's gap is not a step.
 Climb ClimbLadder(Search& search, const Problem& problem,
-                  const std::vector<double>& thresholds_months);
+                  const std::vector<double>& thresholds_months, const Watch& watch = {});
 
 }  // namespace capacity::purchase

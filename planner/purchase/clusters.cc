@@ -101,6 +101,7 @@ class Finder {
     AddOwnedClusters();
     AddNewClusters();
     for (Candidate& candidate : found_.clusters) candidate.items.resize(found_.items.size(), 0);
+    found_.fleet = yard_;
     return std::move(found_);
   }
 
@@ -199,10 +200,11 @@ class Finder {
   // No placement of the file on these nodes makes more output a month. Communication is left out;
   // what was measured is bounded by nothing.
   double MostMtok(std::size_t w, std::size_t f, const Site& site) {
-    if (site.size == 1) return MostMtokBy(throughput::Strategy::kSingle, w, f, site);
-    const double piped = MostMtokBy(throughput::Strategy::kPipeline, w, f, site);
-    if (!site.tensor) return piped;
-    return std::max(piped, MostMtokBy(throughput::Strategy::kTensor, w, f, site));
+    double most = 0;
+    for (throughput::Strategy strategy : StrategiesOn(site)) {
+      most = std::max(most, MostMtokBy(strategy, w, f, site));
+    }
+    return most;
   }
 
   double MostMtokBy(throughput::Strategy strategy, std::size_t w, std::size_t f, const Site& site) {
@@ -211,7 +213,12 @@ class Finder {
     if (decode <= 0 || !PerStreamEnough(w, decode)) return 0;
     double prefill = 0;
     for (const auto& [kind, count] : site.present) {
-      prefill += count * speeds_[w].Alone(f, static_cast<std::size_t>(kind)).prefill;
+      const double here = speeds_[w].Alone(f, static_cast<std::size_t>(kind)).prefill;
+      if (strategy == throughput::Strategy::kDisaggregated) {
+        prefill = std::max(prefill, here);
+      } else {
+        prefill += count * here;
+      }
     }
     return MtokPerMonth(scenario_.workloads[w], {decode}, {prefill});
   }
@@ -222,8 +229,25 @@ class Finder {
     if (site.size == 1) {
       return speeds_[w].Alone(f, static_cast<std::size_t>(site.present.front().first)).decode;
     }
-    return strategy == throughput::Strategy::kTensor ? MostShared(w, f, site)
-                                                     : MostPiped(w, f, site);
+    switch (strategy) {
+      case throughput::Strategy::kTensor:
+        return MostShared(w, f, site);
+      case throughput::Strategy::kDisaggregated:
+        return MostDealt(w, f, site);
+      default:
+        return MostPiped(w, f, site);
+    }
+  }
+
+  // One node decodes, the other fills its cache; each holds the whole model.
+  double MostDealt(std::size_t w, std::size_t f, const Site& site) {
+    double fastest = 0;
+    for (const auto& [k, count] : site.present) {
+      const auto kind = static_cast<std::size_t>(k);
+      if (files_[w][f].held_bytes > bounds_[kind].budget_bytes) return 0;
+      fastest = std::max(fastest, speeds_[w].Alone(f, kind).decode);
+    }
+    return fastest;
   }
 
   // Every node holds an equal part and waits for the slowest (equation 4.7).
@@ -268,7 +292,7 @@ class Finder {
       if (!file.saved[b] || !site.looked_into[b]) continue;
       const double saved = file.saved[b]->value;
       if (FastestAtLeast(own[b], saved) >= mtok) continue;
-      if (site.size == 1) return false;
+      if (site.size == 1 || options_.keep_beaten_clusters) return false;
       double apart = 0;
       for (const auto& [kind, count] : site.present) {
         apart += count * FastestAtLeast(SinglesOf(b, w, static_cast<std::size_t>(kind)), saved);
@@ -280,9 +304,9 @@ class Finder {
 
   // Files worth trying on several nodes: those that some member cannot serve alone (over links
   // without tensor parallelism: none can). Where all can, the nodes by themselves make more tokens
-  // than any cluster of them.
+  // than any cluster of them, unless one prefills for the other.
   bool WorthJoining(std::size_t w, std::size_t f, const Site& site) {
-    if (files_[w][f].measured) return true;
+    if (files_[w][f].measured || options_.keep_beaten_clusters || Disaggregates(site)) return true;
     bool some = false;
     bool all = true;
     for (const auto& [kind, count] : site.present) {
@@ -343,9 +367,23 @@ class Finder {
     return best;
   }
 
+  // A pair of which one may prefill for the other (docs/model.md section 3).
+  bool Disaggregates(const Site& site) const {
+    if (site.size != 2 || site.present.size() != 2) return false;
+    auto platform = [this](const std::pair<int, int>& entry) {
+      return goods_.kinds[static_cast<std::size_t>(entry.first)].node.chip->platform();
+    };
+    return platform(site.present[0]) != platform(site.present[1]);
+  }
+
   std::vector<throughput::Strategy> StrategiesOn(const Site& site) const {
     using throughput::Strategy;
-    if (site.size > 1) return {Strategy::kTensor, Strategy::kPipeline};
+    if (site.size > 1) {
+      std::vector<Strategy> strategies = {Strategy::kPipeline};
+      if (site.tensor) strategies.insert(strategies.begin(), Strategy::kTensor);
+      if (Disaggregates(site)) strategies.push_back(Strategy::kDisaggregated);
+      return strategies;
+    }
     const int node = site.cluster.nodes.front();
     if (placement::DevicesOf(yard_->nodes()[static_cast<std::size_t>(node)]) == 1) {
       return {Strategy::kSingle};
@@ -422,7 +460,7 @@ class Finder {
   }
 
   Candidate CandidateFor(const Site& site) const {
-    Candidate candidate{.kinds = site.kinds, .fleet = yard_};
+    Candidate candidate{.kinds = site.kinds};
     for (const auto& [kind, count] : site.present) {
       candidate.kind_of_node.insert(candidate.kind_of_node.end(), static_cast<std::size_t>(count),
                                     kind);
@@ -552,7 +590,9 @@ class Finder {
     const std::vector<Ranking> promising = PromisingOf(site);
     const ByBaseline<double> most = MostUsd(promising);
     for (std::size_t b = 0; b < kBaselineCount; ++b) {
-      site.looked_into[b] = most[b] > 0 && most[b] * options_.longest_months >= cost.dollars();
+      site.looked_into[b] =
+          most[b] > 0 && (options_.keep_beaten_clusters ||
+                          most[b] * options_.longest_months >= cost.dollars());
     }
     if (std::none_of(site.looked_into.begin(), site.looked_into.end(), std::identity())) return;
     fleet::LinkGroup group{.link = &link, .members = site.cluster.nodes};

@@ -26,7 +26,7 @@ struct ItemKind {
 // What a cluster can do for a workload: one model in one quantization.
 struct Service {
   int workload = 0;                // index into the scenario's workloads
-  placement::Placement placement;  // node indices are the cluster's fleet's
+  placement::Placement placement;  // node indices are into Candidates::fleet
   double mtok_per_month = 0;       // of output, running all hours, at the middle speeds
   std::map<fleet::Baseline, UsdPerMtok> saved;  // per output Mtok, input included; absent: no price
   UsdPerMtok electricity;                       // running above idle
@@ -38,8 +38,6 @@ struct Candidate {
   std::vector<int> kind_of_node;  // of its placements' nodes, in their order
   std::vector<int> items;         // to be bought for it, of each item kind
   int max_copies = std::numeric_limits<int>::max();
-  // That the placements' indices mean: the scenario's nodes, then new ones.
-  std::shared_ptr<const fleet::Fleet> fleet;
   std::vector<Service> services;
 };
 
@@ -47,6 +45,8 @@ struct Candidates {
   std::vector<MachineKind> kinds;  // owned first
   std::vector<ItemKind> items;
   std::vector<Candidate> clusters;
+  // That the placements' indices mean: the scenario's nodes, then new ones.
+  std::shared_ptr<const fleet::Fleet> fleet;
   std::vector<std::string> notes;  // what was left out and why, facts missing
 };
 
@@ -57,6 +57,9 @@ struct CandidateOptions {
   int max_kinds_in_new_cluster = 2;
   int max_owned_cluster_nodes = 8;
   double longest_months = 36;  // the longest payback threshold
+  // Also clusters that their nodes by themselves would beat, and whatever they cost: for who asks
+  // what a cluster would do.
+  bool keep_beaten_clusters = false;
 };
 
 // Every kind by itself, every owned cluster over its stated links, and every cluster that bought

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "planner/purchase/reduce.h"
@@ -63,7 +65,9 @@ Enumeration::Enumeration(const Problem& problem, Usd budget, const EnumerationLi
       limits_(limits),
       additive_(IsAdditive(problem)),
       demand_bound_(DemandBound(problem)),
-      single_of_(problem.kinds.size(), -1) {
+      single_of_(problem.kinds.size(), -1),
+      demanded_(problem.columns.size(), 0) {
+  for (int c : problem.one_of) demanded_[static_cast<std::size_t>(c)] = 1;
   for (std::size_t c = 0; c < problem.columns.size(); ++c) {
     const Column& column = problem.columns[c];
     value_alone_.push_back(ValueAlone(problem, column));
@@ -78,6 +82,7 @@ Enumeration::Enumeration(const Problem& problem, Usd budget, const EnumerationLi
   if (!additive_) return;
   // Where values add up, a cluster worth no more than its nodes by themselves is never needed.
   std::erase_if(several_, [this](int c) {
+    if (demanded_[static_cast<std::size_t>(c)]) return false;
     double apart = 0;
     const Column& column = problem_.columns[static_cast<std::size_t>(c)];
     for (std::size_t k = 0; k < column.nodes.size(); ++k) {
@@ -122,6 +127,7 @@ bool Enumeration::AddBasket(const std::vector<int>& nodes, Usd cost) {
   if (!Groupings(NodesWith(nodes), limits_.groupings - groupings_listed_, listed.groupings)) {
     return false;
   }
+  if (listed.groupings.empty()) return true;  // what must stand cannot
   groupings_listed_ += static_cast<std::int64_t>(listed.groupings.size());
   for (const Grouping& grouping : listed.groupings) {
     listed.upper = std::max(listed.upper, grouping.value);
@@ -192,6 +198,7 @@ bool Enumeration::GroupFrom(const std::vector<int>& possible, std::size_t next, 
 
 void Enumeration::AddGrouping(Grouping& grouping, const std::vector<int>& left,
                               std::vector<Grouping>& out) const {
+  if (!Stands(grouping.clusters)) return;
   grouping.value = BoundOf(grouping, left);
   if (additive_) {
     const bool beaten = std::any_of(out.begin(), out.end(), [&](const Grouping& other) {
@@ -203,6 +210,14 @@ void Enumeration::AddGrouping(Grouping& grouping, const std::vector<int>& left,
     });
   }
   out.push_back(grouping);
+}
+
+// One of the columns that must stand is there.
+bool Enumeration::Stands(const std::vector<std::pair<int, int>>& clusters) const {
+  return problem_.one_of.empty() ||
+         std::any_of(clusters.begin(), clusters.end(), [this](const auto& cluster) {
+           return demanded_[static_cast<std::size_t>(cluster.first)] != 0;
+         });
 }
 
 std::vector<std::pair<int, int>> Enumeration::AllClusters(const Grouping& grouping,
@@ -248,44 +263,97 @@ void Enumeration::Evaluate(Listed& listed) {
   }
 }
 
-Found Enumeration::Best(double months, const Basket& at_least, const Basket* excluding) {
+std::optional<Choice> Enumeration::ChoiceOf(const Listed& listed, const Grouping& grouping,
+                                            const std::vector<int>& items_held, Usd budget) const {
+  Choice choice;
+  choice.basket = {listed.nodes, ItemsToHave(problem_, grouping.items, items_held)};
+  const std::optional<Usd> cost = Cost(problem_, choice.basket);
+  if (!cost || *cost > budget) return std::nullopt;
+  choice.cost = *cost;
+  choice.usd_per_month = grouping.value - Standby(problem_, choice.basket);
+  return choice;
+}
+
+void Enumeration::Work(const Listed& listed, const Grouping& grouping, Choice& choice) const {
+  choice.operation = Operate(problem_, AllClusters(grouping, NodesWith(listed.nodes)));
+}
+
+Found Enumeration::Best(const Terms& terms) {
+  const Usd budget = std::min(budget_, terms.budget.value_or(budget_));
   std::vector<std::pair<double, std::size_t>> order;  // by upper bound of the objective
   for (std::size_t i = 0; i < listed_.size(); ++i) {
     const Listed& listed = listed_[i];
-    if (!std::equal(listed.nodes.begin(), listed.nodes.end(), at_least.nodes.begin(),
-                    std::greater_equal<>())) {
-      continue;
-    }
-    order.emplace_back(listed.upper - listed.standby - listed.cost.dollars() / months, i);
+    if (listed.cost > budget || !NoMore(terms.at_least.nodes, listed.nodes)) continue;
+    const int machines = std::accumulate(listed.nodes.begin(), listed.nodes.end(), 0);
+    if (machines < terms.min_machines || machines > terms.max_machines) continue;
+    order.emplace_back(listed.upper - listed.standby - listed.cost.dollars() / terms.months, i);
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::optional<Choice> best;
-  std::size_t best_basket = 0;
+  const Listed* best_listed = nullptr;
   const Grouping* best_grouping = nullptr;
   for (const auto& [upper, i] : order) {
-    if (best && upper < best->Objective(months) - kEqualUsdPerMonth) break;
+    if (best && upper < best->Objective(terms.months) - kEqualUsdPerMonth) break;
     Listed& listed = listed_[i];
     Evaluate(listed);
     for (const Grouping& grouping : listed.groupings) {
-      Choice choice;
-      choice.basket = {listed.nodes, ItemsToHave(problem_, grouping.items, at_least.items)};
-      if (excluding != nullptr && Contains(choice.basket, *excluding)) continue;
-      const std::optional<Usd> cost = Cost(problem_, choice.basket);
-      if (!cost || *cost > budget_) continue;
-      choice.cost = *cost;
-      choice.usd_per_month = grouping.value - Standby(problem_, choice.basket);
-      if (best && !Better(choice, *best, months)) continue;
+      std::optional<Choice> choice = ChoiceOf(listed, grouping, terms.at_least.items, budget);
+      if (!choice) continue;
+      if (terms.excluding != nullptr && Contains(choice->basket, *terms.excluding)) continue;
+      if (best && !Better(*choice, *best, terms.months)) continue;
       best = std::move(choice);
-      best_basket = i;
+      best_listed = &listed;
       best_grouping = &grouping;
     }
   }
-  if (best) {
-    const std::vector<int> nodes = NodesWith(listed_[best_basket].nodes);
-    best->operation = Operate(problem_, AllClusters(*best_grouping, nodes));
-  }
+  if (best) Work(*best_listed, *best_grouping, *best);
   return {.choice = std::move(best)};
+}
+
+Curve Enumeration::Frontier(double months) {
+  struct Point {
+    Choice choice;
+    const Listed* listed;
+    const Grouping* grouping;
+  };
+  std::map<Usd, Point> best;  // by cost; objectives ascend
+  // The largest objective among the points that cost no more.
+  auto reached = [&](Usd cost) {
+    const auto after = best.upper_bound(cost);
+    return after == best.begin() ? -std::numeric_limits<double>::infinity()
+                                 : std::prev(after)->second.choice.Objective(months);
+  };
+  std::vector<std::size_t> order(listed_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+    return listed_[a].cost < listed_[b].cost;
+  });
+  const std::vector<int> no_items(problem_.items.size(), 0);
+  for (std::size_t i : order) {
+    Listed& listed = listed_[i];
+    const double upper = listed.upper - listed.standby - listed.cost.dollars() / months;
+    if (upper <= reached(listed.cost) + kEqualUsdPerMonth) continue;
+    Evaluate(listed);
+    for (const Grouping& grouping : listed.groupings) {
+      std::optional<Choice> choice = ChoiceOf(listed, grouping, no_items, budget_);
+      if (!choice) continue;
+      const double objective = choice->Objective(months);
+      if (objective <= reached(choice->cost) + kEqualUsdPerMonth) continue;
+      const Usd cost = choice->cost;
+      best.insert_or_assign(cost, Point{*std::move(choice), &listed, &grouping});
+      for (auto later = best.upper_bound(cost); later != best.end();) {
+        const bool beaten = later->second.choice.Objective(months) <= objective + kEqualUsdPerMonth;
+        later = beaten ? best.erase(later) : std::next(later);
+      }
+    }
+  }
+  Curve curve;
+  for (auto& [cost, point] : best) {
+    Work(*point.listed, *point.grouping, point.choice);
+    curve.points.push_back(std::move(point.choice));
+  }
+  return curve;
 }
 
 Found Enumeration::ValueOf(const Basket& basket) {

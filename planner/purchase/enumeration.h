@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "planner/purchase/search.h"
@@ -20,13 +21,14 @@ class Enumeration : public Search {
  public:
   // Lists the baskets within `budget` that may be worth buying at thresholds up to
   // `longest_months`. Null when that exceeds the limits. `problem` must be reduced and outlive
-  // this.
+  // this; columns in its `one_of` are of several nodes.
   static std::unique_ptr<Enumeration> Create(const Problem& problem, Usd budget,
                                              double longest_months,
                                              const EnumerationLimits& limits = {});
 
-  Found Best(double months, const Basket& at_least, const Basket* excluding) override;
+  Found Best(const Terms& terms) override;
   Found ValueOf(const Basket& basket) override;
+  Curve Frontier(double months) override;
 
  private:
   // A way to group nodes into clusters of several: (column, copies); the rest run by themselves.
@@ -37,7 +39,7 @@ class Enumeration : public Search {
   };
   struct Listed {
     std::vector<int> nodes;  // bought
-    Usd cost;
+    Usd cost;                // of the nodes
     double standby = 0;
     double upper = 0;  // on the operation's value
     bool evaluated = false;
@@ -62,6 +64,12 @@ class Enumeration : public Search {
   std::vector<std::pair<int, int>> AllClusters(const Grouping& grouping,
                                                const std::vector<int>& nodes) const;
   void Evaluate(Listed& listed);
+  // The basket with the grouping's cables, without its operation; nullopt when it costs more than
+  // `budget` or cables are not to be had.
+  std::optional<Choice> ChoiceOf(const Listed& listed, const Grouping& grouping,
+                                 const std::vector<int>& items_held, Usd budget) const;
+  void Work(const Listed& listed, const Grouping& grouping, Choice& choice) const;
+  bool Stands(const std::vector<std::pair<int, int>>& clusters) const;
   void EvaluateGroupings(const std::vector<int>& nodes, std::vector<Grouping>& groupings) const;
 
   const Problem& problem_;
@@ -71,6 +79,7 @@ class Enumeration : public Search {
   double demand_bound_ = 0;
   std::vector<int> single_of_;       // column of a node of the kind by itself, or -1
   std::vector<int> several_;         // columns of more than one node
+  std::vector<char> demanded_;       // by column: it is in Problem::one_of
   std::vector<double> value_alone_;  // by column
   std::int64_t groupings_listed_ = 0;
   std::vector<Listed> listed_;

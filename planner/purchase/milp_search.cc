@@ -45,22 +45,24 @@ class MilpSearch : public Search {
         solver_(solver),
         limits_(limits) {}
 
-  Found Best(double months, const Basket& at_least, const Basket* excluding) override {
-    if (excluding == nullptr) return Solve(months, at_least, Ceiling(at_least));
+  Found Best(const Terms& terms) override {
+    Bounds bounds{terms, terms.at_least, Ceiling(terms.at_least)};
+    if (terms.excluding == nullptr) return Solve(bounds);
     // Not to hold all of `excluding` is to hold less of one thing.
+    const Basket& excluding = *terms.excluding;
     Found best;
-    for (std::size_t i = 0; i < excluding->nodes.size() + excluding->items.size(); ++i) {
-      const bool node = i < excluding->nodes.size();
-      const std::size_t at = node ? i : i - excluding->nodes.size();
-      const int wanted = node ? excluding->nodes[at] : excluding->items[at];
-      const int held = node ? at_least.nodes[at] : at_least.items[at];
+    for (std::size_t i = 0; i < excluding.nodes.size() + excluding.items.size(); ++i) {
+      const bool node = i < excluding.nodes.size();
+      const std::size_t at = node ? i : i - excluding.nodes.size();
+      const int wanted = node ? excluding.nodes[at] : excluding.items[at];
+      const int held = node ? terms.at_least.nodes[at] : terms.at_least.items[at];
       if (wanted <= held) continue;
-      Basket ceiling = Ceiling(at_least);
-      (node ? ceiling.nodes : ceiling.items)[at] = wanted - 1;
-      Found found = Solve(months, at_least, ceiling);
+      Bounds fewer = bounds;
+      (node ? fewer.ceiling.nodes : fewer.ceiling.items)[at] = wanted - 1;
+      Found found = Solve(fewer);
       if (!found.choice) continue;
-      if (!best.choice ||
-          found.choice->Objective(months) > best.choice->Objective(months) + kEqualUsdPerMonth) {
+      if (!best.choice || found.choice->Objective(terms.months) >
+                              best.choice->Objective(terms.months) + kEqualUsdPerMonth) {
         best = std::move(found);
       }
     }
@@ -69,10 +71,58 @@ class MilpSearch : public Search {
 
   Found ValueOf(const Basket& basket) override {
     // With the basket given, any threshold finds the same operation.
-    return Solve(kNoLimit, basket, basket);
+    Terms terms{.months = kNoLimit, .at_least = basket};
+    return Solve({terms, basket, basket});
+  }
+
+  // From both ends, the best at the threshold at which two neighbours on the hull tie: above the
+  // line between them, or nothing is.
+  Curve Frontier(double months) override {
+    Curve curve;
+    const Basket nothing = EmptyBasket(problem_);
+    auto note = [&curve](const Found& found) {
+      curve.proven = curve.proven && found.proven;
+      curve.gap_usd_per_month = std::max(curve.gap_usd_per_month, found.gap_usd_per_month);
+    };
+    Found first = ValueOf(nothing);
+    Found last = Best({.months = months, .at_least = nothing});
+    note(first);
+    note(last);
+    curve.complete = false;
+    if (!first.choice) return curve;
+    curve.points.push_back(*std::move(first.choice));
+    if (!last.choice || last.choice->cost <= curve.points[0].cost) return curve;
+    curve.points.push_back(*std::move(last.choice));
+    int solves = 0;
+    for (std::size_t at = 0; at + 1 < curve.points.size() && solves < kMostFrontierSolves;) {
+      const Choice& a = curve.points[at];
+      const Choice& b = curve.points[at + 1];
+      const double tie =
+          (b.cost - a.cost).dollars() / (b.usd_per_month - a.usd_per_month);
+      ++solves;
+      Found between = Best({.months = tie, .at_least = nothing});
+      note(between);
+      const bool above =
+          between.choice && between.choice->cost > a.cost && between.choice->cost < b.cost &&
+          between.choice->Objective(tie) > a.Objective(tie) + kSmallestFrontierStep;
+      if (above) {
+        curve.points.insert(curve.points.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                            *std::move(between.choice));
+      } else {
+        ++at;
+      }
+    }
+    return curve;
   }
 
  private:
+  // The terms with what must and may be bought spelled out.
+  struct Bounds {
+    const Terms& terms;
+    Basket at_least;
+    Basket ceiling;
+  };
+
   Basket Ceiling(const Basket& at_least) const {
     Basket ceiling = EmptyBasket(problem_);
     auto most = [](const Good& good) {
@@ -169,44 +219,104 @@ class MilpSearch : public Search {
     if (used) builder.Row(std::move(uses), -kNoLimit, good.owned);
   }
 
-  Found Solve(double months, const Basket& at_least, const Basket& ceiling) {
+  // The whole program under the bounds, and where its parts lie.
+  MilpProblem Formulate(const Bounds& bounds, Layout& layout) const {
+    const Terms& terms = bounds.terms;
     Builder builder;
-    Layout layout;
     layout.copies.assign(problem_.columns.size(), -1);
     layout.months.resize(problem_.columns.size());
     std::vector<std::vector<std::pair<int, double>>> demand(problem_.workloads.size());
     for (std::size_t c = 0; c < problem_.columns.size(); ++c) {
-      if (Possible(problem_.columns[c], ceiling)) AddColumn(c, builder, layout, demand);
+      if (Possible(problem_.columns[c], bounds.ceiling)) AddColumn(c, builder, layout, demand);
     }
-    for (auto& terms : demand) {
-      if (!terms.empty()) builder.Row(std::move(terms), -kNoLimit, 1);
+    for (auto& shares : demand) {
+      if (!shares.empty()) builder.Row(std::move(shares), -kNoLimit, 1);
     }
     for (std::size_t k = 0; k < problem_.kinds.size(); ++k) {
-      layout.kind_buys.push_back(AddBuys(problem_.kinds[k], ceiling.nodes[k], months, builder));
-      AddSupply(problem_.kinds[k], layout.kind_buys.back(), true, k, at_least.nodes[k],
-                ceiling.nodes[k], layout, builder);
+      const int most = bounds.ceiling.nodes[k];
+      layout.kind_buys.push_back(AddBuys(problem_.kinds[k], most, terms.months, builder));
+      AddSupply(problem_.kinds[k], layout.kind_buys.back(), true, k, bounds.at_least.nodes[k], most,
+                layout, builder);
     }
     for (std::size_t i = 0; i < problem_.items.size(); ++i) {
-      layout.item_buys.push_back(AddBuys(problem_.items[i], ceiling.items[i], months, builder));
-      AddSupply(problem_.items[i], layout.item_buys.back(), false, i, at_least.items[i],
-                ceiling.items[i], layout, builder);
+      const int most = bounds.ceiling.items[i];
+      layout.item_buys.push_back(AddBuys(problem_.items[i], most, terms.months, builder));
+      AddSupply(problem_.items[i], layout.item_buys.back(), false, i, bounds.at_least.items[i],
+                most, layout, builder);
     }
-    if (std::isfinite(months)) AddBudget(layout, builder);
-    const MilpProblem milp = builder.Take();
+    AddDemandedClusters(layout, builder);
+    AddMachineLimits(terms, layout, builder);
+    if (std::isfinite(terms.months)) {
+      const Usd budget = std::min(budget_, terms.budget.value_or(budget_));
+      auto prices = Prices(layout);
+      if (!prices.empty()) builder.Row(std::move(prices), -kNoLimit, budget.dollars());
+    }
+    return builder.Take();
+  }
+
+  Found Solve(const Bounds& bounds) {
+    Layout layout;
+    const MilpProblem milp = Formulate(bounds, layout);
     Found found;
     if (milp.variables.empty()) {  // no cluster and no offer: nothing to decide
-      found.choice = Read({}, layout);
+      if (problem_.one_of.empty()) found.choice = Read({}, layout);
       return found;
     }
-    const MilpSolution solution = solver_.Solve(milp, limits_);
-    found.proven = solution.status == MilpStatus::kOptimal;
+    MilpSolution solution = solver_.Solve(milp, limits_);
+    found.proven = solution.status != MilpStatus::kStopped;
     if (solution.values.empty()) return found;
     found.gap_usd_per_month = found.proven ? 0 : std::max(0.0, solution.bound - solution.objective);
+    if (found.proven) Cheapen(milp, layout, solution);
     found.choice = Read(solution.values, layout);
     return found;
   }
 
-  void AddBudget(const Layout& layout, Builder& builder) const {
+  // Of equally good solutions the one that costs least: a second solve.
+  void Cheapen(const MilpProblem& milp, const Layout& layout, MilpSolution& solution) {
+    const auto prices = Prices(layout);
+    const bool buys = std::any_of(prices.begin(), prices.end(), [&solution](const auto& term) {
+      return solution.values[static_cast<std::size_t>(term.first)] > 0.5;
+    });
+    if (!buys) return;
+    MilpProblem cheapest = milp;
+    MilpRow as_good{.lower = solution.objective - limits_.absolute_gap};
+    for (std::size_t v = 0; v < milp.variables.size(); ++v) {
+      if (milp.variables[v].objective != 0) {
+        as_good.terms.emplace_back(static_cast<int>(v), milp.variables[v].objective);
+      }
+      cheapest.variables[v].objective = 0;
+    }
+    cheapest.rows.push_back(std::move(as_good));
+    for (const auto& [variable, price] : prices) {
+      cheapest.variables[static_cast<std::size_t>(variable)].objective = -price;
+    }
+    MilpSolution cheaper = solver_.Solve(cheapest, limits_);
+    if (cheaper.values.empty()) return;
+    solution.values = std::move(cheaper.values);
+  }
+
+  void AddDemandedClusters(const Layout& layout, Builder& builder) const {
+    if (problem_.one_of.empty()) return;
+    std::vector<std::pair<int, double>> copies;
+    for (int c : problem_.one_of) {
+      const int variable = layout.copies[static_cast<std::size_t>(c)];
+      if (variable >= 0) copies.emplace_back(variable, 1);
+    }
+    builder.Row(std::move(copies), 1, kNoLimit);
+  }
+
+  static void AddMachineLimits(const Terms& terms, const Layout& layout, Builder& builder) {
+    if (terms.min_machines <= 0 && terms.max_machines == kNoCopyLimit) return;
+    std::vector<std::pair<int, double>> machines;
+    for (const std::vector<int>& buys : layout.kind_buys) {
+      for (int buy : buys) machines.emplace_back(buy, 1);
+    }
+    builder.Row(std::move(machines), terms.min_machines,
+                terms.max_machines == kNoCopyLimit ? kNoLimit : terms.max_machines);
+  }
+
+  // Every purchase variable with its price in dollars.
+  std::vector<std::pair<int, double>> Prices(const Layout& layout) const {
     std::vector<std::pair<int, double>> terms;
     auto add = [&terms](const Good& good, const std::vector<int>& buys) {
       for (std::size_t o = 0; o < buys.size(); ++o) {
@@ -219,7 +329,7 @@ class MilpSearch : public Search {
     for (std::size_t i = 0; i < problem_.items.size(); ++i) {
       add(problem_.items[i], layout.item_buys[i]);
     }
-    if (!terms.empty()) builder.Row(std::move(terms), -kNoLimit, budget_.dollars());
+    return terms;
   }
 
   // The basket and clusters that the solver found; what they do is worked out again exactly.
@@ -247,6 +357,8 @@ class MilpSearch : public Search {
   }
 
   static constexpr int kNoCopyLimit = std::numeric_limits<int>::max();
+  static constexpr int kMostFrontierSolves = 24;
+  static constexpr double kSmallestFrontierStep = 0.01;  // dollars a month above the line
   static constexpr int kMostCopies = 1'000'000;  // beyond any fleet
 
   const Problem& problem_;

@@ -161,6 +161,10 @@ bool IsEmpty(const Basket& basket) {
          std::all_of(basket.items.begin(), basket.items.end(), zero);
 }
 
+int Machines(const Basket& basket) {
+  return std::accumulate(basket.nodes.begin(), basket.nodes.end(), 0);
+}
+
 std::optional<Usd> Cost(const Problem& problem, const Basket& basket) {
   Usd cost;
   for (std::size_t k = 0; k < basket.nodes.size(); ++k) {

@@ -60,6 +60,7 @@ struct Problem {
   std::vector<Good> items;
   std::vector<WorkloadLimit> workloads;
   std::vector<Column> columns;
+  std::vector<int> one_of;  // columns of which at least one copy must stand; empty: no such demand
 };
 
 // What is bought, per kind and per item.
@@ -74,6 +75,7 @@ Basket EmptyBasket(const Problem& problem);
 // a holds at least as many of everything as b.
 bool Contains(const Basket& a, const Basket& b);
 bool IsEmpty(const Basket& basket);
+int Machines(const Basket& basket);  // bought, of all kinds together
 // nullopt: more than the offers allow.
 std::optional<Usd> Cost(const Problem& problem, const Basket& basket);
 // Electricity of what is bought, idle, US dollars a month.

@@ -1,10 +1,12 @@
 // What to buy next: offers, the optimizer, the ladder (docs/model.md section 6).
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -50,6 +52,31 @@ struct BoughtItem {
   Usd total;
 };
 
+// One thing that may make a payoff shorter or longer: the payoff when this alone is at its low or
+// its high end.
+struct Cause {
+  std::string name;  // "speed of mlx on apple-max", "price of dgx-spark"
+  double months_at_low = 0;
+  double months_at_high = 0;
+};
+
+// A purchase beside a rung: the runner-up, or another way that people ask about. Figures are
+// against the fleet before the rung.
+struct Alternative {
+  std::string kind;      // "runner-up", "nothing", "apart", "together", "one-machine", ...
+  std::string question;  // "every machine by itself (replicas)"
+  std::vector<BoughtItem> items;
+  std::string sold;  // an owned machine that the purchase replaces; empty: none
+  Usd cost;          // of the items, less what is sold
+  UsdPerMonth marginal_value;
+  Estimate payoff_months;  // infinity encodes never
+  // By the measure the rung was chosen by, value - cost/T: how much less. Negative: more.
+  double behind_usd_per_month = 0;
+  bool same_as_rung = false;  // the same purchase
+  std::string remark;         // why there is no such purchase; empty: there is
+  FleetValue after;
+};
+
 // One rung. Marginal figures are against the rung before.
 struct Rung {
   double threshold_months = 0;  // the payback threshold T it was chosen at
@@ -58,6 +85,7 @@ struct Rung {
   Usd cumulative;
   UsdPerMonth marginal_value;                 // net
   Estimate marginal_payoff_months;            // constant prices; infinity encodes never
+  std::vector<Cause> causes;                  // of the interval, widest first
   std::optional<Months> payoff_with_decline;  // at the baseline's stated decline
   std::map<fleet::Baseline, std::optional<double>>
       payoff_by_baseline;  // the same basket under each baseline
@@ -66,13 +94,53 @@ struct Rung {
   economics::Verdict verdict = economics::Verdict::kNever;
   std::string why;                    // against the runner-up, in numbers
   double break_even_utilization = 0;  // at which it pays back within the threshold; > 1: never
+  // The best at the same threshold that does not hold all that this rung adds.
+  std::optional<Alternative> runner_up;
   FleetValue after;
 };
 
 struct Optimality {
   bool proven = false;
-  double gap_usd_per_month = 0;  // absolute; 0 when proven
+  bool interrupted = false;      // by Watch::stop
+  double gap_usd_per_month = 0;  // absolute; 0 when proven, infinite when nothing bounds it
   std::string method;            // "exact enumeration", "MILP (CBC)"
+};
+
+// The most that a sum of money is worth.
+struct FrontierPoint {
+  Usd cost;
+  UsdPerMonth value;  // of the whole fleet, net
+  std::vector<BoughtItem> items;
+  bool on_hull = false;            // of the upper concave hull of value against cost
+  double step_payoff_months = 0;   // against the hull point before; on the hull only
+};
+
+struct Frontier {
+  std::vector<FrontierPoint> points;  // cheapest first, today's fleet first of all
+  // Money whose last dollars do not come back within this many months is not on it.
+  double horizon_months = 0;
+  bool complete = false;  // every point there is; else those of the hull
+  Optimality optimality;
+};
+
+// The best purchase for the whole budget at the longest threshold, all at once.
+struct WholeBudget {
+  double threshold_months = 0;
+  std::vector<BoughtItem> items;
+  Usd cost;
+  UsdPerMonth marginal_value;         // against today
+  double better_usd_per_month = 0;    // than the whole ladder, by value - cost/T; 0: the same
+};
+
+// Buying the first rung later.
+struct Waiting {
+  int months = 0;
+  Usd price_then;          // at the stated decline of hardware prices
+  double net_now = 0;      // US dollars gained by the end of the longest threshold, buying now
+  double net_waiting = 0;  // the same end, buying then
+  // Hardware prices would have to fall this much a year for waiting to be as good; nullopt: no
+  // fall is enough.
+  std::optional<double> break_even_decline;
 };
 
 struct Ladder {
@@ -82,7 +150,25 @@ struct Ladder {
   std::string stopped_reason;
   Usd budget_left;
   Optimality optimality;
-  std::vector<std::string> notes;  // offers left out and why, facts missing
+  std::optional<WholeBudget> whole_budget;  // absent: nothing is worth buying
+  std::vector<std::string> notes;           // offers left out and why, facts missing
+  // Worked out for the headline's baseline only, when Options::compare says so.
+  std::optional<Frontier> frontier;
+  double alternatives_threshold_months = 0;  // the first rung's; without rungs the longest
+  std::vector<Alternative> alternatives;     // to the first rung, or to buying nothing
+  std::vector<Waiting> waiting;              // empty without rungs
+};
+
+// Somebody waits for the answer.
+struct Watch {
+  // Set from outside to end the search: the ladder found so far is the answer.
+  const std::atomic<bool>* stop = nullptr;
+  std::function<void(std::string_view)> progress;  // told what begins: "rung at 12 months"
+
+  bool stopped() const { return stop != nullptr && stop->load(std::memory_order_relaxed); }
+  void Begin(std::string_view what) const {
+    if (progress) progress(what);
+  }
 };
 
 struct Options {
@@ -91,6 +177,8 @@ struct Options {
   std::vector<double> thresholds_months = {6, 12, 18, 24, 36};
   double min_nominal_bits = 4;  // coarser quantizations are not proposed
   int max_cluster_nodes = 4;    // of clusters made with bought nodes
+  bool compare = true;          // also the frontier, the alternatives and waiting
+  Watch watch;
 };
 
 // V(F) for the scenario's own fleet.

@@ -123,7 +123,10 @@ bool PaysAtBest(const Problem& problem, std::size_t kind, double longest_months)
   const double monthly =
       CheapestPrice(good).dollars() / longest_months + good.standby_usd_per_month;
   return std::any_of(problem.columns.begin(), problem.columns.end(), [&](const Column& column) {
-    return column.nodes[kind] > 0 && ValueAlone(problem, column) > column.nodes[kind] * monthly;
+    if (column.nodes[kind] == 0) return false;
+    // Beside owned ones a single one may complete a cluster.
+    const int bought = good.owned > 0 ? 1 : column.nodes[kind];
+    return ValueAlone(problem, column) > bought * monthly;
   });
 }
 
@@ -168,12 +171,17 @@ Problem Reduce(Problem problem) {
 
 std::vector<bool> WorthBuying(const Problem& problem, double longest_months) {
   std::vector<bool> worth(problem.kinds.size(), false);
+  if (!problem.one_of.empty()) {  // what must stand may not pay
+    for (std::size_t k = 0; k < worth.size(); ++k) worth[k] = !problem.kinds[k].offers.empty();
+    return worth;
+  }
   for (std::size_t k = 0; k < problem.kinds.size(); ++k) {
     worth[k] = !problem.kinds[k].offers.empty() && PaysAtBest(problem, k, longest_months);
   }
   for (std::size_t k = 0; k < problem.kinds.size(); ++k) {
     for (std::size_t by = 0; by < problem.kinds.size() && worth[k]; ++by) {
       if (by == k || !worth[by]) continue;
+      if (problem.kinds[k].owned > 0) continue;  // owned ones may wait for company of their kind
       const Good& good = problem.kinds[by];
       const Usd price = CheapestPrice(problem.kinds[k]);
       const bool cheaper = good.offers.front().price <= price &&

@@ -21,6 +21,7 @@ Problem Reduce(Problem problem);
 // Kinds (not items) that a basket worth buying at any payback threshold up to `longest_months` may
 // hold. Left out: those whose every cluster earns less than the share of price and standby that
 // this kind alone brings to it, and those that an equal or cheaper kind replaces in every cluster.
+// Where some cluster must stand (Problem::one_of), all that is on offer.
 std::vector<bool> WorthBuying(const Problem& problem, double longest_months);
 
 }  // namespace capacity::purchase

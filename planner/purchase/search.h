@@ -1,8 +1,10 @@
-// Finding the basket that is worth most at a payback threshold. Two ways with one contract:
-// enumeration.h for what is small, milp_search.h for what is not.
+// Finding the basket that is worth most. Two ways with one contract: enumeration.h for what is
+// small, milp_search.h for what is not.
 #pragma once
 
+#include <limits>
 #include <optional>
+#include <vector>
 
 #include "planner/base/units.h"
 #include "planner/purchase/problem.h"
@@ -29,16 +31,43 @@ struct Found {
   double gap_usd_per_month = 0;  // how much better the best may be; 0 when proven
 };
 
+// Which baskets may be chosen, besides those beyond the search's budget.
+struct Terms {
+  double months = 36;  // maximise value - cost / months
+  Basket at_least;     // holds all of this
+  // Does not hold all of this; null: no such demand.
+  const Basket* excluding = nullptr;
+  std::optional<Usd> budget;  // tighter than the search's own
+  int min_machines = 0;       // bought, of all kinds together
+  int max_machines = std::numeric_limits<int>::max();
+};
+
+// Value against money: see Search::Frontier.
+struct Curve {
+  std::vector<Choice> points;  // cheapest first, each worth more than the one before
+  bool complete = true;        // every point there is; else at least those of the concave hull
+  bool proven = true;
+  double gap_usd_per_month = 0;  // the widest of all solves
+};
+
 class Search {
  public:
   virtual ~Search() = default;
 
-  // Among baskets within the budget that hold at least `at_least` and do not hold all of
-  // `excluding` (null: no such demand), the one with the largest objective at `months`.
-  virtual Found Best(double months, const Basket& at_least, const Basket* excluding) = 0;
+  // The basket with the largest objective among those that meet the terms.
+  virtual Found Best(const Terms& terms) = 0;
 
   // The best operation of the fleet with exactly `basket`. The budget plays no part.
   virtual Found ValueOf(const Basket& basket) = 0;
+
+  // Every basket within the budget that is worth more, at `months`, than all that cost no more: the
+  // largest objective against money spent. A point whose last dollars do not come back within
+  // `months` is not on it. `months` is at most the longest that the search was made for.
+  virtual Curve Frontier(double months) = 0;
 };
+
+// Indices of the points on the upper concave hull of value against cost, ascending; the first and
+// the last point are on it.
+std::vector<std::size_t> ConcaveHull(const std::vector<Choice>& points);
 
 }  // namespace capacity::purchase

@@ -1,52 +1,15 @@
 #include "planner/report/json.h"
 
-#include <cmath>
 #include <optional>
 
-#include "nlohmann/json.hpp"
 #include "planner/economics/economics.h"
+#include "planner/report/json_values.h"
+#include "planner/report/purchase_json.h"
 
 namespace capacity::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using placement::Placement;
-
-// Rounded so that the text is short and stable: 6 significant digits.
-Json Number(double value) {
-  if (!std::isfinite(value)) return nullptr;
-  if (value == 0) return 0;
-  const double scale = std::pow(10.0, 5 - std::floor(std::log10(std::fabs(value))));
-  const double rounded = std::round(value * scale) / scale;
-  if (rounded == std::floor(rounded) && std::fabs(rounded) < 1e15) {
-    return static_cast<std::int64_t>(rounded);
-  }
-  return rounded;
-}
-
-Json Cents(Usd usd) { return usd.dollars(); }
-
-Json Dollars(double usd) {
-  return std::isfinite(usd) ? Json(std::round(usd * 100) / 100) : Json(nullptr);
-}
-
-Json Interval(const Estimate& estimate) {
-  return {{"low", Number(estimate.low)},
-          {"mid", Number(estimate.mid)},
-          {"high", Number(estimate.high)},
-          {"source", Name(estimate.source)}};
-}
-
-Json MonthsInterval(const Estimate& estimate) {
-  return {{"low", Number(estimate.low)},
-          {"mid", Number(estimate.mid)},
-          {"high", Number(estimate.high)}};
-}
-
-template <class T>
-Json OrNull(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 Json Provenance(const catalog::Provenance& provenance) {
   return {{"source", provenance.source}, {"as_of", provenance.as_of}};
@@ -81,8 +44,8 @@ Json PlacementJson(const fleet::Fleet& fleet, const Placement& placement) {
       {"fits", placement.verdict != fit::Verdict::kDoesNotFit},
       {"verdict", fit::Name(placement.verdict)},
       {"memory", memory},
-      {"decode_tps", placement.speed ? Interval(placement.speed->decode_tps) : Json(nullptr)},
-      {"prefill_tps", placement.speed ? Interval(placement.speed->prefill_tps) : Json(nullptr)}};
+      {"decode_tps", placement.speed ? IntervalJson(placement.speed->decode_tps) : Json(nullptr)},
+      {"prefill_tps", placement.speed ? IntervalJson(placement.speed->prefill_tps) : Json(nullptr)}};
   if (!placement.caveats.empty()) out["caveats"] = placement.caveats;
   return out;
 }
@@ -133,6 +96,9 @@ Json AssumptionsJson(const Plan& plan) {
           {"hours_per_month", economics::kHoursPerMonth},
           {"min_nominal_bits", Number(plan.options.min_nominal_bits)},
           {"annual_price_decline", declines},
+          {"annual_hardware_price_decline",
+           assumptions.hardware_price_decline ? Number(*assumptions.hardware_price_decline)
+                                              : Json(nullptr)},
           {"workloads", workloads}};
 }
 
@@ -154,82 +120,6 @@ Json FleetJson(const fleet::Fleet& fleet) {
     links.push_back({{"kind", group.link->id}, {"members", members}});
   }
   return {{"nodes", nodes}, {"links", links}};
-}
-
-Json AssignmentJson(const purchase::Assignment& assignment) {
-  Json out = {{"model", assignment.placement.model->id},
-              {"quant", assignment.placement.quant->id},
-              {"nodes", assignment.node_names},
-              {"strategy", Name(assignment.placement.strategy)},
-              {"engine", Name(assignment.placement.engine)},
-              {"copies", assignment.copies},
-              {"workload", assignment.workload},
-              {"share_of_time", Number(assignment.share_of_time)},
-              {"output_mtok_per_month", Number(assignment.output_mtok_per_month)},
-              {"gross_value_usd_per_month", Dollars(assignment.gross_value.value)},
-              {"electricity_usd_per_month", Dollars(assignment.electricity.value)}};
-  if (assignment.placement.speed) {
-    out["decode_tps"] = Interval(assignment.placement.speed->decode_tps);
-    out["prefill_tps"] = Interval(assignment.placement.speed->prefill_tps);
-  }
-  return out;
-}
-
-Json FleetValueJson(const purchase::FleetValue& value) {
-  Json assignments = Json::array();
-  for (const purchase::Assignment& assignment : value.assignments) {
-    assignments.push_back(AssignmentJson(assignment));
-  }
-  return {{"value_usd_per_month", Dollars(value.value.value)},
-          {"gross_usd_per_month", Dollars(value.gross.value)},
-          {"electricity_usd_per_month", Dollars(value.electricity.value)},
-          {"assignments", assignments}};
-}
-
-Json RungJson(const purchase::Rung& rung) {
-  Json items = Json::array();
-  for (const purchase::BoughtItem& item : rung.items) {
-    items.push_back({{"offer", item.offer},
-                     {"item", item.item},
-                     {"count", item.count},
-                     {"unit_usd", Cents(item.unit_price)},
-                     {"usd", Cents(item.total)}});
-  }
-  Json by_baseline = Json::object();
-  for (fleet::Baseline baseline : fleet::kBaselines) {
-    const auto it = rung.payoff_by_baseline.find(baseline);
-    by_baseline[Name(baseline)] =
-        it == rung.payoff_by_baseline.end() || !it->second ? Json(nullptr) : Number(*it->second);
-  }
-  return {{"items", items},
-          {"cost_usd", Cents(rung.cost)},
-          {"cumulative_usd", Cents(rung.cumulative)},
-          {"threshold_months", Number(rung.threshold_months)},
-          {"marginal_value_usd_per_month", Dollars(rung.marginal_value.value)},
-          {"marginal_payoff_months", MonthsInterval(rung.marginal_payoff_months)},
-          {"payoff_months_with_decline",
-           rung.payoff_with_decline ? Number(rung.payoff_with_decline->value) : Json(nullptr)},
-          {"payoff_months_by_baseline", by_baseline},
-          {"break_even_utilization", Number(rung.break_even_utilization)},
-          {"unlocks", rung.unlocks},
-          {"verdict", economics::Name(rung.verdict)},
-          {"why", rung.why},
-          {"after", FleetValueJson(rung.after)}};
-}
-
-Json LadderJson(const purchase::Ladder& ladder) {
-  Json rungs = Json::array();
-  for (const purchase::Rung& rung : ladder.rungs) rungs.push_back(RungJson(rung));
-  return {{"baseline", Name(ladder.baseline)},
-          {"today", FleetValueJson(ladder.today)},
-          {"purchases", rungs},
-          {"stopped",
-           {{"reason", ladder.stopped_reason}, {"budget_left_usd", Cents(ladder.budget_left)}}},
-          {"optimality",
-           {{"status", ladder.optimality.proven ? "optimal" : "stopped-at-limit"},
-            {"gap", Number(ladder.optimality.gap_usd_per_month)},
-            {"method", ladder.optimality.method}}},
-          {"notes", ladder.notes}};
 }
 
 Json PlanDocument(const Plan& plan) {
@@ -259,17 +149,14 @@ Json PlanDocument(const Plan& plan) {
           {"placements", placements},
           {"does_not_fit", misfits},
           {"purchases", ladder["purchases"]},
+          {"whole_budget", ladder["whole_budget"]},
+          {"frontier", ladder["frontier"]},
+          {"alternatives", ladder["alternatives"]},
+          {"waiting", ladder["waiting"]},
           {"stopped", ladder["stopped"]},
           {"optimality", ladder["optimality"]},
           {"notes", ladder["notes"]},
           {"by_baseline", by_baseline}};
-}
-
-std::string Document(const char* kind, Json body) {
-  Json document = {{"schema_version", kSchemaVersion}, {"kind", kind}};
-  document.update(body);
-  // Names come from users' files: text that is not UTF-8 is replaced, never thrown on.
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Json LoadJson(const placement::Load& load) {
@@ -444,6 +331,22 @@ std::string PlanJson(const Plan& plan, const Plan* before) {
   Json body = PlanDocument(plan);
   if (before != nullptr) body["before"] = PlanDocument(*before);
   return Document("plan", std::move(body));
+}
+
+std::string ExplainJson(const Plan& plan, std::size_t rung) {
+  const purchase::Ladder& ladder = plan.ladder();
+  const purchase::FleetValue& before = rung == 0 ? ladder.today : ladder.rungs[rung - 1].after;
+  Json body = {{"assumptions", AssumptionsJson(plan)},
+               {"rung", rung + 1},
+               {"rungs", ladder.rungs.size()},
+               {"before", FleetValueJson(before)},
+               {"purchase", RungJson(ladder.rungs[rung])},
+               {"optimality", LadderJson(ladder)["optimality"]}};
+  if (rung == 0) {
+    body["alternatives"] = LadderJson(ladder)["alternatives"];
+    body["waiting"] = LadderJson(ladder)["waiting"];
+  }
+  return Document("plan-explain", std::move(body));
 }
 
 std::string FitJson(const fleet::Scenario& scenario, const placement::Load& load,

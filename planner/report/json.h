@@ -20,6 +20,10 @@ inline constexpr int kSchemaVersion = 1;
 // `before` is the plan without the what-if overlays; null when there are none.
 std::string PlanJson(const Plan& plan, const Plan* before);
 
+// Rung `rung` (from 0) of the headline ladder: what it changes, against what, and what its interval
+// is made of.
+std::string ExplainJson(const Plan& plan, std::size_t rung);
+
 // Every placement of `placements`, rejected ones with `why_not`.
 std::string FitJson(const fleet::Scenario& scenario, const placement::Load& load,
                     const std::vector<placement::Placement>& placements);

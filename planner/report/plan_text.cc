@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "planner/economics/economics.h"
+#include "planner/report/ladder_text.h"
 #include "planner/report/placement_text.h"
 #include "planner/report/text.h"
 
@@ -17,15 +18,6 @@ using placement::Placement;
 
 constexpr int kRoomyWidth = 90;  // columns from which a table has room for prefill speeds
 constexpr std::size_t kPlacementsShown = 12;  // a person reads a dozen rows; `fit` has them all
-
-std::string ShortName(Baseline baseline) {
-  return baseline == Baseline::kFrontierEquivalent ? "frontier" : "hosted";
-}
-
-Baseline Other(Baseline baseline) {
-  return baseline == Baseline::kFrontierEquivalent ? Baseline::kSameModelHosted
-                                                   : Baseline::kFrontierEquivalent;
-}
 
 std::string WorkloadSentence(const fleet::Scenario& scenario) {
   const fleet::Workload& first = scenario.workloads.front();
@@ -65,14 +57,6 @@ std::string Assumptions(const Plan& plan, const Style& style) {
       Name(Other(plan.options.baseline)), " (", DeclineSentence(assumptions),
       "). Ranges are 80 %; ~ marks a mapping that is extrapolated from the article's.");
   return absl::StrCat(Wrap(first, style.width, 2), "\n", Wrap(second, style.width, 2), "\n");
-}
-
-// "claude-opus-4.5", with "~" when the catalogue only extrapolates the mapping; "" when it has
-// none.
-std::string Replaces(const catalog::Catalog& catalog, const catalog::Model& model) {
-  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
-  if (equivalent == nullptr) return "";
-  return absl::StrCat(equivalent->basis == "article" ? "" : "~", equivalent->cloud_model);
 }
 
 // "~" before a frontier value that rests on an extrapolated mapping.
@@ -142,165 +126,6 @@ std::string RunsToday(const catalog::Catalog& catalog, const Plan& plan, const S
   return absl::StrCat(out, style.Dim(Wrap(more, style.width, 2)), "\n");
 }
 
-std::string ItemsText(const purchase::Rung& rung) {
-  std::vector<std::string> parts;
-  for (const purchase::BoughtItem& item : rung.items) {
-    parts.push_back(item.count == 1 ? item.offer : absl::StrCat(item.count, " x ", item.offer));
-  }
-  return absl::StrJoin(parts, " + ");
-}
-
-std::string PayoffText(const Estimate& months) {
-  if (!std::isfinite(months.mid)) {
-    return std::isfinite(months.low)
-               ? absl::StrCat("never (", FormatMonths(months.low), " at best)")
-               : "never";
-  }
-  return absl::StrCat(FormatMonths(months.mid), " (", FormatMonths(months.low), "–",
-                      FormatMonths(months.high), ")");
-}
-
-std::string PayoffUnder(const purchase::Rung& rung, Baseline baseline) {
-  const auto it = rung.payoff_by_baseline.find(baseline);
-  if (it == rung.payoff_by_baseline.end() || !it->second) return "never";
-  return FormatMonths(*it->second);
-}
-
-// "spark-1", "new dgx-spark", "8 new dual-rtx-3090": what is bought is counted, what is owned
-// named.
-std::string NodesText(const std::vector<std::string>& names) {
-  std::vector<std::string> parts;
-  std::map<std::string, int> bought;
-  for (const std::string& name : names) {
-    const std::size_t number = name.find(" #");
-    if (number == std::string::npos) {
-      parts.push_back(name);
-    } else {
-      ++bought[name.substr(0, number)];
-    }
-  }
-  for (const auto& [kind, count] : bought) {
-    parts.push_back(count == 1 ? kind : absl::StrCat(count, " ", kind));
-  }
-  return absl::StrJoin(parts, ", ");
-}
-
-// "new dgx-spark: gpt-oss-120b mxfp4 at 52.1 tokens/s instead of claude-opus-4.5".
-std::string AssignmentText(const catalog::Catalog& catalog,
-                           const purchase::Assignment& assignment) {
-  const Placement& p = assignment.placement;
-  std::string out =
-      absl::StrCat(NodesText(assignment.node_names), ": ", p.model->id, " ", p.quant->id);
-  if (p.strategy != throughput::Strategy::kSingle) {
-    absl::StrAppend(&out, " ", throughput::Name(p.strategy));
-  }
-  if (p.speed) absl::StrAppend(&out, " at ", FormatNumber(p.speed->decode_tps.mid), " tokens/s");
-  if (assignment.copies > 1) absl::StrAppend(&out, " in each of ", assignment.copies);
-  const std::string replaced = Replaces(catalog, *p.model);
-  if (!replaced.empty()) absl::StrAppend(&out, " instead of ", replaced);
-  return out;
-}
-
-std::string ThenRuns(const catalog::Catalog& catalog, const purchase::Rung& rung) {
-  std::vector<std::string> parts;
-  for (const purchase::Assignment& assignment : rung.after.assignments) {
-    parts.push_back(AssignmentText(catalog, assignment));
-  }
-  return absl::StrJoin(parts, "; ");
-}
-
-// "dual-rtx-3090 (used) 2026-02, thunderbolt5-cable 2024-10".
-std::string PriceDates(const fleet::Scenario& scenario, const purchase::Rung& rung) {
-  std::vector<std::string> parts;
-  for (const purchase::BoughtItem& item : rung.items) {
-    for (const fleet::Offer& offer : scenario.offers) {
-      if (offer.id != item.offer) continue;
-      parts.push_back(absl::StrCat(offer.id, " ", offer.as_of.empty() ? "undated" : offer.as_of));
-      break;
-    }
-  }
-  return absl::StrJoin(parts, ", ");
-}
-
-// Short enough for a column; docs/model.md 6 has the rule.
-const char* VerdictText(economics::Verdict verdict) {
-  switch (verdict) {
-    case economics::Verdict::kBuy:
-      return "buy";
-    case economics::Verdict::kConsider:
-      return "consider";
-    case economics::Verdict::kNonPriceValueOnly:
-      return "non-price";
-    case economics::Verdict::kNever:
-      return "never";
-  }
-  return "?";
-}
-
-std::string LadderText(const catalog::Catalog& catalog, const Plan& plan, const Style& style) {
-  const purchase::Ladder& ladder = plan.ladder();
-  std::string out = absl::StrCat(style.Bold("WHAT TO BUY NEXT"), "  within ",
-                                 FormatUsd(plan.options.budget.dollars()), "\n");
-  if (!ladder.rungs.empty()) {
-    const bool roomy = style.width >= kRoomyWidth;
-    std::vector<Column> columns = {
-        {"#", Align::kRight}, {"buy", Align::kLeft, true}, {"cost", Align::kRight}};
-    if (roomy) columns.push_back({"total", Align::kRight});
-    columns.push_back({"+$/mo", Align::kRight});
-    columns.push_back({"pays back, months", Align::kRight});
-    columns.push_back({ShortName(Other(plan.options.baseline)), Align::kRight});
-    columns.push_back({"verdict"});
-    Table table(std::move(columns));
-    int number = 0;
-    for (const purchase::Rung& rung : ladder.rungs) {
-      std::vector<std::string> cells = {absl::StrCat(++number), ItemsText(rung),
-                                        FormatUsd(rung.cost.dollars())};
-      if (roomy) cells.push_back(FormatUsd(rung.cumulative.dollars()));
-      cells.push_back(FormatUsd(std::round(rung.marginal_value.value)));
-      cells.push_back(PayoffText(rung.marginal_payoff_months));
-      cells.push_back(PayoffUnder(rung, Other(plan.options.baseline)));
-      cells.push_back(VerdictText(rung.verdict));
-      table.Add(std::move(cells));
-    }
-    absl::StrAppend(&out, table.Render(style));
-    number = 0;
-    for (const purchase::Rung& rung : ladder.rungs) {
-      ++number;
-      constexpr std::size_t kUnlocksShown = 3;
-      for (std::size_t i = 0; i < std::min(kUnlocksShown, rung.unlocks.size()); ++i) {
-        const std::string& unlock = rung.unlocks[i];
-        absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " unlocks ", unlock), style.width, 4),
-                        "\n");
-      }
-      const std::string runs = ThenRuns(catalog, rung);
-      if (!runs.empty()) {
-        absl::StrAppend(&out, Wrap(absl::StrCat("  ", number, " then runs ", runs), style.width, 4),
-                        "\n");
-      }
-      absl::StrAppend(
-          &out,
-          Wrap(absl::StrCat("  ", number, " prices as of: ", PriceDates(plan.scenario, rung)),
-               style.width, 4),
-          "\n");
-      if (!rung.why.empty()) {
-        absl::StrAppend(
-            &out, style.Dim(Wrap(absl::StrCat("  ", number, " ", rung.why), style.width, 4)), "\n");
-      }
-    }
-  }
-  const std::string proof =
-      ladder.optimality.proven
-          ? absl::StrCat("proven best (", ladder.optimality.method, ")")
-          : absl::StrCat("search stopped at its limit; at most ",
-                         FormatUsd(ladder.optimality.gap_usd_per_month), " a month better exists");
-  absl::StrAppend(&out,
-                  Wrap(absl::StrCat("Stopped: ", ladder.stopped_reason, "; ",
-                                    FormatUsd(ladder.budget_left.dollars()), " left; ", proof, "."),
-                       style.width, 2),
-                  "\n");
-  return out;
-}
-
 std::string OtherBaselineSentence(const Plan& plan) {
   const Baseline other = Other(plan.options.baseline);
   const auto it = plan.ladders.find(other);
@@ -310,7 +135,7 @@ std::string OtherBaselineSentence(const Plan& plan) {
     return absl::StrCat("Against ", Name(other), " prices: ", ladder.stopped_reason, ".");
   }
   const purchase::Rung& first = ladder.rungs.front();
-  return absl::StrCat("Against ", Name(other), " prices the first rung would be ", ItemsText(first),
+  return absl::StrCat("Against ", Name(other), " prices the first rung would be ", ItemsText(first.items),
                       " for ", FormatUsd(first.cost.dollars()), ", back in ",
                       PayoffText(first.marginal_payoff_months), " months.");
 }
@@ -484,7 +309,7 @@ std::string PlanText(const catalog::Catalog& catalog, const Plan& plan, const Pl
   std::string out = absl::StrCat(Assumptions(plan, style), "\n");
   if (before != nullptr) absl::StrAppend(&out, WhatIf(*before, plan, style), "\n");
   absl::StrAppend(&out, RunsToday(catalog, plan, style), "\n", LadderText(catalog, plan, style),
-                  "\n", WouldChange(plan, style));
+                  "\n", AlternativesText(plan, style), WouldChange(plan, style));
   return out;
 }
 

@@ -17,6 +17,10 @@ namespace capacity::report {
 std::string PlanText(const catalog::Catalog& catalog, const Plan& plan, const Plan* before,
                      const Style& style);
 
+// Why rung `rung` (from 0) of the headline ladder and not the runner-up, in numbers.
+std::string ExplainText(const catalog::Catalog& catalog, const Plan& plan, std::size_t rung,
+                        const Style& style);
+
 // One table row per placement; rejected ones in a second table with the reason.
 std::string FitText(const fleet::Scenario& scenario, const placement::Load& load,
                     const std::vector<placement::Placement>& placements, const Style& style);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "planner/purchase/milp.h"
+#include "planner/purchase/packing_lp.h"
 
 namespace capacity::purchase {
 namespace {
@@ -27,8 +29,23 @@ std::vector<ServiceOption> RandomOptions(std::mt19937& random, int workloads, do
   return options;
 }
 
+// Of a program of capacities only.
+double OwnOptimum(const MilpProblem& lp) {
+  PackingProgram packing;
+  for (const MilpVariable& variable : lp.variables) packing.objective.push_back(variable.objective);
+  for (const MilpRow& row : lp.rows) {
+    packing.rows.emplace_back(lp.variables.size(), 0.0);
+    for (const auto& [variable, coefficient] : row.terms) packing.rows.back()[variable] = coefficient;
+    packing.capacity.push_back(row.upper);
+  }
+  const std::vector<double> x = SolvePacking(packing);
+  double sum = 0;
+  for (std::size_t v = 0; v < x.size(); ++v) sum += x[v] * packing.objective[v];
+  return sum;
+}
+
 // The best value of given clusters, by a solver that shares nothing with Operate.
-double ValueByLinearProgram(const Problem& problem, const std::vector<int>& copies) {
+double ValueByLinearProgram(const Problem& problem, const std::vector<int>& copies, Lp solver) {
   MilpProblem lp;
   std::vector<MilpRow> demand(problem.workloads.size());
   for (std::size_t c = 0; c < copies.size(); ++c) {
@@ -53,7 +70,7 @@ double ValueByLinearProgram(const Problem& problem, const std::vector<int>& copi
     demand[w].upper = problem.workloads[w].demand_mtok;
     if (!demand[w].terms.empty() && std::isfinite(demand[w].upper)) lp.rows.push_back(demand[w]);
   }
-  return MakeCbcSolver()->Solve(lp, {}).objective;
+  return solver == Lp::kCbc ? MakeCbcSolver()->Solve(lp, {}).objective : OwnOptimum(lp);
 }
 
 // Calls `visit` with every vector between zero and `most`.
@@ -133,7 +150,7 @@ Problem RandomProblem(std::mt19937& random, bool demand) {
   return problem;
 }
 
-double BruteForceValue(const Problem& problem, const Basket& basket) {
+double BruteForceValue(const Problem& problem, const Basket& basket, Lp lp) {
   std::vector<int> most;
   for (const Column& column : problem.columns) {
     int copies = 100;
@@ -143,17 +160,19 @@ double BruteForceValue(const Problem& problem, const Basket& basket) {
     }
     most.push_back(copies);
   }
-  double best = 0;
+  double best = problem.one_of.empty() ? 0 : std::numeric_limits<double>::lowest();
   ForEach(most, [&](const std::vector<int>& copies) {
-    if (Enough(problem, basket, copies)) {
-      best = std::max(best, ValueByLinearProgram(problem, copies));
+    const bool stands =
+        problem.one_of.empty() || std::any_of(problem.one_of.begin(), problem.one_of.end(),
+                                              [&](int c) { return copies[c] > 0; });
+    if (stands && Enough(problem, basket, copies)) {
+      best = std::max(best, ValueByLinearProgram(problem, copies, lp));
     }
   });
   return best - Standby(problem, basket);
 }
 
-std::optional<Choice> BruteForceBest(const Problem& problem, Usd budget, double months,
-                                     const Basket& at_least) {
+std::vector<Choice> AllChoices(const Problem& problem, Usd budget, Lp lp) {
   std::vector<int> most;
   auto add_limits = [&most](const std::vector<Good>& goods) {
     for (const Good& good : goods) {
@@ -164,17 +183,31 @@ std::optional<Choice> BruteForceBest(const Problem& problem, Usd budget, double 
   };
   add_limits(problem.kinds);
   add_limits(problem.items);
-  std::optional<Choice> best;
+  std::vector<Choice> all;
   ForEach(most, [&](const std::vector<int>& counts) {
     const auto split = counts.begin() + static_cast<std::ptrdiff_t>(problem.kinds.size());
     const Basket basket{{counts.begin(), split}, {split, counts.end()}};
-    if (!Contains(basket, at_least)) return;
     const std::optional<Usd> cost = Cost(problem, basket);
     if (!cost || *cost > budget) return;
-    Choice choice{.basket = basket, .cost = *cost};
-    choice.usd_per_month = BruteForceValue(problem, basket);
-    if (!best || choice.Objective(months) > best->Objective(months)) best = choice;
+    Choice choice;
+    choice.basket = basket;
+    choice.cost = *cost;
+    choice.usd_per_month = BruteForceValue(problem, basket, lp);
+    if (choice.usd_per_month > -1e300) all.push_back(choice);
   });
+  return all;
+}
+
+std::optional<Choice> BruteForceBest(const Problem& problem, Usd budget, const Terms& terms,
+                                     Lp lp) {
+  std::optional<Choice> best;
+  for (Choice& choice : AllChoices(problem, std::min(budget, terms.budget.value_or(budget)), lp)) {
+    if (!Contains(choice.basket, terms.at_least)) continue;
+    if (terms.excluding != nullptr && Contains(choice.basket, *terms.excluding)) continue;
+    const int machines = Machines(choice.basket);
+    if (machines < terms.min_machines || machines > terms.max_machines) continue;
+    if (!best || choice.Objective(terms.months) > best->Objective(terms.months)) best = choice;
+  }
   return best;
 }
 

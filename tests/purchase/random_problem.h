@@ -1,7 +1,9 @@
 // Small synthetic purchase problems and the slowest possible way to solve them.
 #pragma once
 
+#include <optional>
 #include <random>
+#include <vector>
 
 #include "planner/purchase/search.h"
 
@@ -11,10 +13,19 @@ namespace capacity::purchase {
 // by itself and some clusters, of several options each. `demand`: workloads have limits.
 Problem RandomProblem(std::mt19937& random, bool demand);
 
-// Every basket, every number of copies of every column, each operation by linear program (CBC).
-// Nothing is pruned.
-std::optional<Choice> BruteForceBest(const Problem& problem, Usd budget, double months,
-                                     const Basket& at_least);
-double BruteForceValue(const Problem& problem, const Basket& basket);
+// How brute force works out what given clusters do: by CBC, which shares nothing with what is
+// tested; or by the project's own simplex, which tests hold against CBC and which is fast enough for
+// thousands of problems.
+enum class Lp { kCbc, kOwn };
+
+// Every basket, every number of copies of every column, each operation by linear program. Nothing
+// is pruned. Honours `terms` and Problem::one_of.
+std::optional<Choice> BruteForceBest(const Problem& problem, Usd budget, const Terms& terms,
+                                     Lp lp = Lp::kCbc);
+// Lowest when no clusters meet Problem::one_of.
+double BruteForceValue(const Problem& problem, const Basket& basket, Lp lp = Lp::kCbc);
+
+// Every basket within the budget, with its value.
+std::vector<Choice> AllChoices(const Problem& problem, Usd budget, Lp lp);
 
 }  // namespace capacity::purchase

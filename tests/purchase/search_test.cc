@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "planner/purchase/climb.h"
@@ -16,6 +18,7 @@ namespace capacity::purchase {
 namespace {
 
 constexpr double kLongest = 36;
+constexpr double kForever = 1e6;  // months
 const std::vector<double> kThresholds = {6, 12, 18, 24, 36};
 constexpr double kTolerance = 1e-5;  // dollars a month
 
@@ -36,6 +39,13 @@ struct Solvable {
   std::unique_ptr<Search> search;
 };
 
+Terms At(const Problem& problem, double months) {
+  Terms terms;
+  terms.months = months;
+  terms.at_least = EmptyBasket(problem);
+  return terms;
+}
+
 class SearchTest : public testing::TestWithParam<Way> {};
 
 void ExpectBestIsBruteForce(Way way, unsigned seed, int cases) {
@@ -47,8 +57,8 @@ void ExpectBestIsBruteForce(Way way, unsigned seed, int cases) {
     const double months = kThresholds[static_cast<std::size_t>(i) % kThresholds.size()];
     Solvable solvable(problem, budget, way);
     ASSERT_NE(solvable.search, nullptr);
-    const auto best = BruteForceBest(problem, budget, months, EmptyBasket(problem));
-    const Found found = solvable.search->Best(months, EmptyBasket(problem), nullptr);
+    const auto best = BruteForceBest(problem, budget, At(problem, months));
+    const Found found = solvable.search->Best(At(problem, months));
     ASSERT_TRUE(found.choice && best);
     EXPECT_TRUE(found.proven);
     EXPECT_NEAR(found.choice->Objective(months), best->Objective(months), kTolerance);
@@ -74,14 +84,18 @@ TEST_P(SearchTest, HoldsWhatMustBeHeldAndNotWhatIsExcluded) {
     const Usd budget = Usd::FromDollars(9000);
     Solvable solvable(problem, budget, GetParam());
     const Basket nothing = EmptyBasket(problem);
-    const Found first = solvable.search->Best(12, nothing, nullptr);
+    const Found first = solvable.search->Best(At(problem, 12));
     ASSERT_TRUE(first.choice);
-    const Found more = solvable.search->Best(36, first.choice->basket, nullptr);
+    Terms holding = At(problem, 36);
+    holding.at_least = first.choice->basket;
+    const Found more = solvable.search->Best(holding);
     ASSERT_TRUE(more.choice);
     EXPECT_TRUE(Contains(more.choice->basket, first.choice->basket));
     EXPECT_GE(more.choice->Objective(36), first.choice->Objective(36) - kTolerance);
     if (first.choice->basket == nothing) continue;
-    const Found other = solvable.search->Best(12, nothing, &first.choice->basket);
+    Terms without = At(problem, 12);
+    without.excluding = &first.choice->basket;
+    const Found other = solvable.search->Best(without);
     ASSERT_TRUE(other.choice);
     EXPECT_FALSE(Contains(other.choice->basket, first.choice->basket));
     EXPECT_LE(other.choice->Objective(12), first.choice->Objective(12) + kTolerance);
@@ -97,7 +111,7 @@ TEST_P(SearchTest, MoreBudgetMoreOffersAndMoreDemandNeverHurt) {
     const Usd budget = Usd::FromDollars(5000);
     auto objective = [&](const Problem& p, Usd b) {
       Solvable solvable(p, b, GetParam());
-      return solvable.search->Best(24, EmptyBasket(p), nullptr).choice->Objective(24);
+      return solvable.search->Best(At(p, 24)).choice->Objective(24);
     };
     const double base = objective(problem, budget);
     EXPECT_GE(objective(problem, budget + Usd::FromDollars(2000)), base - kTolerance);
@@ -118,11 +132,11 @@ TEST_P(SearchTest, BuysWhatOnlyPaysTogether) {
   problem.workloads = {{}};
   problem.columns = {{.nodes = {2}, .items = {1}, .options = {{0, 50, 10}}}};
   Solvable solvable(problem, Usd::FromDollars(3000), GetParam());
-  const Found found = solvable.search->Best(6, EmptyBasket(problem), nullptr);
+  const Found found = solvable.search->Best(At(problem, 6));
   EXPECT_EQ(found.choice->basket, (Basket{{2}, {1}}));
   EXPECT_NEAR(found.choice->usd_per_month, 500, kTolerance);
   Solvable poor(problem, Usd::FromDollars(2068), GetParam());
-  EXPECT_TRUE(IsEmpty(poor.search->Best(6, EmptyBasket(problem), nullptr).choice->basket));
+  EXPECT_TRUE(IsEmpty(poor.search->Best(At(problem, 6)).choice->basket));
 }
 
 TEST_P(SearchTest, BuysTheCheaperOfferFirst) {
@@ -131,15 +145,153 @@ TEST_P(SearchTest, BuysTheCheaperOfferFirst) {
   problem.workloads = {{}};
   problem.columns = {{.nodes = {1}, .options = {{0, 10, 20}}}};
   Solvable solvable(problem, Usd::FromDollars(2000), GetParam());
-  const Found found = solvable.search->Best(12, EmptyBasket(problem), nullptr);
+  const Found found = solvable.search->Best(At(problem, 12));
   EXPECT_EQ(found.choice->basket.nodes, (std::vector<int>{2}));
   EXPECT_EQ(found.choice->cost, Usd::FromDollars(1600));
+}
+
+// All of at_least, excluding, budget, machine counts and demanded clusters at once.
+TEST_P(SearchTest, MeetsAnyTermsAsBruteForceDoes) {
+  const unsigned seed = 23;
+  std::mt19937 random(seed);
+  auto draw = [&random](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
+  int demanded = 0;
+  const int cases = GetParam() == Way::kMilp ? 60 : 400;
+  for (int i = 0; i < cases; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + " case " + std::to_string(i));
+    Problem problem = RandomProblem(random, i % 2 == 0);
+    Problem reduced = Reduce(problem);
+    if (i % 3 == 0) {
+      for (std::size_t c = 0; c < reduced.columns.size(); ++c) {
+        const auto& nodes = reduced.columns[c].nodes;
+        if (std::accumulate(nodes.begin(), nodes.end(), 0) > 1) {
+          reduced.one_of.push_back(static_cast<int>(c));
+        }
+      }
+      demanded += reduced.one_of.empty() ? 0 : 1;
+    }
+    // Kinds that could never pay are not looked at, even where something must be bought.
+    const std::vector<bool> worth = WorthBuying(reduced, kForever);
+    for (std::size_t k = 0; k < worth.size(); ++k) {
+      if (!worth[k]) reduced.kinds[k].offers.clear();
+    }
+    const Usd budget = Usd::FromDollars(9000);
+    const bool milp = GetParam() == Way::kMilp;
+    const auto solver = MakeCbcSolver();
+    const std::unique_ptr<Search> search =
+        milp ? MakeMilpSearch(reduced, budget, kForever, *solver, {.absolute_gap = 1e-7})
+             : Enumeration::Create(reduced, budget, kForever);
+    ASSERT_NE(search, nullptr);
+    Terms terms = At(problem, draw(3, 40));
+    terms.budget = Usd::FromDollars(draw(1000, 9000));
+    terms.min_machines = draw(0, 2);
+    terms.max_machines = terms.min_machines + draw(0, 2);
+    const auto best = BruteForceBest(reduced, budget, terms, Lp::kOwn);
+    const Found found = search->Best(terms);
+    ASSERT_EQ(found.choice.has_value(), best.has_value());
+    if (!best) continue;
+    EXPECT_NEAR(found.choice->Objective(terms.months), best->Objective(terms.months), kTolerance);
+    EXPECT_LE(found.choice->cost, *terms.budget);
+    EXPECT_GE(Machines(found.choice->basket), terms.min_machines);
+    EXPECT_LE(Machines(found.choice->basket), terms.max_machines);
+  }
+  EXPECT_GT(demanded, 5);
+}
+
+TEST_P(SearchTest, OfEqualBasketsTheCheapestIsChosen) {
+  // Two of the first do what one of the second does, for the same objective at 10 months.
+  Problem problem;
+  problem.kinds = {{.offers = {{Usd::FromDollars(1000), 2}}},
+                   {.offers = {{Usd::FromDollars(3000), 1}}}};
+  problem.workloads = {{}};
+  problem.columns = {{.nodes = {1, 0}, .options = {{0, 20, 10}}},   // 200 - 100
+                     {.nodes = {0, 1}, .options = {{0, 50, 10}}}};  // 500 - 300
+  Solvable solvable(problem, Usd::FromDollars(3500), GetParam());
+  const Found found = solvable.search->Best(At(problem, 10));
+  EXPECT_NEAR(found.choice->Objective(10), 200, 1e-3);
+  EXPECT_EQ(found.choice->basket.nodes, (std::vector<int>{2, 0}));
+}
+
+// The frontier holds, for every sum of money, the best that it buys.
+TEST_P(SearchTest, TheFrontierIsTheBestForEverySumOfMoney) {
+  const unsigned seed = 31;
+  std::mt19937 random(seed);
+  const bool milp = GetParam() == Way::kMilp;
+  const double months = 36;
+  int steps = 0;
+  for (int i = 0; i < (milp ? 40 : 300); ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + " case " + std::to_string(i));
+    const Problem problem = RandomProblem(random, i % 2 == 0);
+    const Usd budget = Usd::FromDollars(10'000);
+    Solvable solvable(problem, budget, GetParam());
+    const Curve curve = solvable.search->Frontier(months);
+    EXPECT_TRUE(curve.proven);
+    ASSERT_FALSE(curve.points.empty());
+    EXPECT_EQ(curve.points[0].cost, Usd{0});
+    steps += static_cast<int>(curve.points.size()) - 1;
+    const std::vector<Choice> all = AllChoices(solvable.reduced, budget, Lp::kOwn);
+    auto best_for = [&](Usd money) {
+      double best = -1e300;
+      for (const Choice& choice : all) {
+        if (choice.cost <= money) best = std::max(best, choice.Objective(months));
+      }
+      return best;
+    };
+    for (std::size_t p = 0; p < curve.points.size(); ++p) {
+      const Choice& point = curve.points[p];
+      EXPECT_NEAR(point.Objective(months), best_for(point.cost), kTolerance);
+      if (p == 0) continue;
+      EXPECT_GT(point.cost, curve.points[p - 1].cost);
+      EXPECT_GT(point.usd_per_month, curve.points[p - 1].usd_per_month);
+      if (!curve.complete) continue;
+      // A cent less buys no more than the point before.
+      EXPECT_NEAR(best_for(point.cost - Usd{1}), curve.points[p - 1].Objective(months),
+                  kTolerance + kEqualUsdPerMonth);
+    }
+    EXPECT_NEAR(curve.points.back().Objective(months), best_for(budget), kTolerance);
+    // No basket lies above the hull.
+    const std::vector<std::size_t> hull = ConcaveHull(curve.points);
+    for (std::size_t h = 1; h < hull.size(); ++h) {
+      const Choice& a = curve.points[hull[h - 1]];
+      const Choice& b = curve.points[hull[h]];
+      const double slope = (b.usd_per_month - a.usd_per_month) / (b.cost - a.cost).dollars();
+      for (const Choice& choice : all) {
+        const double line = a.usd_per_month + slope * (choice.cost - a.cost).dollars();
+        EXPECT_LE(choice.usd_per_month, line + 0.02);
+      }
+    }
+  }
+  EXPECT_GT(steps, 30);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, SearchTest, testing::Values(Way::kEnumeration, Way::kMilp),
                          [](const auto& way) {
                            return way.param == Way::kMilp ? "Cbc" : "Enumeration";
                          });
+
+// The same as above on thousands of problems, each by every subset of what is on offer and every
+// partition of the nodes.
+TEST(EnumerationTest, AgreesWithAllSubsetsAndAllPartitionsOfThousandsOfProblems) {
+  const unsigned seed = 20261122;
+  std::mt19937 random(seed);
+  int bought = 0;
+  for (int i = 0; i < 20000; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + " case " + std::to_string(i));
+    const Problem problem = RandomProblem(random, i % 3 != 0);
+    const Usd budget = Usd::FromDollars(std::uniform_int_distribution<int>(0, 12'000)(random));
+    const double months = kThresholds[static_cast<std::size_t>(i) % kThresholds.size()];
+    Solvable solvable(problem, budget, Way::kEnumeration);
+    ASSERT_NE(solvable.search, nullptr);
+    const auto best = BruteForceBest(problem, budget, At(problem, months), Lp::kOwn);
+    const Found found = solvable.search->Best(At(problem, months));
+    ASSERT_TRUE(found.choice && best);
+    ASSERT_NEAR(found.choice->Objective(months), best->Objective(months), kTolerance);
+    bought += IsEmpty(found.choice->basket) ? 0 : 1;
+  }
+  EXPECT_GT(bought, 5000);
+}
 
 TEST(EnumerationTest, GivesUpWhereItsLimitsSaySo) {
   Problem problem;
@@ -167,7 +319,9 @@ TEST(ClimbLadderTest, EveryRungIsBruteForcesBestThatHoldsTheOneBefore) {
                 kTolerance);
     for (const Step& step : climb.steps) {
       ++rungs;
-      const auto best = BruteForceBest(problem, budget, step.months, step.before.basket);
+      Terms holding = At(problem, step.months);
+      holding.at_least = step.before.basket;
+      const auto best = BruteForceBest(problem, budget, holding);
       EXPECT_NEAR(step.after.Objective(step.months), best->Objective(step.months), kTolerance);
       EXPECT_TRUE(Contains(step.after.basket, step.before.basket));
       EXPECT_GT(step.after.usd_per_month, step.before.usd_per_month);
@@ -193,6 +347,19 @@ TEST(ClimbLadderTest, TinyPurchasesDoNotDisplaceLargeOnes) {
 }
 
 // ---------------------------------------------------------------- operation, reduction
+
+// What brute force rests on where it does not use CBC.
+TEST(PackingTest, AgreesWithCbc) {
+  const unsigned seed = 5;
+  std::mt19937 random(seed);
+  for (int i = 0; i < 150; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + " case " + std::to_string(i));
+    const Problem problem = RandomProblem(random, true);
+    const Basket nothing = EmptyBasket(problem);
+    EXPECT_NEAR(BruteForceValue(problem, nothing, Lp::kOwn),
+                BruteForceValue(problem, nothing, Lp::kCbc), kTolerance);
+  }
+}
 
 TEST(OperateTest, AgreesWithALinearProgramSolver) {
   const unsigned seed = 3;
