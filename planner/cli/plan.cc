@@ -25,10 +25,11 @@ int ExplainRung(const Common& common, const Facts& facts, const Plan& plan, int 
   const auto rungs = static_cast<int>(plan.ladder().rungs.size());
   if (rung > rungs) {
     return BadArgument("--explain",
-                       rungs == 0 ? absl::StrCat("there is no rung ", rung, ": nothing is worth ",
-                                                 "buying (", plan.ladder().stopped_reason, ")")
-                                  : absl::StrCat("there is no rung ", rung, "; the ladder has ",
-                                                 rungs == 1 ? "1 rung" : absl::StrCat(rungs, " rungs")));
+                       rungs == 0
+                           ? absl::StrCat("there is no rung ", rung, ": nothing is worth ",
+                                          "buying (", plan.ladder().stopped_reason, ")")
+                           : absl::StrCat("there is no rung ", rung, "; the ladder has ",
+                                          rungs == 1 ? "1 rung" : absl::StrCat(rungs, " rungs")));
   }
   const auto index = static_cast<std::size_t>(rung - 1);
   return Print(common.json() ? report::ExplainJson(plan, index)

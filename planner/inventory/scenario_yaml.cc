@@ -181,6 +181,7 @@ void ReadDeclines(Fields& economics, fleet::Assumptions& assumptions, Problems& 
     decline.baseline = name;
     assumptions.declines[baseline] = std::move(decline);
   }
+  assumptions.hardware_price_decline = fields.Number("hardware", Between(-10, 0.99));
   fields.ReportUnknown();
 }
 

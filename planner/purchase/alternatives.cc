@@ -51,8 +51,8 @@ class Comparison {
     all.push_back(Apart());
     all.push_back(Together());
     all.push_back(Counted("one-machine", "one machine and no more", 1, 1));
-    all.push_back(Counted("several-machines", "two or more machines", 2,
-                          std::numeric_limits<int>::max()));
+    all.push_back(
+        Counted("several-machines", "two or more machines", 2, std::numeric_limits<int>::max()));
     all.push_back(InCondition("new-only", "only new machines", true));
     all.push_back(InCondition("used-only", "only used or refurbished machines", false));
     all.push_back(Replace());
@@ -85,8 +85,12 @@ class Comparison {
 
   // The market with another problem.
   Market With(Problem problem, Usd budget) const {
-    return {market_.candidates(), market_.scenario(), market_.baseline(),
-            std::move(problem),   budget,             options_.thresholds_months.back()};
+    return {market_.candidates(),
+            market_.scenario(),
+            market_.baseline(),
+            std::move(problem),
+            budget,
+            options_.thresholds_months.back()};
   }
 
   Alternative Nothing() const {
@@ -194,9 +198,9 @@ class Comparison {
       if (!best || here.behind_usd_per_month < best->behind_usd_per_month) best = std::move(here);
     }
     if (best) return *std::move(best);
-    return None("replace", question,
-                stated ? "nothing on offer is worth it"
-                       : "no owned machine states its resale_value");
+    return None(
+        "replace", question,
+        stated ? "nothing on offer is worth it" : "no owned machine states its resale_value");
   }
 
   const catalog::Catalog& catalog_;
@@ -234,15 +238,15 @@ Alternative Describe(std::string kind, std::string question, const Market& refer
   alternative.items = market.Bought(market.Nothing(), choice.basket);
   alternative.cost = choice.cost;
   alternative.marginal_value = {choice.usd_per_month - reference.today.usd_per_month};
-  alternative.payoff_months = PayoffOf({reference_market, reference.today, market, choice,
-                                        alternative.items, choice.cost})
-                                  .months;
+  alternative.payoff_months =
+      PayoffOf({reference_market, reference.today, market, choice, alternative.items, choice.cost})
+          .months;
   alternative.behind_usd_per_month = reference.rung.Objective(months) - choice.Objective(months);
   alternative.same_as_rung =
       choice.cost == reference.rung.cost &&
       std::abs(choice.usd_per_month - reference.rung.usd_per_month) < kEqualUsdPerMonth &&
-      List(alternative.items) == List(reference_market.Bought(reference_market.Nothing(),
-                                                              reference.rung.basket));
+      List(alternative.items) ==
+          List(reference_market.Bought(reference_market.Nothing(), reference.rung.basket));
   alternative.after = market.Describe(choice);
   return alternative;
 }
@@ -260,8 +264,8 @@ std::vector<Waiting> WaitFor(const Delay& delay) {
   for (int months : {3, 6, 12}) {
     if (months >= delay.horizon_months) break;
     Waiting waiting{.months = months};
-    waiting.price_then = Usd::FromDollars(delay.cost.dollars() *
-                                          Discounted(delay.hardware_price_decline, months));
+    waiting.price_then =
+        Usd::FromDollars(delay.cost.dollars() * Discounted(delay.hardware_price_decline, months));
     const double saved = SavedFrom(delay, months);
     waiting.net_now = all_saved - delay.cost.dollars();
     waiting.net_waiting = saved - waiting.price_then.dollars();

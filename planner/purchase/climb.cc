@@ -32,7 +32,8 @@ Climb ClimbLadder(Search& search, const Problem& problem,
   for (double months : thresholds_months) {
     if (Interrupted(watch, climb)) return climb;
     watch.Begin(absl::StrFormat("looking for the rung at %.0f months", months));
-    Found found = search.Best({.months = months, .at_least = reached.basket});
+    Found found =
+        search.Best({.months = months, .at_least = reached.basket, .ties = Ties::kCheapest});
     Note(found, climb);
     if (!found.choice || found.choice->basket == reached.basket) continue;
     const double gain = found.choice->usd_per_month - reached.usd_per_month;
@@ -40,9 +41,8 @@ Climb ClimbLadder(Search& search, const Problem& problem,
     if (gain < std::max(kSmallestGainUsdPerMonth, found.gap_usd_per_month)) continue;
     if (advantage <= kEqualUsdPerMonth) continue;
     Step step{.months = months, .before = reached, .after = *std::move(found.choice)};
-    step.runner_up = 
-        search
-            .Best({.months = months, .at_least = reached.basket, .excluding = &step.after.basket})
+    step.runner_up =
+        search.Best({.months = months, .at_least = reached.basket, .excluding = &step.after.basket})
             .choice;
     reached = step.after;
     climb.steps.push_back(std::move(step));
@@ -50,8 +50,12 @@ Climb ClimbLadder(Search& search, const Problem& problem,
   if (!thresholds_months.empty() && !Interrupted(watch, climb)) {
     watch.Begin("looking for the best use of the whole budget");
     climb.without_rungs =
-        
-        search.Best({.months = thresholds_months.back(), .at_least = EmptyBasket(problem)}).choice;
+
+        search
+            .Best({.months = thresholds_months.back(),
+                   .at_least = EmptyBasket(problem),
+                   .ties = Ties::kCheapest})
+            .choice;
   }
   return climb;
 }

@@ -49,6 +49,32 @@ double KilowattMonths(double watts, double usd_per_kwh) {
   return watts / kWattsPerKilowatt * economics::kHoursPerMonth * usd_per_kwh;
 }
 
+// How much faster than the catalogue says a placement may be because something was measured on
+// nodes like its own: no shift is larger than that of the fastest measurement (equation 4.24).
+struct Lift {
+  double decode = 1;
+  double prefill = 1;
+};
+
+Lift LiftBy(const std::vector<placement::Measured>& measured,
+            const throughput::Calibration& calibration) {
+  Lift lift;
+  for (const placement::Measured& run : measured) {
+    const throughput::SpeedMeasurement& speed = run.speed;
+    if (speed.decode) {
+      const auto expected = throughput::PredictDecode(speed.query, calibration);
+      if (expected.ok()) lift.decode = std::max(lift.decode, speed.decode->value / expected->mid);
+    }
+    if (speed.prefill) {
+      const auto expected = throughput::PredictPrefill(speed.query, calibration);
+      if (expected.ok()) {
+        lift.prefill = std::max(lift.prefill, speed.prefill->value / expected->mid);
+      }
+    }
+  }
+  return lift;
+}
+
 // ---------------------------------------------------------------- the search for candidates
 
 // A service's claim on a place among the useful: what it saves under one baseline, and how fast.
@@ -153,6 +179,7 @@ class Finder {
     // "new dgx-spark #1": then nothing new is considered.
     yard_ = std::make_shared<const fleet::Fleet>(yard.ok() ? *std::move(yard) : scenario_.fleet);
     offers_ = placement::MakeOffers(catalog_, calibration_, *yard_);
+    lift_ = LiftBy(offers_.measured, calibration_);
   }
 
   // The `index`th node of a kind, in the yard.
@@ -209,7 +236,7 @@ class Finder {
 
   double MostMtokBy(throughput::Strategy strategy, std::size_t w, std::size_t f, const Site& site) {
     if (files_[w][f].measured) return std::numeric_limits<double>::infinity();
-    const double decode = MostDecode(strategy, w, f, site);
+    const double decode = MostDecode(strategy, w, f, site) * lift_.decode;
     if (decode <= 0 || !PerStreamEnough(w, decode)) return 0;
     double prefill = 0;
     for (const auto& [kind, count] : site.present) {
@@ -220,7 +247,7 @@ class Finder {
         prefill += count * here;
       }
     }
-    return MtokPerMonth(scenario_.workloads[w], {decode}, {prefill});
+    return MtokPerMonth(scenario_.workloads[w], {decode}, {prefill * lift_.prefill});
   }
 
   // Zero: the file does not fit that way.
@@ -304,9 +331,10 @@ class Finder {
 
   // Files worth trying on several nodes: those that some member cannot serve alone (over links
   // without tensor parallelism: none can). Where all can, the nodes by themselves make more tokens
-  // than any cluster of them, unless one prefills for the other.
+  // than any cluster of them, unless one prefills for the other, or measurements say otherwise.
   bool WorthJoining(std::size_t w, std::size_t f, const Site& site) {
-    if (files_[w][f].measured || options_.keep_beaten_clusters || Disaggregates(site)) return true;
+    if (!offers_.measured.empty()) return true;
+    if (options_.keep_beaten_clusters || Disaggregates(site)) return true;
     bool some = false;
     bool all = true;
     for (const auto& [kind, count] : site.present) {
@@ -590,9 +618,8 @@ class Finder {
     const std::vector<Ranking> promising = PromisingOf(site);
     const ByBaseline<double> most = MostUsd(promising);
     for (std::size_t b = 0; b < kBaselineCount; ++b) {
-      site.looked_into[b] =
-          most[b] > 0 && (options_.keep_beaten_clusters ||
-                          most[b] * options_.longest_months >= cost.dollars());
+      site.looked_into[b] = most[b] > 0 && (options_.keep_beaten_clusters ||
+                                            most[b] * options_.longest_months >= cost.dollars());
     }
     if (std::none_of(site.looked_into.begin(), site.looked_into.end(), std::identity())) return;
     fleet::LinkGroup group{.link = &link, .members = site.cluster.nodes};
@@ -692,6 +719,7 @@ class Finder {
   std::shared_ptr<const fleet::Fleet> yard_;
   std::vector<int> first_node_;  // by kind, in the yard
   placement::Offers offers_;
+  Lift lift_;
   std::vector<WorkloadLimit> limits_;     // by workload
   std::vector<std::vector<File>> files_;  // by workload
   std::deque<SpeedBounds> speeds_;        // by workload

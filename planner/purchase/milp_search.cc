@@ -97,14 +97,13 @@ class MilpSearch : public Search {
     for (std::size_t at = 0; at + 1 < curve.points.size() && solves < kMostFrontierSolves;) {
       const Choice& a = curve.points[at];
       const Choice& b = curve.points[at + 1];
-      const double tie =
-          (b.cost - a.cost).dollars() / (b.usd_per_month - a.usd_per_month);
+      const double tie = (b.cost - a.cost).dollars() / (b.usd_per_month - a.usd_per_month);
       ++solves;
       Found between = Best({.months = tie, .at_least = nothing});
       note(between);
-      const bool above =
-          between.choice && between.choice->cost > a.cost && between.choice->cost < b.cost &&
-          between.choice->Objective(tie) > a.Objective(tie) + kSmallestFrontierStep;
+      const bool above = between.choice && between.choice->cost > a.cost &&
+                         between.choice->cost < b.cost &&
+                         between.choice->Objective(tie) > a.Objective(tie) + kSmallestFrontierStep;
       if (above) {
         curve.points.insert(curve.points.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                             *std::move(between.choice));
@@ -266,7 +265,7 @@ class MilpSearch : public Search {
     found.proven = solution.status != MilpStatus::kStopped;
     if (solution.values.empty()) return found;
     found.gap_usd_per_month = found.proven ? 0 : std::max(0.0, solution.bound - solution.objective);
-    if (found.proven) Cheapen(milp, layout, solution);
+    if (found.proven && bounds.terms.ties == Ties::kCheapest) Cheapen(milp, layout, solution);
     found.choice = Read(solution.values, layout);
     return found;
   }
@@ -357,9 +356,9 @@ class MilpSearch : public Search {
   }
 
   static constexpr int kNoCopyLimit = std::numeric_limits<int>::max();
-  static constexpr int kMostFrontierSolves = 24;
+  static constexpr int kMostFrontierSolves = 16;
   static constexpr double kSmallestFrontierStep = 0.01;  // dollars a month above the line
-  static constexpr int kMostCopies = 1'000'000;  // beyond any fleet
+  static constexpr int kMostCopies = 1'000'000;          // beyond any fleet
 
   const Problem& problem_;
   Usd budget_;

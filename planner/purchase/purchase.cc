@@ -120,9 +120,8 @@ class Planner {
     for (const Step& step : climb.steps) ladder.rungs.push_back(MakeRung(market, step));
     const Choice& reached = climb.steps.empty() ? climb.start : climb.steps.back().after;
     ladder.budget_left = options_.budget - reached.cost;
-    ladder.stopped_reason = climb.interrupted
-                                ? "interrupted; these are the rungs found until then"
-                                : StoppedReason(market, reached, ladder.budget_left);
+    ladder.stopped_reason = climb.interrupted ? "interrupted; these are the rungs found until then"
+                                              : StoppedReason(market, reached, ladder.budget_left);
     ladder.optimality = {.proven = climb.proven,
                          .interrupted = climb.interrupted,
                          .gap_usd_per_month = climb.gap_usd_per_month,
@@ -238,14 +237,13 @@ class Planner {
 
   // The best that is not all of the rung, as a purchase of its own.
   static Alternative RunnerUp(const Market& market, const Step& step) {
-    Alternative other = Describe("runner-up", "the best that is not all of this", market,
-                                 {step.months, step.before, step.after}, market,
-                                 {.choice = step.runner_up});
+    Alternative other =
+        Describe("runner-up", "the best that is not all of this", market,
+                 {step.months, step.before, step.after}, market, {.choice = step.runner_up});
     other.items = market.Bought(step.before.basket, step.runner_up->basket);
     other.cost = step.runner_up->cost - step.before.cost;
-    other.payoff_months = PayoffOf({market, step.before, market, *step.runner_up, other.items,
-                                    other.cost})
-                              .months;
+    other.payoff_months =
+        PayoffOf({market, step.before, market, *step.runner_up, other.items, other.cost}).months;
     return other;
   }
 
@@ -261,8 +259,7 @@ class Planner {
         rungs ? climb.steps.front().months : options_.thresholds_months.back(), climb.start,
         rungs ? climb.steps.front().after : climb.start};
     ladder.alternatives_threshold_months = reference.threshold_months;
-    ladder.alternatives =
-        CompareAlternatives(catalog_, calibration_, *wide, reference, options_);
+    ladder.alternatives = CompareAlternatives(catalog_, calibration_, *wide, reference, options_);
     if (rungs) ladder.waiting = Wait(market.baseline(), ladder);
   }
 

@@ -111,8 +111,8 @@ struct FrontierPoint {
   Usd cost;
   UsdPerMonth value;  // of the whole fleet, net
   std::vector<BoughtItem> items;
-  bool on_hull = false;            // of the upper concave hull of value against cost
-  double step_payoff_months = 0;   // against the hull point before; on the hull only
+  bool on_hull = false;           // of the upper concave hull of value against cost
+  double step_payoff_months = 0;  // against the hull point before; on the hull only
 };
 
 struct Frontier {
@@ -128,8 +128,8 @@ struct WholeBudget {
   double threshold_months = 0;
   std::vector<BoughtItem> items;
   Usd cost;
-  UsdPerMonth marginal_value;         // against today
-  double better_usd_per_month = 0;    // than the whole ladder, by value - cost/T; 0: the same
+  UsdPerMonth marginal_value;       // against today
+  double better_usd_per_month = 0;  // than the whole ladder, by value - cost/T; 0: the same
 };
 
 // Buying the first rung later.

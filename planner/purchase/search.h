@@ -31,6 +31,12 @@ struct Found {
   double gap_usd_per_month = 0;  // how much better the best may be; 0 when proven
 };
 
+// What to do about baskets of equal worth.
+enum class Ties {
+  kCheapest,  // the one that costs least, whatever order things came in; may take a second solve
+  kAny,       // the first that was found; the same every time for the same problem
+};
+
 // Which baskets may be chosen, besides those beyond the search's budget.
 struct Terms {
   double months = 36;  // maximise value - cost / months
@@ -40,6 +46,7 @@ struct Terms {
   std::optional<Usd> budget;  // tighter than the search's own
   int min_machines = 0;       // bought, of all kinds together
   int max_machines = std::numeric_limits<int>::max();
+  Ties ties = Ties::kAny;
 };
 
 // Value against money: see Search::Frontier.

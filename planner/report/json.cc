@@ -45,7 +45,8 @@ Json PlacementJson(const fleet::Fleet& fleet, const Placement& placement) {
       {"verdict", fit::Name(placement.verdict)},
       {"memory", memory},
       {"decode_tps", placement.speed ? IntervalJson(placement.speed->decode_tps) : Json(nullptr)},
-      {"prefill_tps", placement.speed ? IntervalJson(placement.speed->prefill_tps) : Json(nullptr)}};
+      {"prefill_tps",
+       placement.speed ? IntervalJson(placement.speed->prefill_tps) : Json(nullptr)}};
   if (!placement.caveats.empty()) out["caveats"] = placement.caveats;
   return out;
 }
@@ -96,9 +97,9 @@ Json AssumptionsJson(const Plan& plan) {
           {"hours_per_month", economics::kHoursPerMonth},
           {"min_nominal_bits", Number(plan.options.min_nominal_bits)},
           {"annual_price_decline", declines},
-          {"annual_hardware_price_decline",
-           assumptions.hardware_price_decline ? Number(*assumptions.hardware_price_decline)
-                                              : Json(nullptr)},
+          {"annual_hardware_price_decline", assumptions.hardware_price_decline
+                                                ? Number(*assumptions.hardware_price_decline)
+                                                : Json(nullptr)},
           {"workloads", workloads}};
 }
 

@@ -14,10 +14,10 @@ using Json = nlohmann::ordered_json;
 
 // Rounded so that the text is short and stable: 6 significant digits; null when not finite.
 Json Number(double value);
-Json Cents(Usd usd);        // in dollars
-Json Dollars(double usd);   // to the cent; null when not finite
-Json IntervalJson(const Estimate& estimate);        // with its source
-Json MonthsJson(const Estimate& estimate);  // null: never
+Json Cents(Usd usd);                          // in dollars
+Json Dollars(double usd);                     // to the cent; null when not finite
+Json IntervalJson(const Estimate& estimate);  // with its source
+Json MonthsJson(const Estimate& estimate);    // null: never
 
 template <class T>
 Json OrNull(const std::optional<T>& value) {

@@ -15,8 +15,8 @@ namespace {
 using fleet::Baseline;
 using placement::Placement;
 
-constexpr int kRoomyWidth = 90;              // columns from which a table has room for totals
-constexpr std::size_t kFrontierShown = 8;    // rows; --output json has every point
+constexpr int kRoomyWidth = 90;            // columns from which a table has room for totals
+constexpr std::size_t kFrontierShown = 8;  // rows; --output json has every point
 
 std::string WholeUsd(double usd) { return FormatUsd(std::round(usd)); }
 
@@ -151,10 +151,9 @@ std::string FrontierText(const Plan& plan, const Style& style) {
 
 std::string AlternativeName(const std::string& kind) {
   static const std::map<std::string, std::string> kNames = {
-      {"nothing", "nothing"},          {"apart", "replicas"},
-      {"together", "cluster"},         {"one-machine", "one machine"},
-      {"several-machines", "several"}, {"new-only", "new only"},
-      {"used-only", "used only"},      {"replace", "replace"}};
+      {"nothing", "nothing"},         {"apart", "replicas"},           {"together", "cluster"},
+      {"one-machine", "one machine"}, {"several-machines", "several"}, {"new-only", "new only"},
+      {"used-only", "used only"},     {"replace", "replace"}};
   const auto name = kNames.find(kind);
   return name == kNames.end() ? kind : name->second;
 }
@@ -169,18 +168,19 @@ std::string Against(double behind) {
 std::string WaitingSentence(const Plan& plan) {
   const purchase::Ladder& ladder = plan.ladder();
   if (ladder.waiting.empty()) return "";
-  const auto best = std::max_element(
-      ladder.waiting.begin(), ladder.waiting.end(),
-      [](const auto& a, const auto& b) { return a.net_waiting < b.net_waiting; });
+  const auto best =
+      std::max_element(ladder.waiting.begin(), ladder.waiting.end(),
+                       [](const auto& a, const auto& b) { return a.net_waiting < b.net_waiting; });
   const auto& decline = plan.scenario.assumptions.hardware_price_decline;
   const double gain = best->net_waiting - best->net_now;
   std::string out = absl::StrCat(
       "Waiting ", best->months, " months with rung 1 ", gain > 0 ? "gains " : "costs ",
       WholeUsd(std::abs(gain)), " over ",
       FormatShort(ladder.whole_budget ? ladder.whole_budget->threshold_months : 36), " months");
-  absl::StrAppend(&out, decline ? absl::StrCat(" at hardware prices that fall ",
-                                               FormatPercent(*decline), " a year")
-                                : std::string(" at today's hardware prices (no decline is stated)"));
+  absl::StrAppend(
+      &out, decline
+                ? absl::StrCat(" at hardware prices that fall ", FormatPercent(*decline), " a year")
+                : std::string(" at today's hardware prices (no decline is stated)"));
   if (best->break_even_decline && *best->break_even_decline > 0) {
     absl::StrAppend(&out, "; it pays if they fall by more than ",
                     FormatPercent(*best->break_even_decline), " a year");
@@ -209,14 +209,12 @@ std::string AgainstRunnerUp(const purchase::Rung& rung, const purchase::FleetVal
   AddRow(table, "price", rung.cost.dollars(), other.cost.dollars());
   AddRow(table, "tokens saved, $/mo", rung.after.gross.value - before.gross.value,
          other.after.gross.value - before.gross.value);
-  AddRow(table, "electricity added, $/mo",
-         rung.after.electricity.value - before.electricity.value,
+  AddRow(table, "electricity added, $/mo", rung.after.electricity.value - before.electricity.value,
          other.after.electricity.value - before.electricity.value);
   AddRow(table, "value added, $/mo", rung.marginal_value.value, other.marginal_value.value);
   AddRow(table, absl::StrCat("price / ", FormatShort(months), ", $/mo"),
          rung.cost.dollars() / months, other.cost.dollars() / months);
-  AddRow(table, "value - price / T, $/mo",
-         rung.marginal_value.value - rung.cost.dollars() / months,
+  AddRow(table, "value - price / T, $/mo", rung.marginal_value.value - rung.cost.dollars() / months,
          other.marginal_value.value - other.cost.dollars() / months);
   table.Add({"pays back, months", PayoffText(rung.marginal_payoff_months),
              other.items.empty() ? "-" : PayoffText(other.payoff_months), ""});
@@ -245,7 +243,8 @@ std::string WhenRunnerUpWins(const purchase::Rung& rung) {
     absl::StrAppend(&out, "; the two tie at a payback threshold of ", FormatMonths(tie),
                     " months, and ", cost > 0 ? "below" : "above", " it the runner-up is better");
   } else {
-    absl::StrAppend(&out, "; no payback threshold makes it win: it costs no less and is worth no more");
+    absl::StrAppend(&out,
+                    "; no payback threshold makes it win: it costs no less and is worth no more");
   }
   return out + ".";
 }
@@ -259,10 +258,10 @@ std::string CausesText(const purchase::Rung& rung, const Style& style) {
     table.Add({absl::StrCat("only the ", cause.name, " is"), FormatMonths(cause.months_at_low),
                FormatMonths(cause.months_at_high)});
   }
-  return absl::StrCat("\n", style.Bold("WHAT THE INTERVAL IS MADE OF"), "  ",
-                      PayoffText(rung.marginal_payoff_months),
-                      " months; causes are independent, each moves all its speeds together\n",
-                      table.Render(style));
+  const std::string title = absl::StrCat(
+      style.Bold("WHAT THE INTERVAL IS MADE OF"), "  ", PayoffText(rung.marginal_payoff_months),
+      " months; causes are independent, each moves all its speeds together");
+  return absl::StrCat("\n", Wrap(title, style.width, 2), "\n", table.Render(style));
 }
 
 // Who serves how much, before and after.
@@ -427,26 +426,27 @@ std::string AlternativesText(const Plan& plan, const Style& style) {
       none.push_back(absl::StrCat(name, ": ", way.remark));
       continue;
     }
-    if (!rungs && way.kind == "nothing") continue;
+    // Where nothing is worth buying, ways that bring nothing either are not worth a line.
+    if (!rungs && way.marginal_value.value < 1) continue;
     if (way.same_as_rung) {
       table.Add({name, "as rung 1", "", "", "", ""});
       continue;
     }
-    const std::string sold =
-        way.sold.empty() ? "" : absl::StrCat(" for ", way.sold, " (sold)");
+    const std::string sold = way.sold.empty() ? "" : absl::StrCat(" for ", way.sold, " (sold)");
     table.Add({name, ItemsText(way.items) + sold, FormatUsd(way.cost.dollars()),
                WholeUsd(way.marginal_value.value),
                way.items.empty() ? "-" : PayoffText(way.payoff_months),
                Against(way.behind_usd_per_month)});
   }
+  if (table.empty()) return "";
   std::string out = absl::StrCat(
       Wrap(absl::StrCat(style.Bold("OTHER WAYS"), "  each at its best; last column: value - cost/",
                         FormatShort(ladder.alternatives_threshold_months), ", dollars a month"),
            style.width, 2),
-      "\n", table.empty() ? "" : table.Render(style));
+      "\n", table.Render(style));
   if (!none.empty()) {
-    absl::StrAppend(&out, style.Dim(Wrap(absl::StrCat(absl::StrJoin(none, "; "), "."), style.width, 2)),
-                    "\n");
+    absl::StrAppend(
+        &out, style.Dim(Wrap(absl::StrCat(absl::StrJoin(none, "; "), "."), style.width, 2)), "\n");
   }
   const std::string waiting = WaitingSentence(plan);
   if (!waiting.empty()) absl::StrAppend(&out, Wrap(waiting, style.width, 2), "\n");
@@ -457,19 +457,18 @@ std::string ExplainText(const catalog::Catalog& catalog, const Plan& plan, std::
                         const Style& style) {
   const purchase::Ladder& ladder = plan.ladder();
   const purchase::Rung& rung = ladder.rungs[number];
-  const purchase::FleetValue& before =
-      number == 0 ? ladder.today : ladder.rungs[number - 1].after;
+  const purchase::FleetValue& before = number == 0 ? ladder.today : ladder.rungs[number - 1].after;
   std::string out = absl::StrCat(
       Wrap(absl::StrCat(style.Bold(absl::StrCat("RUNG ", number + 1, " OF ", ladder.rungs.size())),
                         "  ", ItemsText(rung.items), " for ", FormatUsd(rung.cost.dollars())),
            style.width, 2),
       "\n",
-      Wrap(absl::StrCat(
-               "Chosen at T = ", FormatShort(rung.threshold_months),
-               " months: of all purchases within ", FormatUsd(plan.options.budget.dollars()),
-               number == 0 ? "" : " that hold the rungs before",
-               ", it has the largest value a month less price / T",
-               "; ", ProofText(ladder.optimality), "."),
+      Wrap(absl::StrCat("Chosen at T = ", FormatShort(rung.threshold_months),
+                        " months: of all purchases within ",
+                        FormatUsd(plan.options.budget.dollars()),
+                        number == 0 ? "" : " that hold the rungs before",
+                        ", it has the largest value a month less price / T", "; ",
+                        ProofText(ladder.optimality), "."),
            style.width, 2),
       "\n\n", AgainstRunnerUp(rung, before, style));
   const std::string wins = WhenRunnerUpWins(rung);
@@ -481,15 +480,14 @@ std::string ExplainText(const catalog::Catalog& catalog, const Plan& plan, std::
   if (std::isfinite(rung.break_even_utilization) && rung.break_even_utilization > 0) {
     absl::StrAppend(
         &out,
-        Wrap(absl::StrCat("Break-even: pays back within ", FormatShort(rung.threshold_months),
-                          rung.break_even_utilization > 1
-                              ? std::string(" months at no utilization.")
-                              : absl::StrCat(" months from ",
-                                             FormatPercent(rung.break_even_utilization),
-                                             " of hours upward; ",
-                                             Name(Other(plan.options.baseline)), " prices: ",
-                                             PayoffUnder(rung, Other(plan.options.baseline)),
-                                             " months.")),
+        Wrap(absl::StrCat(
+                 "Break-even: pays back within ", FormatShort(rung.threshold_months),
+                 rung.break_even_utilization > 1
+                     ? std::string(" months at no utilization.")
+                     : absl::StrCat(" months from ", FormatPercent(rung.break_even_utilization),
+                                    " of hours upward; ", Name(Other(plan.options.baseline)),
+                                    " prices: ", PayoffUnder(rung, Other(plan.options.baseline)),
+                                    " months.")),
              style.width, 2),
         "\n");
   }

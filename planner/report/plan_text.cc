@@ -135,9 +135,9 @@ std::string OtherBaselineSentence(const Plan& plan) {
     return absl::StrCat("Against ", Name(other), " prices: ", ladder.stopped_reason, ".");
   }
   const purchase::Rung& first = ladder.rungs.front();
-  return absl::StrCat("Against ", Name(other), " prices the first rung would be ", ItemsText(first.items),
-                      " for ", FormatUsd(first.cost.dollars()), ", back in ",
-                      PayoffText(first.marginal_payoff_months), " months.");
+  return absl::StrCat("Against ", Name(other), " prices the first rung would be ",
+                      ItemsText(first.items), " for ", FormatUsd(first.cost.dollars()),
+                      ", back in ", PayoffText(first.marginal_payoff_months), " months.");
 }
 
 // A verdict is only as good as the price behind it.

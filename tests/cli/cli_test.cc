@@ -136,6 +136,32 @@ TEST(PlanCommand, BothBaselinesStandSideBySide) {
   EXPECT_EQ(baselines, (std::set<std::string>{"frontier-equivalent", "same-model-hosted"}));
 }
 
+TEST(PlanCommand, ExplainsARungInNumbersThatAgreeWithThePlan) {
+  const json plan = Parsed(Planner({"plan", "--budget", "10000", "--output", "json"}));
+  ASSERT_FALSE(plan["purchases"].empty());
+  const json explained =
+      Parsed(Planner({"plan", "--budget", "10000", "--explain", "1", "--output", "json"}));
+  ExpectSchema(explained);
+  EXPECT_EQ(explained["purchase"], plan["purchases"][0]);
+  EXPECT_EQ(explained["before"], plan["today"]);
+  const json& runner_up = explained["purchase"]["runner_up"];
+  ASSERT_TRUE(runner_up.is_object());
+  const double months = explained["purchase"]["threshold_months"];
+  auto measure = [months](const json& purchase) {
+    return purchase["marginal_value_usd_per_month"].get<double>() -
+           purchase["cost_usd"].get<double>() / months;
+  };
+  EXPECT_NEAR(measure(explained["purchase"]) - measure(runner_up),
+              runner_up["behind_usd_per_month"].get<double>(), 0.02);
+  const Ran text = Planner({"plan", "--budget", "10000", "--explain", "1"});
+  EXPECT_EQ(text.exit_code, 0);
+  for (const char* part : {"RUNG 1 OF", "runner-up", "WHERE THE VALUE COMES FROM",
+                           "WHAT THE INTERVAL IS MADE OF", "OTHER WAYS"}) {
+    EXPECT_THAT(text.out, HasSubstr(part));
+  }
+  EXPECT_LE(WidestLine(text.out), 100u);
+}
+
 TEST(PlanCommand, WhatIfShowsBeforeAndAfter) {
   std::vector<std::string> arguments = {"plan",
                                         "--budget",
@@ -352,6 +378,9 @@ TEST(CommandLine, BadUseIsExitTwoWithNothingOnStdout) {
       {"plan", "--budget", "-5"},
       {"plan", "--budget", "10000", "--inventory", "/nonexistent.yaml"},
       {"plan", "--budget", "10000", "--output", "xml"},
+      {"plan", "--budget", "10000", "--explain", "0"},
+      {"plan", "--budget", "10000", "--explain", "99"},
+      {"plan", "--budget", "0", "--explain", "1"},
       {"catalog", "toasters"},
       {"inventory", "check", "/"},
       {"fit", "--model", "no-such-model"},

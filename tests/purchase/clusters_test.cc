@@ -168,10 +168,7 @@ std::vector<Outcome> EveryOutcome(const fleet::Scenario& scenario, const std::ve
         if (!placement::Proposable(quant, model, 4)) continue;
         for (const placement::Placement& placed : placer.EnumerateOn(nodes, model, quant, load)) {
           if (!placed.speed || placed.verdict == fit::Verdict::kDoesNotFit) continue;
-          if (nodes.size() > 1 && (placed.strategy == throughput::Strategy::kReplicas ||
-                                   placed.strategy == throughput::Strategy::kDisaggregated)) {
-            continue;
-          }
+          if (nodes.size() > 1 && placed.strategy == throughput::Strategy::kReplicas) continue;
           const double per_stream = placed.speed->decode_tps.mid / workload.concurrency;
           if (per_stream < workload.min_decode_tps.value_or(0)) continue;
           Outcome outcome{model.id + " " + quant.id + " " + Name(placed.engine), w, {}, 0};
@@ -190,6 +187,19 @@ std::vector<Outcome> EveryOutcome(const fleet::Scenario& scenario, const std::ve
   return outcomes;
 }
 
+// The first node runs a model at 200 tokens/s, far more than the catalogue says of it: everything
+// on nodes like it is then taken to be faster.
+fleet::Fleet MeasuredTwiceAsFast(const fleet::Fleet& fleet) {
+  fleet::SpeedMeasurement run;
+  run.nodes = {0};
+  run.model = Shipped().FindModel("gpt-oss-120b");
+  run.quant = Shipped().FindQuantization("mlx-mxfp4-q4");
+  run.engine = catalog::Engine::kMlx;
+  run.context_tokens = 1024;
+  run.decode = TokensPerSecond{200};
+  return *fleet::Fleet::Create(fleet.nodes(), fleet.links(), {run});
+}
+
 double FastestAtLeast(const Candidate& candidate, const Outcome& outcome,
                       fleet::Baseline baseline) {
   double fastest = 0;
@@ -206,11 +216,12 @@ double FastestAtLeast(const Candidate& candidate, const Outcome& outcome,
 // Nothing that was left out before its speed was worked out would have been of use: a service that
 // was kept, or the nodes by themselves, makes as many tokens at no less saved for each.
 TEST(FindCandidatesTest, NothingUsefulIsLeftOutByBounds) {
-  for (const char* name : {"home-lab", "four-m3-ultra-rdma"}) {
-    const fleet::Scenario scenario =
-        *inventory::LoadScenario(Shipped(), std::string("inventories/") + name + ".yaml", {}).value;
-    fleet::Scenario owned = scenario;
+  for (const char* name : {"home-lab", "four-m3-ultra-rdma", "home-lab, one node measured"}) {
+    const std::string file = std::string(name).substr(0, std::string(name).find(','));
+    fleet::Scenario owned =
+        *inventory::LoadScenario(Shipped(), "inventories/" + file + ".yaml", {}).value;
     owned.offers.clear();
+    if (file != name) owned.fleet = MeasuredTwiceAsFast(owned.fleet);
     const Candidates found = Find(owned);
     std::vector<const Candidate*> single_of(found.kinds.size(), nullptr);
     for (const Candidate& candidate : found.clusters) {

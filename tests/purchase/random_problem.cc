@@ -35,7 +35,8 @@ double OwnOptimum(const MilpProblem& lp) {
   for (const MilpVariable& variable : lp.variables) packing.objective.push_back(variable.objective);
   for (const MilpRow& row : lp.rows) {
     packing.rows.emplace_back(lp.variables.size(), 0.0);
-    for (const auto& [variable, coefficient] : row.terms) packing.rows.back()[variable] = coefficient;
+    for (const auto& [variable, coefficient] : row.terms)
+      packing.rows.back()[variable] = coefficient;
     packing.capacity.push_back(row.upper);
   }
   const std::vector<double> x = SolvePacking(packing);

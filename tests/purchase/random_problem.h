@@ -14,8 +14,8 @@ namespace capacity::purchase {
 Problem RandomProblem(std::mt19937& random, bool demand);
 
 // How brute force works out what given clusters do: by CBC, which shares nothing with what is
-// tested; or by the project's own simplex, which tests hold against CBC and which is fast enough for
-// thousands of problems.
+// tested; or by the project's own simplex, which tests hold against CBC and which is fast enough
+// for thousands of problems.
 enum class Lp { kCbc, kOwn };
 
 // Every basket, every number of copies of every column, each operation by linear program. Nothing

@@ -209,7 +209,9 @@ TEST_P(SearchTest, OfEqualBasketsTheCheapestIsChosen) {
   problem.columns = {{.nodes = {1, 0}, .options = {{0, 20, 10}}},   // 200 - 100
                      {.nodes = {0, 1}, .options = {{0, 50, 10}}}};  // 500 - 300
   Solvable solvable(problem, Usd::FromDollars(3500), GetParam());
-  const Found found = solvable.search->Best(At(problem, 10));
+  Terms terms = At(problem, 10);
+  terms.ties = Ties::kCheapest;
+  const Found found = solvable.search->Best(terms);
   EXPECT_NEAR(found.choice->Objective(10), 200, 1e-3);
   EXPECT_EQ(found.choice->basket.nodes, (std::vector<int>{2, 0}));
 }
