@@ -192,6 +192,7 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
   purchase_options.budget = options.budget;
   purchase_options.baseline = options.baseline;
   purchase_options.min_nominal_bits = options.min_nominal_bits;
+  purchase_options.thresholds_months = options.thresholds_months;
   purchase_options.compare = options.compare;
   purchase_options.watch = options.watch;
   auto ladders = purchase::RecommendByBaseline(catalog, calibration, scenario, purchase_options);

@@ -22,8 +22,9 @@ struct PlanOptions {
   Usd budget;
   fleet::Baseline baseline = fleet::Baseline::kFrontierEquivalent;
   double min_nominal_bits = 4;  // coarser quantizations are not proposed
-  bool compare = true;          // also the frontier, the alternatives and waiting
-  purchase::Watch watch;        // changes nothing unless it stops the search
+  std::vector<double> thresholds_months = {6, 12, 18, 24, 36};  // of the ladder's rungs
+  bool compare = true;    // also the frontier, the alternatives and waiting
+  purchase::Watch watch;  // changes nothing unless it stops the search
 };
 
 // What a placement is worth by itself, all the hours its workload has, under each baseline.

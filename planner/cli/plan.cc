@@ -17,6 +17,7 @@ struct PlanArguments {
   std::vector<std::string> overlays;
   std::string baseline = fleet::Name(fleet::Baseline::kFrontierEquivalent);
   double min_bits = 4;
+  std::vector<double> thresholds = PlanOptions{}.thresholds_months;
   int explain = 0;  // a rung, from 1; 0: none
 };
 
@@ -47,6 +48,7 @@ int RunPlan(const Common& common, const PlanArguments& arguments) {
   options.budget = *budget;
   options.baseline = *fleet::ParseBaseline(arguments.baseline);
   options.min_nominal_bits = arguments.min_bits;
+  options.thresholds_months = arguments.thresholds;
 
   const auto scenario = LoadScenarioOrPrint(facts->catalog, inventory, arguments.overlays);
   if (!scenario) return kBadInput;
@@ -104,6 +106,13 @@ void AddPlan(CLI::App& app, Common& common, Action& action) {
       ->add_option("--min-bits", arguments->min_bits,
                    "Coarsest quantization to propose, nominal bits")
       ->check(CLI::Range(1.0, 16.0))
+      ->capture_default_str();
+  command
+      ->add_option("--thresholds", arguments->thresholds,
+                   "Payback months at which the ladder has a rung, ascending")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->type_name("MONTHS,...")
       ->capture_default_str();
   command
       ->add_option("--explain", arguments->explain,

@@ -38,12 +38,14 @@ struct Sale {
 class Comparison {
  public:
   Comparison(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
-             const Market& market, const Reference& reference, const Options& options)
+             const Market& market, const Reference& reference, const Options& options,
+             double horizon_months)
       : catalog_(catalog),
         calibration_(calibration),
         market_(market),
         reference_(reference),
-        options_(options) {}
+        options_(options),
+        horizon_months_(horizon_months) {}
 
   std::vector<Alternative> All() {
     std::vector<Alternative> all;
@@ -208,6 +210,7 @@ class Comparison {
   const Market& market_;
   const Reference& reference_;
   const Options& options_;
+  double horizon_months_;
   Basket apart_;
 };
 
@@ -230,7 +233,7 @@ Alternative Describe(std::string kind, std::string question, const Market& refer
   alternative.kind = std::move(kind);
   alternative.question = std::move(question);
   if (!found.choice) {
-    alternative.remark = "nothing within the budget pays back in time";
+    alternative.remark = "nothing within the budget could pay back in ten years";
     return alternative;
   }
   const Choice& choice = *found.choice;
@@ -254,8 +257,8 @@ Alternative Describe(std::string kind, std::string question, const Market& refer
 std::vector<Alternative> CompareAlternatives(const catalog::Catalog& catalog,
                                              const throughput::Calibration& calibration,
                                              const Market& market, const Reference& reference,
-                                             const Options& options) {
-  return Comparison(catalog, calibration, market, reference, options).All();
+                                             const Options& options, double horizon_months) {
+  return Comparison(catalog, calibration, market, reference, options, horizon_months).All();
 }
 
 std::vector<Waiting> WaitFor(const Delay& delay) {

@@ -28,11 +28,11 @@ Alternative Describe(std::string kind, std::string question, const Market& refer
 // Each at its best within the budget, by value - cost/T at the reference's threshold: nothing,
 // every machine by itself, together in a cluster, one machine, several, only new, only used, and
 // one machine in the place of an owned one whose resale value is stated. Kinds that could not pay
-// back within `market`'s longest threshold are left out of all but the clusters.
+// back within `horizon_months` (for which `market` was made) are left out of all but the clusters.
 std::vector<Alternative> CompareAlternatives(const catalog::Catalog& catalog,
                                              const throughput::Calibration& calibration,
                                              const Market& market, const Reference& reference,
-                                             const Options& options);
+                                             const Options& options, double horizon_months);
 
 // Buying a purchase 3, 6 or 12 months later, until the same end after `horizon_months`. `gross` and
 // `running` are US dollars a month at today's prices; both declines are shares a year.

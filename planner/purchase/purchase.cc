@@ -259,7 +259,8 @@ class Planner {
         rungs ? climb.steps.front().months : options_.thresholds_months.back(), climb.start,
         rungs ? climb.steps.front().after : climb.start};
     ladder.alternatives_threshold_months = reference.threshold_months;
-    ladder.alternatives = CompareAlternatives(catalog_, calibration_, *wide, reference, options_);
+    ladder.alternatives =
+        CompareAlternatives(catalog_, calibration_, *wide, reference, options_, kFrontierMonths);
     if (rungs) ladder.waiting = Wait(market.baseline(), ladder);
   }
 

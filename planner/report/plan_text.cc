@@ -191,14 +191,14 @@ std::string DeclineEffect(const Plan& plan) {
   const auto it = plan.scenario.assumptions.declines.find(plan.options.baseline);
   if (it == plan.scenario.assumptions.declines.end()) return "";
   const double half = 0.5;
-  std::string now = first.payoff_with_decline
-                        ? absl::StrCat(FormatMonths(first.payoff_with_decline->value), " months")
-                        : std::string("never");
   const auto falling = economics::PaybackMonths(first.cost, first.marginal_value, {0}, half);
-  return absl::StrCat(
-      "Price decline: at the stated ", FormatPercent(it->second.mid),
-      " a year rung 1 pays back in ", now, "; at 50 % a year ",
-      falling ? absl::StrCat("in ", FormatMonths(falling->value), " months") : "never", ".");
+  auto when = [](const std::optional<Months>& months) {
+    return months ? absl::StrCat("in ", FormatMonths(months->value), " months")
+                  : std::string("never");
+  };
+  return absl::StrCat("Price decline: at the stated ", FormatPercent(it->second.mid),
+                      " a year rung 1 pays back ", when(first.payoff_with_decline),
+                      "; at 50 % a year ", when(falling), ".");
 }
 
 std::string MeasureSentence(const Plan& plan) {
