@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 #include <string>
@@ -14,6 +15,8 @@
 
 namespace capacity::purchase {
 namespace {
+
+constexpr int kNoLimitOnCount = std::numeric_limits<int>::max();
 
 // A cluster that does not stand today: it needs something new.
 bool NeedsPurchase(const Problem& problem, const Column& column) {
@@ -49,15 +52,18 @@ class Comparison {
 
   std::vector<Alternative> All() {
     std::vector<Alternative> all;
-    all.push_back(Nothing());
-    all.push_back(Apart());
-    all.push_back(Together());
-    all.push_back(Counted("one-machine", "one machine and no more", 1, 1));
-    all.push_back(
-        Counted("several-machines", "two or more machines", 2, std::numeric_limits<int>::max()));
-    all.push_back(InCondition("new-only", "only new machines", true));
-    all.push_back(InCondition("used-only", "only used or refurbished machines", false));
-    all.push_back(Replace());
+    auto add = [&](auto&& alternative) {
+      if (!options_.watch.stopped()) all.push_back(alternative());
+      if (options_.watch.stopped()) all.clear();  // whatever was cut short is no comparison
+    };
+    add([this] { return Nothing(); });
+    add([this] { return Apart(); });
+    add([this] { return Together(); });
+    add([this] { return Counted("one-machine", "one machine and no more", 1, 1); });
+    add([this] { return Counted("several-machines", "two or more machines", 2, kNoLimitOnCount); });
+    add([this] { return InCondition("new-only", "only new machines", true); });
+    add([this] { return InCondition("used-only", "only used or refurbished machines", false); });
+    add([this] { return Replace(); });
     return all;
   }
 
@@ -87,12 +93,9 @@ class Comparison {
 
   // The market with another problem.
   Market With(Problem problem, Usd budget) const {
-    return {market_.candidates(),
-            market_.scenario(),
-            market_.baseline(),
-            std::move(problem),
-            budget,
-            options_.thresholds_months.back()};
+    return {
+        market_.candidates(), market_.scenario(), market_.baseline(), std::move(problem), budget,
+        horizon_months_,      options_.watch.stop};
   }
 
   Alternative Nothing() const {
@@ -148,7 +151,7 @@ class Comparison {
                   "no legal cluster of them within the budget serves a workload");
     }
     const Market market(candidates, scenario, market_.baseline(), std::move(problem),
-                        options_.budget, months());
+                        options_.budget, months(), options_.watch.stop);
     return From("together", question, market, market.search().Best(TermsFor(market, 0)));
   }
 

@@ -63,7 +63,8 @@ void AddBought(const Good& good, int before, int after, const fleet::Scenario& s
 }  // namespace
 
 Market::Market(const Candidates& candidates, const fleet::Scenario& scenario,
-               fleet::Baseline baseline, Problem problem, Usd budget, double longest_months)
+               fleet::Baseline baseline, Problem problem, Usd budget, double longest_months,
+               const std::atomic<bool>* stop)
     : candidates_(candidates),
       scenario_(scenario),
       baseline_(baseline),
@@ -74,7 +75,7 @@ Market::Market(const Candidates& candidates, const fleet::Scenario& scenario,
     return;
   }
   solver_ = MakeCbcSolver();
-  search_ = MakeMilpSearch(problem_, budget, longest_months, *solver_, {});
+  search_ = MakeMilpSearch(problem_, budget, longest_months, *solver_, {.stop = stop});
   method_ = absl::StrCat("MILP (", solver_->name(), ")");
 }
 

@@ -2,6 +2,7 @@
 // plain numbers to machines, models and dollars.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,9 +24,9 @@ class Market {
  public:
   // `problem` comes from MakeProblem on the same candidates (perhaps with fewer offers or columns)
   // and is reduced by the caller where that is wanted. `longest_months`: the longest payback that
-  // will be asked for. The references outlive this.
+  // will be asked for. `stop`, once true, ends a search (null: never). All references outlive this.
   Market(const Candidates& candidates, const fleet::Scenario& scenario, fleet::Baseline baseline,
-         Problem problem, Usd budget, double longest_months);
+         Problem problem, Usd budget, double longest_months, const std::atomic<bool>* stop);
   Market(const Market&) = delete;  // its search holds on to its problem
   Market& operator=(const Market&) = delete;
 

@@ -72,7 +72,9 @@ class MilpSearch : public Search {
   Found ValueOf(const Basket& basket) override {
     // With the basket given, any threshold finds the same operation.
     Terms terms{.months = kNoLimit, .at_least = basket};
-    return Solve({terms, basket, basket});
+    MilpLimits to_the_end = limits_;
+    to_the_end.stop = nullptr;  // small, and everything else is measured against it
+    return Solve({terms, basket, basket}, to_the_end);
   }
 
   // From both ends, the best at the threshold at which two neighbours on the hull tie: above the
@@ -253,7 +255,9 @@ class MilpSearch : public Search {
     return builder.Take();
   }
 
-  Found Solve(const Bounds& bounds) {
+  Found Solve(const Bounds& bounds) { return Solve(bounds, limits_); }
+
+  Found Solve(const Bounds& bounds, const MilpLimits& limits) {
     Layout layout;
     const MilpProblem milp = Formulate(bounds, layout);
     Found found;
@@ -261,7 +265,7 @@ class MilpSearch : public Search {
       if (problem_.one_of.empty()) found.choice = Read({}, layout);
       return found;
     }
-    MilpSolution solution = solver_.Solve(milp, limits_);
+    MilpSolution solution = solver_.Solve(milp, limits);
     found.proven = solution.status != MilpStatus::kStopped;
     if (solution.values.empty()) return found;
     found.gap_usd_per_month = found.proven ? 0 : std::max(0.0, solution.bound - solution.objective);
@@ -289,7 +293,9 @@ class MilpSearch : public Search {
     for (const auto& [variable, price] : prices) {
       cheapest.variables[static_cast<std::size_t>(variable)].objective = -price;
     }
-    MilpSolution cheaper = solver_.Solve(cheapest, limits_);
+    MilpLimits limits = limits_;
+    limits.warm_start = &solution.values;
+    MilpSolution cheaper = solver_.Solve(cheapest, limits);
     if (cheaper.values.empty()) return;
     solution.values = std::move(cheaper.values);
   }

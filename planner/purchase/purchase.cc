@@ -140,7 +140,7 @@ class Planner {
   std::unique_ptr<Market> MakeMarket(Baseline baseline, double longest_months) const {
     return std::make_unique<Market>(candidates_, scenario_, baseline,
                                     Reduce(MakeProblem(candidates_, scenario_, baseline)),
-                                    options_.budget, longest_months);
+                                    options_.budget, longest_months, options_.watch.stop);
   }
 
   const Market& MarketOf(Baseline baseline) const {

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "nlohmann/json.hpp"
 #include "planner/economics/economics.h"
 #include "planner/report/json_values.h"
 #include "planner/report/purchase_json.h"
@@ -10,6 +11,11 @@ namespace capacity::report {
 namespace {
 
 using placement::Placement;
+
+template <class T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
 
 Json Provenance(const catalog::Provenance& provenance) {
   return {{"source", provenance.source}, {"as_of", provenance.as_of}};

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nlohmann/json.hpp"
 #include "planner/report/json.h"
 
 namespace capacity::report {

@@ -1,10 +1,9 @@
 // How numbers stand in JSON documents.
 #pragma once
 
-#include <optional>
 #include <string>
 
-#include "nlohmann/json.hpp"
+#include "nlohmann/json_fwd.hpp"
 #include "planner/base/estimate.h"
 #include "planner/base/units.h"
 
@@ -18,11 +17,6 @@ Json Cents(Usd usd);                          // in dollars
 Json Dollars(double usd);                     // to the cent; null when not finite
 Json IntervalJson(const Estimate& estimate);  // with its source
 Json MonthsJson(const Estimate& estimate);    // null: never
-
-template <class T>
-Json OrNull(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 // The document of one command, with its version, as text.
 std::string Document(const char* kind, Json body);

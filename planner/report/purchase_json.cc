@@ -1,5 +1,6 @@
 #include "planner/report/purchase_json.h"
 
+#include "nlohmann/json.hpp"
 #include "planner/economics/economics.h"
 
 namespace capacity::report {
