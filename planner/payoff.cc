@@ -175,10 +175,6 @@ std::string Describe(const Placement& placement) {
                       catalog::Name(placement.engine));
 }
 
-const char* ShortName(fleet::Baseline baseline) {
-  return baseline == fleet::Baseline::kFrontierEquivalent ? "frontier" : "hosted";
-}
-
 // A bought machine serving a workload; the cases differ in what its tokens are worth.
 class MachineAtWork {
  public:
@@ -214,10 +210,6 @@ MachineAtWork::MachineAtWork(const fleet::Scenario& scenario, const fleet::Workl
   common_.price_from = price.from;
   common_.basis = work_.basis;
   common_.tokens = {work_.mtok.mid, economics::InputPerOutput(workload)};
-  if (!node.load_power()) {
-    common_.missing = absl::StrCat("the power draw of ", node.machine->id,
-                                   " is not known: no electricity is counted");
-  }
   RiskInput& input = common_.input;
   input.cost = price.price;
   input.utilization = work_.basis == WorkBasis::kAllHours
@@ -416,10 +408,10 @@ Payoff Assess(const PayoffCase& purchase) {
   return out;
 }
 
-absl::StatusOr<std::vector<PayoffCase>> MachineCases(const catalog::Catalog& catalog,
-                                                     const throughput::Calibration& calibration,
-                                                     const fleet::Scenario& scenario,
-                                                     const MachineQuestion& question) {
+absl::StatusOr<MachineAnswer> MachineCases(const catalog::Catalog& catalog,
+                                           const throughput::Calibration& calibration,
+                                           const fleet::Scenario& scenario,
+                                           const MachineQuestion& question) {
   const absl::StatusOr<PricedMachine> price = PriceOf(scenario, question);
   if (!price.ok()) return price.status();
   const fleet::Workload* workload = WorkloadFor(catalog, scenario, *question.model);
@@ -434,24 +426,29 @@ absl::StatusOr<std::vector<PayoffCase>> MachineCases(const catalog::Catalog& cat
   if (!placement.ok()) return placement.status();
 
   const MachineAtWork machine(scenario, *workload, *fleet, *placement, *price);
-  std::vector<PayoffCase> cases;
-  for (fleet::Baseline baseline : fleet::kBaselines) {
+  MachineAnswer answer;
+  if (!fleet->nodes().front().load_power()) {
+    answer.notes.push_back(absl::StrCat("the power draw of ", question.machine->id,
+                                        " is not known: no electricity is counted"));
+  }
+  for (fleet::Baseline baseline : fleet::ActiveBaselines(scenario)) {
     const auto token_price = economics::PriceFor(catalog, *workload, *question.model, baseline);
-    if (!token_price.ok()) continue;
-    cases.push_back(machine.Against(ShortName(baseline), baseline, *token_price));
-    cases.back().caveat = CaveatOf(catalog, *workload, *question.model, baseline);
+    if (!token_price.ok()) {
+      answer.notes.push_back(absl::StrCat("not as ", fleet::Name(baseline), ": ",
+                                          std::string(token_price.status().message())));
+      continue;
+    }
+    answer.cases.push_back(machine.Against(fleet::ColumnName(baseline), baseline, *token_price));
+    answer.cases.back().caveat = CaveatOf(catalog, *workload, *question.model, baseline);
     if (baseline != fleet::Baseline::kSameModelHosted) continue;
     const auto cheapest = economics::CheapestHostFor(catalog, *workload, *question.model);
-    if (cheapest.ok()) cases.push_back(machine.Against("cheapest host", baseline, *cheapest));
+    if (cheapest.ok())
+      answer.cases.push_back(machine.Against("cheapest host", baseline, *cheapest));
   }
   if (scenario.assumptions.subscription) {
-    cases.push_back(machine.AgainstPlan(*scenario.assumptions.subscription));
+    answer.cases.push_back(machine.AgainstPlan(*scenario.assumptions.subscription));
   }
-  if (cases.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("no baseline has a price for ", question.model->id));
-  }
-  return cases;
+  return answer;
 }
 
 std::vector<PayoffCase> LadderCases(const Plan& plan) {

@@ -39,7 +39,6 @@ struct PayoffCase {
   std::optional<fleet::Baseline> baseline = fleet::Baseline::kFrontierEquivalent;
   std::string instead_of;  // whose price counts, as PriceFor says; empty: of several workloads
   std::string caveat;      // what the comparison takes for granted; empty: nothing
-  std::string missing;     // facts that are not known and not counted; empty: none
   std::optional<UsdPerMtok> saved_per_output_mtok;  // that price, input included
   WorkBasis basis = WorkBasis::kAllHours;
   economics::TokenFlow tokens;  // of the first month
@@ -81,8 +80,12 @@ struct MachineQuestion {
 // median; and, where the scenario has one, the subscription it would replace. Workloads and
 // assumptions are the scenario's, its fleet plays no part. InvalidArgument: the scenario has no
 // price for the machine, or no workload that accepts the model. FailedPrecondition says why there
-// is no such case: the model does not fit, or nobody's price for it is known.
-absl::StatusOr<std::vector<PayoffCase>> MachineCases(const catalog::Catalog& catalog,
+// is no such case: the model does not fit.
+struct MachineAnswer {
+  std::vector<PayoffCase> cases;
+  std::vector<std::string> notes;  // prices and facts that are not known, and what that means
+};
+absl::StatusOr<MachineAnswer> MachineCases(const catalog::Catalog& catalog,
                                                      const throughput::Calibration& calibration,
                                                      const fleet::Scenario& scenario,
                                                      const MachineQuestion& question);

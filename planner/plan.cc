@@ -173,6 +173,11 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
     return absl::InvalidArgumentError(
         "the budget is negative; give what may be spent, for example 10000");
   }
+  const std::vector<fleet::Baseline> active = fleet::ActiveBaselines(scenario);
+  if (std::find(active.begin(), active.end(), options.baseline) == active.end()) {
+    return absl::InvalidArgumentError(
+        "no custom price is stated; the inventory's economics.baselines.custom has it");
+  }
   Plan plan;
   plan.scenario = scenario;
   plan.options = options;

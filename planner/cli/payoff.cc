@@ -1,5 +1,6 @@
 #include "planner/payoff.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -134,17 +135,17 @@ int RunMachine(const Common& common, const PayoffArguments& arguments) {
 
   report::PayoffComparison comparison;
   comparison.scenario = &*scenario;
-  const auto cases = MachineCases(catalog, facts->calibration, *scenario, question);
-  if (cases.ok()) {
-    for (const PayoffCase& purchase : *cases) {
+  const absl::StatusOr<MachineAnswer> answer =
+      MachineCases(catalog, facts->calibration, *scenario, question);
+  if (answer.ok()) {
+    for (const PayoffCase& purchase : answer->cases) {
       comparison.payoffs.push_back(Assess(purchase));
     }
-    const std::string& missing = cases->front().missing;
-    if (!missing.empty()) comparison.notes.push_back(missing);
-  } else if (absl::IsFailedPrecondition(cases.status())) {
-    comparison.notes.push_back(std::string(cases.status().message()));
+    comparison.notes = answer->notes;
+  } else if (absl::IsFailedPrecondition(answer.status())) {
+    comparison.notes.push_back(std::string(answer.status().message()));
   } else {
-    return BadArgument("payoff", std::string(cases.status().message()));
+    return BadArgument("payoff", std::string(answer.status().message()));
   }
   return PrintPayoffs(common, arguments, comparison);
 }
@@ -263,7 +264,8 @@ void AddPayoff(CLI::App& app, Common& common, Action& action) {
           ->capture_default_str();
   command->add_option("--baseline", arguments->baseline, "Of the ladder")
       ->check(CLI::IsMember({fleet::Name(fleet::Baseline::kFrontierEquivalent),
-                             fleet::Name(fleet::Baseline::kSameModelHosted)}))
+                             fleet::Name(fleet::Baseline::kSameModelHosted),
+                             fleet::Name(fleet::Baseline::kCustom)}))
       ->capture_default_str();
   AddCommonOptions(*command, common);
   command->callback([arguments, budget, &common, &action] {

@@ -100,7 +100,8 @@ void AddPlan(CLI::App& app, Common& common, Action& action) {
       ->type_name("FILE");
   command->add_option("--baseline", arguments->baseline, "What the tokens would otherwise cost")
       ->check(CLI::IsMember({fleet::Name(fleet::Baseline::kFrontierEquivalent),
-                             fleet::Name(fleet::Baseline::kSameModelHosted)}))
+                             fleet::Name(fleet::Baseline::kSameModelHosted),
+                             fleet::Name(fleet::Baseline::kCustom)}))
       ->capture_default_str();
   command
       ->add_option("--min-bits", arguments->min_bits,

@@ -148,6 +148,21 @@ absl::StatusOr<TokenPrice> HostedPrice(const catalog::Catalog& catalog,
   return price;
 }
 
+// ---------------------------------------------------------------- custom
+
+absl::StatusOr<TokenPrice> StatedPrice(const fleet::Workload& workload) {
+  if (!workload.custom_price) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("no custom price is stated for workload ", workload.name));
+  }
+  const fleet::CustomPrice& price = *workload.custom_price;
+  return TokenPrice{.input = price.input,
+                    .output = price.output,
+                    .cached_input = price.cached_input.value_or(price.input),
+                    .source = price.name.empty() ? "the stated price" : price.name,
+                    .as_of = ""};
+}
+
 // ---------------------------------------------------------------- frontier
 
 // The cheapest of the cloud models that the accepted models are mapped to.
@@ -206,6 +221,8 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
   switch (baseline) {
     case fleet::Baseline::kSameModelHosted:
       return HostedPrice(catalog, workload, model);
+    case fleet::Baseline::kCustom:
+      return StatedPrice(workload);
     case fleet::Baseline::kFrontierEquivalent:
       break;
   }

@@ -44,6 +44,7 @@ struct TokenPrice {
 // Frontier-equivalent: the workload's `replaces`, else the cloud model that the model is mapped to.
 // Same-model-hosted: its median host (the cheaper of the two middle ones), by dollars saved per
 // output token of this workload.
+// Custom: what the workload states, whatever serves; FailedPrecondition when it states nothing.
 // Where a workload accepts several models, by name or by tier, the cheapest of their prices counts
 // under both, since that is what one would rent: a small model's task is not worth a frontier
 // model's tokens because a larger model happens to do it.

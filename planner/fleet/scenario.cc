@@ -8,8 +8,32 @@ const char* Name(Baseline baseline) {
       return "frontier-equivalent";
     case Baseline::kSameModelHosted:
       return "same-model-hosted";
+    case Baseline::kCustom:
+      return "custom";
   }
   return "unknown";
+}
+
+const char* ColumnName(Baseline baseline) {
+  switch (baseline) {
+    case Baseline::kFrontierEquivalent:
+      return "frontier";
+    case Baseline::kSameModelHosted:
+      return "hosted";
+    case Baseline::kCustom:
+      return "custom";
+  }
+  return "unknown";
+}
+
+std::vector<Baseline> ActiveBaselines(const Scenario& scenario) {
+  std::vector<Baseline> active = {Baseline::kFrontierEquivalent, Baseline::kSameModelHosted};
+  for (const Workload& workload : scenario.workloads) {
+    if (!workload.custom_price) continue;
+    active.push_back(Baseline::kCustom);
+    break;
+  }
+  return active;
 }
 
 std::optional<Baseline> ParseBaseline(std::string_view name) {

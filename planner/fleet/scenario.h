@@ -17,11 +17,22 @@ namespace capacity::fleet {
 enum class Baseline {
   kFrontierEquivalent,  // the cloud model that the catalogue (or the workload) says is replaced
   kSameModelHosted,     // the same open model from a hosting provider
+  kCustom,              // a price that the inventory states, whatever serves
 };
-inline constexpr Baseline kBaselines[] = {Baseline::kFrontierEquivalent,
-                                          Baseline::kSameModelHosted};
-const char* Name(Baseline baseline);  // "frontier-equivalent", "same-model-hosted"
+// Every one there is. A scenario has those of ActiveBaselines.
+inline constexpr Baseline kBaselines[] = {Baseline::kFrontierEquivalent, Baseline::kSameModelHosted,
+                                          Baseline::kCustom};
+const char* Name(Baseline baseline);  // "frontier-equivalent", "same-model-hosted", "custom"
+const char* ColumnName(Baseline baseline);  // "frontier", "hosted", "custom"
 std::optional<Baseline> ParseBaseline(std::string_view name);
+
+// What tokens cost somebody today, by their own bill.
+struct CustomPrice {
+  std::string name;  // of whose price it is; may be empty
+  UsdPerMtok input;
+  UsdPerMtok output;
+  std::optional<UsdPerMtok> cached_input;  // nullopt: as other input
+};
 
 // A stream of tokens somebody wants every day.
 struct Workload {
@@ -40,6 +51,7 @@ struct Workload {
   std::vector<std::string> models;       // accepted catalogue model ids; empty: by tier
   std::string min_tier;                  // small | mid | frontier; empty: any
   std::string replaces;  // cloud model id whose price the tokens save; empty: by model
+  std::optional<CustomPrice> custom_price;  // under Baseline::kCustom
   // The tokens wanted grow by this share a month. The first month, which the fleet is planned for,
   // is as stated above; growth enters results over several months (docs/model.md 5.3).
   double growth_per_month = 0;
@@ -106,6 +118,7 @@ struct Assumptions {
   std::optional<Spread> electricity_range;             // USD/kWh, where a range was stated
   std::map<Baseline, catalog::PriceDecline> declines;  // per year
   Costs costs;
+  std::optional<CustomPrice> custom_price;  // of every workload
   std::optional<Subscription> subscription;
   std::optional<double> hardware_price_decline;  // a year, as a fraction; negative: prices rise
 };
@@ -117,5 +130,8 @@ struct Scenario {
   std::vector<Offer> offers;
   Assumptions assumptions;
 };
+
+// Frontier-equivalent and same-model-hosted; custom too where a workload states its price.
+std::vector<Baseline> ActiveBaselines(const Scenario& scenario);
 
 }  // namespace capacity::fleet

@@ -276,8 +276,26 @@ fleet::Subscription ReadSubscription(const Value& value, Problems& problems) {
   return out;
 }
 
+fleet::CustomPrice ReadCustomPrice(const Value& value, Problems& problems) {
+  constexpr Range kUsdPerMtok = Between(0, 1e5);
+  Fields fields(value, "custom", problems);
+  fields.Require({"input_usd_per_mtok", "output_usd_per_mtok"});
+  fleet::CustomPrice out;
+  out.name = fields.Text("name").value_or("");
+  out.input = {fields.Number("input_usd_per_mtok", kUsdPerMtok).value_or(0)};
+  out.output = {fields.Number("output_usd_per_mtok", kUsdPerMtok).value_or(0)};
+  if (const auto cached = fields.Number("cached_input_usd_per_mtok", kUsdPerMtok)) {
+    out.cached_input = UsdPerMtok{*cached};
+  }
+  fields.ReportUnknown();
+  return out;
+}
+
 void ReadBaselines(const Value& value, fleet::Assumptions& assumptions, Problems& problems) {
   Fields fields(value, "baselines", problems);
+  if (const Value* custom = fields.Find("custom")) {
+    assumptions.custom_price = ReadCustomPrice(*custom, problems);
+  }
   if (const Value* subscription = fields.Find("subscription")) {
     assumptions.subscription = ReadSubscription(*subscription, problems);
   }
@@ -547,6 +565,9 @@ fleet::Scenario ReadScenario(const catalog::Catalog& catalog, const Draft& draft
   scenario.name = draft.name;
   scenario.assumptions = ReadEconomics(catalog, draft, problems);
   scenario.workloads = ReadWorkloads(catalog, draft, scenario.assumptions, problems);
+  for (Workload& workload : scenario.workloads) {
+    workload.custom_price = scenario.assumptions.custom_price;
+  }
   scenario.offers = ReadOffers(catalog, draft, scenario.assumptions.costs.currency, problems);
   scenario.fleet = ReadFleet(catalog, draft, problems);
   return scenario;

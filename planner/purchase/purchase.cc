@@ -102,7 +102,7 @@ class Planner {
                                     .min_nominal_bits = options.min_nominal_bits,
                                     .max_new_cluster_nodes = options.max_cluster_nodes,
                                     .longest_months = kFrontierMonths})) {
-    for (Baseline baseline : fleet::kBaselines) {
+    for (Baseline baseline : fleet::ActiveBaselines(scenario)) {
       markets_.push_back(MakeMarket(baseline, options.thresholds_months.back()));
     }
   }
@@ -308,8 +308,13 @@ class Planner {
   std::vector<std::unique_ptr<Market>> markets_;
 };
 
-absl::Status Validate(const Options& options) {
+absl::Status Validate(const fleet::Scenario& scenario, const Options& options) {
   if (options.budget < Usd{0}) return absl::InvalidArgumentError("the budget is negative");
+  const std::vector<Baseline> active = fleet::ActiveBaselines(scenario);
+  if (std::find(active.begin(), active.end(), options.baseline) == active.end()) {
+    return absl::InvalidArgumentError(
+        "no custom price is stated; the inventory's economics.baselines.custom has it");
+  }
   double last = 0;
   for (double months : options.thresholds_months) {
     if (!(months > last)) {
@@ -331,7 +336,7 @@ absl::StatusOr<FleetValue> Value(const catalog::Catalog& catalog,
                                  const fleet::Scenario& scenario, const Options& options) {
   Options nothing = options;
   nothing.budget = Usd{0};
-  if (absl::Status status = Validate(nothing); !status.ok()) return status;
+  if (absl::Status status = Validate(scenario, nothing); !status.ok()) return status;
   fleet::Scenario owned = scenario;
   owned.offers.clear();
   return Planner(catalog, calibration, owned, nothing).Today(options.baseline);
@@ -340,17 +345,18 @@ absl::StatusOr<FleetValue> Value(const catalog::Catalog& catalog,
 absl::StatusOr<Ladder> Recommend(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,
                                  const fleet::Scenario& scenario, const Options& options) {
-  if (absl::Status status = Validate(options); !status.ok()) return status;
+  if (absl::Status status = Validate(scenario, options); !status.ok()) return status;
   return Planner(catalog, calibration, scenario, options).Climb(options.baseline);
 }
 
 absl::StatusOr<std::map<Baseline, Ladder>> RecommendByBaseline(
     const catalog::Catalog& catalog, const throughput::Calibration& calibration,
     const fleet::Scenario& scenario, const Options& options) {
-  if (absl::Status status = Validate(options); !status.ok()) return status;
+  if (absl::Status status = Validate(scenario, options); !status.ok()) return status;
   const Planner planner(catalog, calibration, scenario, options);
   std::map<Baseline, Ladder> ladders;
-  for (Baseline baseline : fleet::kBaselines) ladders.emplace(baseline, planner.Climb(baseline));
+  for (Baseline baseline : fleet::ActiveBaselines(scenario))
+    ladders.emplace(baseline, planner.Climb(baseline));
   return ladders;
 }
 

@@ -187,8 +187,8 @@ absl::StatusOr<FleetValue> Value(const catalog::Catalog& catalog,
                                  const fleet::Scenario& scenario, const Options& options);
 
 // The ladder within the budget under options.baseline. Deterministic. "Nothing pays" is a ladder
-// without rungs that says why. InvalidArgument when the budget is negative or a threshold is not
-// positive.
+// without rungs that says why. InvalidArgument when the budget is negative, a threshold is not
+// positive, or the baseline is custom and no price is stated.
 absl::StatusOr<Ladder> Recommend(const catalog::Catalog& catalog,
                                  const throughput::Calibration& calibration,
                                  const fleet::Scenario& scenario, const Options& options);

@@ -61,6 +61,7 @@ Json ValueJson(const ValueByBaseline& value) {
   Json out = Json::object();
   for (fleet::Baseline baseline : fleet::kBaselines) {
     const auto it = value.find(baseline);
+    if (baseline == fleet::Baseline::kCustom && it == value.end()) continue;  // none is stated
     out[Name(baseline)] = it == value.end() ? Json(nullptr) : Dollars(it->second.value);
   }
   return out;

@@ -305,9 +305,7 @@ std::string WorkText(const purchase::FleetValue& before, const purchase::FleetVa
 
 }  // namespace
 
-std::string ShortName(Baseline baseline) {
-  return baseline == Baseline::kFrontierEquivalent ? "frontier" : "hosted";
-}
+std::string ShortName(Baseline baseline) { return fleet::ColumnName(baseline); }
 
 Baseline Other(Baseline baseline) {
   return baseline == Baseline::kFrontierEquivalent ? Baseline::kSameModelHosted

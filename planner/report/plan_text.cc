@@ -260,7 +260,8 @@ std::string WhatIf(const Plan& before, const Plan& after, const Style& style) {
   auto value = [](const Plan& plan, Baseline baseline) {
     return FormatUsd(std::round(plan.ladders.at(baseline).today.value.value));
   };
-  for (Baseline baseline : fleet::kBaselines) {
+  for (const auto& [baseline, unused] : after.ladders) {
+    if (before.ladders.count(baseline) == 0) continue;  // a custom price that is new
     table.Add({absl::StrCat("best use a month, ", Name(baseline)), value(before, baseline),
                value(after, baseline)});
   }

@@ -111,6 +111,7 @@ Json RungJson(const purchase::Rung& rung) {
   Json by_baseline = Json::object();
   for (fleet::Baseline baseline : fleet::kBaselines) {
     const auto it = rung.payoff_by_baseline.find(baseline);
+    if (baseline == fleet::Baseline::kCustom && it == rung.payoff_by_baseline.end()) continue;
     by_baseline[Name(baseline)] =
         it == rung.payoff_by_baseline.end() || !it->second ? Json(nullptr) : Number(*it->second);
   }

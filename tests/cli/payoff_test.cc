@@ -159,6 +159,43 @@ TEST(PayoffOfAMachine, ASubscriptionIsCancelledWhenEverythingIsServed) {
   EXPECT_THAT(part["caveat"].get<std::string>(), HasSubstr("cannot be cancelled"));
 }
 
+TEST(CustomBaseline, IsAColumnOfThePayoffAndALadderOfThePlan) {
+  const std::string file = TempFile(
+      "schema: capacity-planner/inventory/v1\n"
+      "nodes: [{machine: dgx-spark}]\n"
+      "economics:\n"
+      "  baselines:\n"
+      "    custom: {name: our bill, input_usd_per_mtok: 2, output_usd_per_mtok: 10}\n");
+  const json payoff = Answer({"--machine", "dgx-spark", "--model", "gpt-oss-120b", "--inventory",
+                              file})["purchases"]
+                          .back();
+  EXPECT_EQ(payoff["baseline"], "custom");
+  EXPECT_EQ(payoff["instead_of"], "our bill");
+  EXPECT_NEAR(payoff["rented_usd_per_output_mtok"].get<double>(), 10 + 2 * 3.0 / 7, 1e-3);
+
+  const std::vector<std::string> plan = {"plan", "--budget", "10000", "--inventory", file};
+  const Ran ran = Planner(With(plan, {"--baseline", "custom", "--output", "json"}));
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const json document = json::parse(ran.out);
+  bool held = false;
+  for (const json& ladder : document["by_baseline"]) held |= ladder["baseline"] == "custom";
+  EXPECT_TRUE(held);
+  // A custom price is that of every model: the fastest one is worth most.
+  for (const json& placement : document["placements"]) {
+    EXPECT_FALSE(placement["value_usd_per_month_by_baseline"]["custom"].is_null());
+  }
+}
+
+TEST(CustomBaseline, IsRefusedWhereNobodyStatesThePrice) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"plan", "--budget", "10000"}, {"payoff", "--risk"}}) {
+    const Ran ran = Planner(With(arguments, {"--baseline", "custom"}));
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_THAT(ran.out, IsEmpty());
+    EXPECT_THAT(ran.err, HasSubstr("no custom price is stated"));
+  }
+}
+
 TEST(PayoffOfAMachine, WhatDoesNotFitIsAnAnswer) {
   const json answer = Answer({"--machine", "mac-mini-m4-16gb", "--model", "gpt-oss-120b"});
   EXPECT_THAT(answer["purchases"], IsEmpty());

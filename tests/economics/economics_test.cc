@@ -226,9 +226,24 @@ TEST(PriceForTest, HostedIsTheCheapestOfTheModelsThatWouldDo) {
   EXPECT_EQ(price->output, UsdPerMtok{0.4});
 }
 
+TEST(PriceForTest, CustomIsWhatTheWorkloadStatesWhateverServes) {
+  const Catalog catalog = ThreeModels();
+  Workload workload;
+  EXPECT_EQ(PriceFor(catalog, workload, Find(catalog, "big"), Baseline::kCustom).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  workload.custom_price = fleet::CustomPrice{"our bill", {1.5}, {8}, std::nullopt};
+  for (const char* model : {"big", "small", "orphan"}) {
+    const auto price = PriceFor(catalog, workload, Find(catalog, model), Baseline::kCustom);
+    ASSERT_TRUE(price.ok());
+    EXPECT_EQ(price->output, UsdPerMtok{8});
+    EXPECT_EQ(price->cached_input, UsdPerMtok{1.5});
+    EXPECT_EQ(price->source, "our bill");
+  }
+}
+
 TEST(PriceForTest, UnknownPricesAreSaidSo) {
   const Catalog catalog = ThreeModels();
-  for (Baseline baseline : fleet::kBaselines) {
+  for (Baseline baseline : {Baseline::kFrontierEquivalent, Baseline::kSameModelHosted}) {
     const auto price = PriceFor(catalog, Workload{}, Find(catalog, "orphan"), baseline);
     EXPECT_EQ(price.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(price.status().message()), testing::HasSubstr("orphan"));

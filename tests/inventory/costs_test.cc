@@ -109,6 +109,26 @@ economics:
   EXPECT_EQ(costs.currency.per_usd, 0.86);
 }
 
+TEST(CustomPrice, IsThatOfEveryWorkload) {
+  const fleet::Scenario scenario = Read(R"(
+workloads: [{name: a}, {name: b, preset: chat}]
+economics:
+  declines: {custom: {low: 0, mid: 0.1, high: 0.3}}
+  baselines:
+    custom: {name: our bill, input_usd_per_mtok: 1.5, output_usd_per_mtok: 8}
+)");
+  for (const fleet::Workload& workload : scenario.workloads) {
+    ASSERT_TRUE(workload.custom_price);
+    EXPECT_EQ(workload.custom_price->output, UsdPerMtok{8});
+    EXPECT_FALSE(workload.custom_price->cached_input);
+  }
+  EXPECT_DOUBLE_EQ(scenario.assumptions.declines.at(fleet::Baseline::kCustom).high, 0.3);
+  EXPECT_THAT(fleet::ActiveBaselines(scenario),
+              ElementsAre(fleet::Baseline::kFrontierEquivalent, fleet::Baseline::kSameModelHosted,
+                          fleet::Baseline::kCustom));
+  EXPECT_EQ(fleet::ActiveBaselines(Read("")).size(), 2u);
+}
+
 TEST(Subscription, QuotaMayCountMessages) {
   const auto subscription = Read(R"(
 economics:

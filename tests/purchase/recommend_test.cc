@@ -128,7 +128,8 @@ TEST(RecommendTest, BothBaselinesComeFromOneCallAsFromTwo) {
   options.budget = Usd::FromDollars(10'000);
   const auto both = RecommendByBaseline(Shipped(), {}, scenario, options);
   ASSERT_TRUE(both.ok());
-  for (Baseline baseline : fleet::kBaselines) {
+  EXPECT_EQ(both->count(Baseline::kCustom), 0u) << "no custom price is stated";
+  for (Baseline baseline : fleet::ActiveBaselines(scenario)) {
     const Ladder alone = LadderFor(scenario, 10'000, baseline);
     const Ladder& together = both->at(baseline);
     EXPECT_EQ(together.today.value, alone.today.value);
