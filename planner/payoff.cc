@@ -402,6 +402,7 @@ Payoff Assess(const PayoffCase& purchase) {
       economics::BreakEvenUtilization(flow, purchase.input.utilization.mid);
   out.months_worth_running = economics::MonthsWorthRunning(flow);
   out.decision = economics::Decide(flow.cost, flow.gross_saving, flow.electricity + flow.standby);
+  out.ledger = economics::Ledger(flow);
   out.grid = economics::PaybackGrid(purchase.input, kGridUtilizations, kGridDeclines);
   out.tornado = economics::Tornado(purchase.input);
   out.risk = economics::Simulate(purchase.input);

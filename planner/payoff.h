@@ -55,6 +55,7 @@ struct Payoff {
   std::optional<double> break_even_utilization;  // nullopt: never
   std::optional<int> months_worth_running;       // nullopt: for ever
   economics::Decision decision;                  // the article's rule
+  std::vector<economics::LedgerMonth> ledger;    // to the horizon, undiscounted
   std::vector<economics::PaybackCell> grid;      // kGridUtilizations x kGridDeclines
   std::vector<economics::TornadoBar> tornado;
   economics::RiskSummary risk;
@@ -86,9 +87,9 @@ struct MachineAnswer {
   std::vector<std::string> notes;  // prices and facts that are not known, and what that means
 };
 absl::StatusOr<MachineAnswer> MachineCases(const catalog::Catalog& catalog,
-                                                     const throughput::Calibration& calibration,
-                                                     const fleet::Scenario& scenario,
-                                                     const MachineQuestion& question);
+                                           const throughput::Calibration& calibration,
+                                           const fleet::Scenario& scenario,
+                                           const MachineQuestion& question);
 
 // The rungs of the plan's ladder, each against the rung before.
 std::vector<PayoffCase> LadderCases(const Plan& plan);

@@ -185,6 +185,28 @@ std::string VerdictSentence(const std::string& title, const Payoff& payoff) {
       " (only for non-price value: over ", FormatShort(economics::kNonPriceAboveMonths), ").");
 }
 
+// The article's third rule: work that cheap hosting can do makes a machine a riskier purchase.
+std::string RentedSentence(const PayoffComparison& comparison) {
+  using economics::Verdict;
+  const auto pays = [](const Payoff& payoff) {
+    return payoff.decision.verdict == Verdict::kBuy ||
+           payoff.decision.verdict == Verdict::kConsider;
+  };
+  std::vector<std::string> for_rent;
+  bool some = false;
+  for (const Payoff& payoff : comparison.payoffs) {
+    if (!payoff.of.decode_tps) return "";  // rungs are no alternatives to each other
+    if (pays(payoff)) {
+      some = true;
+    } else {
+      for_rent.push_back(payoff.of.title);
+    }
+  }
+  if (!some || for_rent.empty()) return "";
+  return absl::StrCat("The verdict hangs on what you would rent instead: work that would go to ",
+                      absl::StrJoin(for_rent, " or "), " does not pay for the machine.");
+}
+
 std::string MachineSentence(const PayoffCase& purchase) {
   const Estimate& speed = *purchase.decode_tps;
   return absl::StrCat(purchase.purchase, " (", purchase.price_from, ") runs ", purchase.runs, ", ",
@@ -308,6 +330,19 @@ Json SpreadJson(const Spread& spread) {
   return {{"low", Number(spread.low)}, {"mid", Number(spread.mid)}, {"high", Number(spread.high)}};
 }
 
+Json LedgerJson(const Payoff& payoff) {
+  Json rows = Json::array();
+  for (const economics::LedgerMonth& month : payoff.ledger) {
+    rows.push_back({{"saved_usd", month.saved.dollars()},
+                    {"electricity_usd", month.electricity.dollars()},
+                    {"maintenance_usd", month.maintenance.dollars()},
+                    {"resale_usd", month.resale.dollars()},
+                    {"net_usd", month.net.dollars()},
+                    {"cumulative_usd", month.cumulative.dollars()}});
+  }
+  return rows;
+}
+
 Json GridJson(const Payoff& payoff) {
   Json rows = Json::array();
   for (const economics::PaybackCell& cell : payoff.grid) {
@@ -386,6 +421,7 @@ Json PayoffJson(const std::string& title, const Payoff& payoff) {
           {"verdict", Name(payoff.decision.verdict)},
           {"payback_months_at_buy_decline", MonthsJson(payoff.decision.at_buy_decline)},
           {"payback_months_at_constant_price", MonthsJson(payoff.decision.at_constant_price)},
+          {"months", LedgerJson(payoff)},
           {"grid", GridJson(payoff)},
           {"tornado", TornadoJson(payoff)},
           {"risk", RiskJson(payoff.risk)}};
@@ -417,6 +453,9 @@ std::string OwningText(const PayoffComparison& comparison, const Style& style) {
                     Wrap(VerdictSentence(comparison.payoffs[i].of.title, comparison.payoffs[i]),
                          style.width, 2),
                     "\n");
+  }
+  if (const std::string rented = RentedSentence(comparison); !rented.empty()) {
+    absl::StrAppend(&out, Wrap(rented, style.width, 2), "\n");
   }
   if (!comparison.payoffs.empty()) {
     absl::StrAppend(&out,

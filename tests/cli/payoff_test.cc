@@ -69,8 +69,21 @@ TEST(PayoffOfAMachine, AddsUpUnderEveryPrice) {
   }
 }
 
+TEST(PayoffOfAMachine, ItsMonthsAddUpToTheCent) {
+  const json answer = Answer(kSpark);
+  for (const json& purchase : answer["purchases"]) {
+    long long cents = -399900;
+    for (const json& month : purchase["months"]) {
+      cents += std::llround(month["net_usd"].get<double>() * 100);
+      EXPECT_EQ(cents, std::llround(month["cumulative_usd"].get<double>() * 100));
+    }
+    EXPECT_EQ(purchase["months"].size(), purchase["horizon_months"].get<std::size_t>());
+  }
+}
+
 TEST(PayoffOfAMachine, TheGridHoldsTheAnswerItself) {
-  for (const json& purchase : Answer(kSpark)["purchases"]) {
+  const json answer = Answer(kSpark);
+  for (const json& purchase : answer["purchases"]) {
     for (const json& cell : purchase["grid"]) {
       if (cell["utilization"] != 0.25 || cell["annual_price_decline"] != 0) continue;
       if (cell["payback_months"].is_null()) {
