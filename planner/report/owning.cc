@@ -127,9 +127,22 @@ std::string WorthRunning(const std::optional<int>& months) {
 }
 
 std::string BreakEven(const Payoff& payoff) {
-  if (!payoff.break_even_utilization) return "never";
-  const bool hours = payoff.of.basis == WorkBasis::kAllHours;
-  return absl::StrCat(FormatPercent(*payoff.break_even_utilization), hours ? "" : " of work");
+  return payoff.break_even_utilization ? FormatPercent(*payoff.break_even_utilization) : "never";
+}
+
+// A word for a narrow column; the sentence below the table has the verdict's own name.
+const char* Short(economics::Verdict verdict) {
+  switch (verdict) {
+    case economics::Verdict::kBuy:
+      return "buy";
+    case economics::Verdict::kConsider:
+      return "consider";
+    case economics::Verdict::kNonPriceValueOnly:
+      return "non-price";
+    case economics::Verdict::kNever:
+      return "never";
+  }
+  return "unknown";
 }
 
 std::string PerMtok(double usd, const Amounts& amounts) { return amounts.Of(usd); }
@@ -166,10 +179,11 @@ std::string OwningTable(const PayoffComparison& comparison, const Style& style) 
   row("rented, /Mtok out", [&](const Payoff& p) {
     return p.of.saved_per_output_mtok ? PerMtok(p.of.saved_per_output_mtok->value, amounts) : "-";
   });
-  row("break-even utilization", BreakEven);
+  const bool hours = comparison.payoffs.front().of.basis == WorkBasis::kAllHours;
+  row(hours ? "break-even utilization" : "break-even share of work", BreakEven);
   row("worth its electricity",
       [](const Payoff& p) { return WorthRunning(p.months_worth_running); });
-  row("verdict", [](const Payoff& p) { return std::string(Name(p.decision.verdict)); });
+  row("verdict", [](const Payoff& p) { return std::string(Short(p.decision.verdict)); });
   return table.Render(style);
 }
 
@@ -204,7 +218,7 @@ std::string RentedSentence(const PayoffComparison& comparison) {
   }
   if (!some || for_rent.empty()) return "";
   return absl::StrCat("The verdict hangs on what you would rent instead: work that would go to ",
-                      absl::StrJoin(for_rent, " or "), " does not pay for the machine.");
+                      absl::StrJoin(for_rent, ", "), " does not pay for the machine.");
 }
 
 std::string MachineSentence(const PayoffCase& purchase) {
