@@ -217,8 +217,8 @@ std::string RentedSentence(const PayoffComparison& comparison) {
     }
   }
   if (!some || for_rent.empty()) return "";
-  return absl::StrCat("The verdict hangs on what you would rent instead: work that would go to ",
-                      absl::StrJoin(for_rent, ", "), " does not pay for the machine.");
+  return absl::StrCat("The verdict hangs on what you would rent instead: against ",
+                      absl::StrJoin(for_rent, " and "), ", the machine does not pay.");
 }
 
 std::string MachineSentence(const PayoffCase& purchase) {
