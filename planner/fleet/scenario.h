@@ -22,7 +22,7 @@ enum class Baseline {
 // Every one there is. A scenario has those of ActiveBaselines.
 inline constexpr Baseline kBaselines[] = {Baseline::kFrontierEquivalent, Baseline::kSameModelHosted,
                                           Baseline::kCustom};
-const char* Name(Baseline baseline);  // "frontier-equivalent", "same-model-hosted", "custom"
+const char* Name(Baseline baseline);        // "frontier-equivalent", "same-model-hosted", "custom"
 const char* ColumnName(Baseline baseline);  // "frontier", "hosted", "custom"
 std::optional<Baseline> ParseBaseline(std::string_view name);
 

@@ -106,7 +106,8 @@ TEST(Schema, OfTheInventoryIsWhatTheLoaderAccepts) {
       x +
       "]\n"
       "economics: {zzzzzzzzzzzz: 1, utilization: " +
-      x + ", baselines: {zzzzzzzzzzzz: 1, custom: " + x + ", subscription: " + x + "}, costs: {zzzzzzzzzzzz: 1, resale: " + x + ", currency: " + x +
+      x + ", baselines: {zzzzzzzzzzzz: 1, custom: " + x + ", subscription: " + x +
+      "}, costs: {zzzzzzzzzzzz: 1, resale: " + x + ", currency: " + x +
       "}, declines: {zzzzzzzzzzzz: 1, same-model-hosted: " + x + "}}\n");
   ExpectSame(AcceptedFields(loaded.problems),
              PublishedFields(ReadSchema("inventory"), "inventory"));
