@@ -168,7 +168,7 @@ class Finder {
         continue;
       }
       first_node_.push_back(static_cast<int>(nodes.size()));
-      for (int i = 0; i < options_.max_new_cluster_nodes; ++i) {
+      for (int i = 0; i < MostNodes(1); ++i) {
         nodes.push_back(goods_.kinds[k].node);
         absl::StrAppend(&nodes.back().name, " #", i + 1);
       }
@@ -533,14 +533,21 @@ class Finder {
     ExtendCluster(0, 0, 0, Usd{0}, kinds);
   }
 
-  // Every multiset of 2 to max_new_cluster_nodes nodes whose new ones the budget pays for.
+  // How many nodes of so many kinds a new cluster may have.
+  int MostNodes(std::ptrdiff_t kinds) const {
+    return kinds > 1 ? options_.max_new_cluster_nodes
+                     : std::max(options_.max_new_cluster_nodes, options_.max_alike_cluster_nodes);
+  }
+
+  // Every multiset of at least 2 nodes, up to MostNodes, whose new ones the budget pays for.
   void ExtendCluster(std::size_t first, int size, int fresh, Usd cost, std::vector<int>& kinds) {
     if (size >= 2) AddNewCluster(kinds, fresh, cost);
-    if (size == options_.max_new_cluster_nodes) return;
     const auto mixed = std::count_if(kinds.begin(), kinds.end(), [](int n) { return n > 0; });
+    if (size >= MostNodes(mixed)) return;
     for (std::size_t k = first; k < Kinds(); ++k) {
       if (bounds_[k].budget_bytes <= 0) continue;
       if (kinds[k] == 0 && mixed >= options_.max_kinds_in_new_cluster) continue;
+      if (kinds[k] == 0 && size >= MostNodes(mixed + 1)) continue;
       const bool owned = Owned(k);
       if (owned && kinds[k] >= static_cast<int>(goods_.kinds[k].owned.size())) continue;
       const Usd total = owned ? cost : cost + PriceOf(k);

@@ -54,6 +54,7 @@ struct CandidateOptions {
   Usd budget;
   double min_nominal_bits = 4;
   int max_new_cluster_nodes = 4;
+  int max_alike_cluster_nodes = 8;  // where all are of one kind
   int max_kinds_in_new_cluster = 2;
   int max_owned_cluster_nodes = 8;
   double longest_months = 36;  // the longest payback threshold
