@@ -55,14 +55,6 @@ void ApplyCosts(const fleet::Assumptions& assumptions, RiskInput& input) {
 
 // ---------------------------------------------------------------- one machine
 
-placement::Load LoadOf(const fleet::Workload& workload) {
-  placement::Load load;
-  load.context_tokens = workload.context_tokens;
-  load.prompt_tokens = workload.prompt_tokens;
-  load.concurrency = workload.concurrency;
-  return load;
-}
-
 double MtokPerHour(const fleet::Workload& workload, double decode, double prefill) {
   return economics::OutputTokensPerHour(workload, {decode}, {prefill}) / kTokensPerMtok;
 }
@@ -102,7 +94,8 @@ absl::StatusOr<Placement> FastestPlacement(const catalog::Catalog& catalog,
                            ? question.quant == &quant
                            : placement::Proposable(quant, *question.model, kMinNominalBits);
     if (!asked) continue;
-    for (Placement& candidate : placer.Enumerate(*question.model, quant, LoadOf(workload))) {
+    for (Placement& candidate :
+         placer.Enumerate(*question.model, quant, placement::LoadOf(workload))) {
       if (!candidate.speed || candidate.verdict == fit::Verdict::kDoesNotFit) {
         if (!candidate.why_not.empty() && !best) why_not = candidate.why_not;
         continue;

@@ -12,14 +12,6 @@ namespace {
 
 using placement::Placement;
 
-placement::Load LoadOf(const fleet::Workload& workload) {
-  placement::Load load;
-  load.context_tokens = workload.context_tokens;
-  load.prompt_tokens = workload.prompt_tokens;
-  load.concurrency = workload.concurrency;
-  return load;
-}
-
 bool FitsAndRuns(const Placement& placement) {
   return placement.verdict != fit::Verdict::kDoesNotFit && placement.speed.has_value();
 }
@@ -83,7 +75,7 @@ void Improve(const catalog::Catalog& catalog, const placement::Placer& placer,
   const SavedByBaseline saved = serves ? Saved(catalog, load_of, model) : SavedByBaseline{};
   for (const catalog::Quantization& quant : catalog.quantizations) {
     if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
-    for (Placement& candidate : placer.Enumerate(model, quant, LoadOf(load_of))) {
+    for (Placement& candidate : placer.Enumerate(model, quant, placement::LoadOf(load_of))) {
       // Copies side by side are the assignment's business: here is one instance at its best.
       if (!FitsAndRuns(candidate) || candidate.strategy == throughput::Strategy::kReplicas) {
         continue;
@@ -123,7 +115,7 @@ std::optional<Placement> NearestMiss(const catalog::Catalog& catalog,
   std::optional<Placement> nearest;
   for (const catalog::Quantization& quant : catalog.quantizations) {
     if (!placement::Proposable(quant, model, options.min_nominal_bits)) continue;
-    const placement::Load load = LoadOf(scenario.workloads.front());
+    const placement::Load load = placement::LoadOf(scenario.workloads.front());
     for (Placement& candidate : placer.Enumerate(model, quant, load)) {
       if (candidate.memory.empty() || candidate.verdict != fit::Verdict::kDoesNotFit) continue;
       if (!nearest || placement::Shortfall(candidate) < placement::Shortfall(*nearest))

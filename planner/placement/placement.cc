@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/fleet/scenario.h"
 #include "planner/placement/evaluate.h"
 #include "planner/placement/kinds.h"
 #include "planner/placement/legality.h"
@@ -63,6 +64,14 @@ Bytes Shortfall(const Placement& placement) {
     worst = std::max(worst, node.demand.total() - node.budget.bytes);
   }
   return placement.memory.empty() ? Bytes{} : worst;
+}
+
+Load LoadOf(const fleet::Workload& workload) {
+  Load load;
+  load.context_tokens = workload.context_tokens;
+  load.prompt_tokens = workload.prompt_tokens;
+  load.concurrency = workload.concurrency;
+  return load;
 }
 
 bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,

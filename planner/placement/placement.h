@@ -14,6 +14,10 @@
 #include "planner/throughput/calibration.h"
 #include "planner/throughput/throughput.h"
 
+namespace capacity::fleet {
+struct Workload;
+}
+
 namespace capacity::placement {
 
 // Nodes that nothing tells apart: same machine, chip, overrides, OS, measurements, and links of the
@@ -65,6 +69,9 @@ struct Load {
   int concurrency = 1;
   double kv_bits = 16;
 };
+
+// What one stream of the workload looks like to an engine, and how many run at once.
+Load LoadOf(const fleet::Workload& workload);
 
 struct Options {
   int max_cluster_nodes = 8;   // of one placement, replicas included

@@ -56,18 +56,10 @@ double HeldBytes(const placement::Job& job) {
 
 }  // namespace
 
-placement::Load LoadOf(const fleet::Workload& workload) {
-  placement::Load load;
-  load.context_tokens = workload.context_tokens;
-  load.prompt_tokens = workload.prompt_tokens;
-  load.concurrency = workload.concurrency;
-  return load;
-}
-
 std::vector<File> FilesFor(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
                            const fleet::Workload& workload, double min_nominal_bits) {
   std::vector<File> files;
-  const placement::Load load = LoadOf(workload);
+  const placement::Load load = placement::LoadOf(workload);
   // A workload that accepts several models has one price for all of them (PriceFor).
   const bool one_price = !workload.models.empty() || !workload.min_tier.empty();
   std::optional<ByBaseline<std::optional<UsdPerMtok>>> known;

@@ -29,8 +29,6 @@ struct File {
   bool measured = false;  // somebody measured it on the fleet: no bound is trusted over that
 };
 
-placement::Load LoadOf(const fleet::Workload& workload);
-
 // What may serve `workload`: accepted by it, priced under some baseline, proposable, of known size.
 // Smallest first.
 std::vector<File> FilesFor(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
