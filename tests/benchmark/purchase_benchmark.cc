@@ -14,25 +14,13 @@
 #include "planner/purchase/purchase.h"
 #include "planner/purchase/reduce.h"
 #include "tests/purchase/random_problem.h"
+#include "tests/support/shipped.h"
 
 namespace capacity::purchase {
 namespace {
 
-const catalog::Catalog& Shipped() {
-  static const catalog::Catalog* const kCatalog = [] {
-    auto loaded = inventory::LoadCatalog("inventories/catalog", {});
-    return new catalog::Catalog(*std::move(loaded.value));
-  }();
-  return *kCatalog;
-}
-
-const throughput::Calibration& Fitted() {
-  static const throughput::Calibration* const kCalibration = [] {
-    auto loaded = inventory::LoadCalibration("inventories/calibration.yaml");
-    return new throughput::Calibration(*std::move(loaded.value));
-  }();
-  return *kCalibration;
-}
+using capacity::testing::Fitted;
+using capacity::testing::Shipped;
 
 // `nodes` machines of six kinds; the home lab's workloads, growing with the fleet, times `demand`.
 fleet::Scenario FleetOf(int nodes, double demand) {

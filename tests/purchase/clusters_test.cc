@@ -9,20 +9,15 @@
 
 #include "planner/economics/economics.h"
 #include "planner/inventory/inventory.h"
+#include "tests/support/shipped.h"
 
 namespace capacity::purchase {
 namespace {
 
-using testing::Contains;
-using testing::HasSubstr;
+using capacity::testing::Shipped;
 
-const catalog::Catalog& Shipped() {
-  static const catalog::Catalog* const kCatalog = [] {
-    auto loaded = inventory::LoadCatalog("inventories/catalog", {});
-    return new catalog::Catalog(*std::move(loaded.value));
-  }();
-  return *kCatalog;
-}
+using ::testing::Contains;
+using ::testing::HasSubstr;
 
 fleet::Node NodeOf(const std::string& name, const std::string& machine) {
   fleet::Node node;
@@ -90,7 +85,7 @@ TEST(FindCandidatesTest, TwoSparksTakeOneCableAndThreeASwitch) {
       {OfferOf("dgx-spark", 4699), OfferOf("qsfp56-dac-200g", 150), OfferOf("crs812", 1295)}));
   const std::vector<std::string> lines = Described(found);
   EXPECT_THAT(lines, Contains("2 over rdma-cx7-200g: 1 qsfp56-dac-200g"));
-  EXPECT_THAT(lines, testing::Not(Contains(HasSubstr("2 over rdma-cx7-200g: 2"))));
+  EXPECT_THAT(lines, ::testing::Not(Contains(HasSubstr("2 over rdma-cx7-200g: 2"))));
   for (const std::string& line : lines) {
     if (line.rfind("3 over rdma-cx7", 0) == 0) {
       EXPECT_EQ(line, "3 over rdma-cx7-200g: 3 qsfp56-dac-200g 1 crs812");
@@ -101,7 +96,7 @@ TEST(FindCandidatesTest, TwoSparksTakeOneCableAndThreeASwitch) {
 TEST(FindCandidatesTest, AClusterWhoseCableHasNoPriceIsLeftOutWithANote) {
   const Candidates found =
       Find(ScenarioOf({NodeOf("spark", "dgx-spark")}, {}, {OfferOf("dgx-spark", 4699)}));
-  EXPECT_THAT(Described(found), testing::Not(Contains(HasSubstr("cx7"))));
+  EXPECT_THAT(Described(found), ::testing::Not(Contains(HasSubstr("cx7"))));
   EXPECT_THAT(found.notes, Contains(HasSubstr("qsfp56-dac-200g has no price")));
 }
 
@@ -141,7 +136,7 @@ TEST(FindCandidatesTest, TheSameMachineForLessReplacesTheDearerOne) {
       ScenarioOf({NodeOf("spark", "dgx-spark")}, {},
                  {OfferOf("dgx-spark", 4699), OfferOf("asus-ascent-gx10", 3494)});
   limited.offers[1].max_count = 1;  // runs out
-  EXPECT_THAT(Find(limited).notes, testing::Not(Contains(HasSubstr("is the same for less"))));
+  EXPECT_THAT(Find(limited).notes, ::testing::Not(Contains(HasSubstr("is the same for less"))));
 }
 
 // ---------------------------------------------------------------- bounds

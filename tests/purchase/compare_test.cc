@@ -11,25 +11,13 @@
 #include "planner/inventory/inventory.h"
 #include "planner/purchase/alternatives.h"
 #include "planner/purchase/purchase.h"
+#include "tests/support/shipped.h"
 
 namespace capacity::purchase {
 namespace {
 
-const catalog::Catalog& Shipped() {
-  static const catalog::Catalog* const kCatalog = [] {
-    auto loaded = inventory::LoadCatalog("inventories/catalog", {});
-    return new catalog::Catalog(*std::move(loaded.value));
-  }();
-  return *kCatalog;
-}
-
-const throughput::Calibration& Fitted() {
-  static const throughput::Calibration* const kCalibration = [] {
-    auto loaded = inventory::LoadCalibration("inventories/calibration.yaml");
-    return new throughput::Calibration(*std::move(loaded.value));
-  }();
-  return *kCalibration;
-}
+using capacity::testing::Fitted;
+using capacity::testing::Shipped;
 
 fleet::Scenario Inventory(const std::string& name, double demand = 1) {
   fleet::Scenario scenario =
@@ -184,7 +172,9 @@ TEST(AlternativesTest, EachIsWhatItSaysAndNoneBeatsTheRungAtItsOwnMeasure) {
                   1e-6);
       EXPECT_NEAR(way.after.value.value, ladder.today.value.value + way.marginal_value.value, 1e-6);
       EXPECT_GE(way.behind_usd_per_month, -1e-3);
-      if (way.same_as_rung) EXPECT_EQ(List(way.items), List(rung.items));
+      if (way.same_as_rung) {
+        EXPECT_EQ(List(way.items), List(rung.items));
+      }
     }
     const Alternative& nothing = Of(ladder, "nothing");
     EXPECT_TRUE(nothing.items.empty());
@@ -196,7 +186,9 @@ TEST(AlternativesTest, EachIsWhatItSaysAndNoneBeatsTheRungAtItsOwnMeasure) {
       const bool fresh = std::any_of(names.begin(), names.end(), [](const std::string& node) {
         return node.rfind("new ", 0) == 0;
       });
-      if (fresh) EXPECT_EQ(assignment.placement.nodes.size(), 1u);
+      if (fresh) {
+        EXPECT_EQ(assignment.placement.nodes.size(), 1u);
+      }
     }
     const auto& offers = Inventory(name).offers;
     auto condition = [&](const BoughtItem& item) {
@@ -340,7 +332,7 @@ TEST(WatchTest, StoppedBeforeItBeganIsAnEmptyLadderThatSaysSo) {
   EXPECT_TRUE(ladder.rungs.empty());
   EXPECT_TRUE(ladder.optimality.interrupted);
   EXPECT_FALSE(ladder.optimality.proven);
-  EXPECT_THAT(ladder.stopped_reason, testing::HasSubstr("interrupted"));
+  EXPECT_THAT(ladder.stopped_reason, ::testing::HasSubstr("interrupted"));
 }
 
 TEST(WatchTest, StoppedOnTheWayKeepsTheRungsFoundUntilThen) {

@@ -8,19 +8,14 @@
 
 #include "planner/inventory/inventory.h"
 #include "planner/purchase/purchase.h"
+#include "tests/support/shipped.h"
 
 namespace capacity::purchase {
 namespace {
 
-using fleet::Baseline;
+using capacity::testing::Shipped;
 
-const catalog::Catalog& Shipped() {
-  static const catalog::Catalog* const kCatalog = [] {
-    auto loaded = inventory::LoadCatalog("inventories/catalog", {});
-    return new catalog::Catalog(*std::move(loaded.value));
-  }();
-  return *kCatalog;
-}
+using fleet::Baseline;
 
 fleet::Scenario Inventory(const std::string& name) {
   return *inventory::LoadScenario(Shipped(), "inventories/" + name + ".yaml", {}).value;
@@ -81,7 +76,7 @@ TEST(RecommendTest, RungsAddUpAndStayWithinTheBudget) {
 TEST(RecommendTest, NoBudgetIsALadderWithoutRungsThatSaysWhy) {
   const Ladder ladder = LadderFor(TimesDemand(Inventory("home-lab"), 20), 0);
   EXPECT_TRUE(ladder.rungs.empty());
-  EXPECT_THAT(ladder.stopped_reason, testing::HasSubstr("buys nothing"));
+  EXPECT_THAT(ladder.stopped_reason, ::testing::HasSubstr("buys nothing"));
 }
 
 TEST(RecommendTest, ServedDemandNeedsNothing) {
@@ -180,7 +175,7 @@ TEST(RecommendTest, BuysTheCablesThatAClusterNeeds) {
     return Shipped().FindItem(item.item) != nullptr;
   });
   EXPECT_EQ(over_cables, bought);
-  EXPECT_THAT(rung.unlocks, testing::Contains(testing::HasSubstr("did not fit")));
+  EXPECT_THAT(rung.unlocks, ::testing::Contains(::testing::HasSubstr("did not fit")));
 }
 
 TEST(RecommendTest, NonsenseOptionsAreRefused) {

@@ -7,25 +7,13 @@
 
 #include "planner/inventory/inventory.h"
 #include "planner/plan.h"
+#include "tests/support/shipped.h"
 
 namespace capacity {
 namespace {
 
-const catalog::Catalog& Shipped() {
-  static const catalog::Catalog* const kCatalog = [] {
-    auto loaded = inventory::LoadCatalog("inventories/catalog", {});
-    return new catalog::Catalog(*std::move(loaded.value));
-  }();
-  return *kCatalog;
-}
-
-const throughput::Calibration& Fitted() {
-  static const throughput::Calibration* const kCalibration = [] {
-    auto loaded = inventory::LoadCalibration("inventories/calibration.yaml");
-    return new throughput::Calibration(*std::move(loaded.value));
-  }();
-  return *kCalibration;
-}
+using capacity::testing::Fitted;
+using capacity::testing::Shipped;
 
 fleet::Scenario Inventory(const std::string& name, double demand) {
   fleet::Scenario scenario =
