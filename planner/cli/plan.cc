@@ -52,12 +52,12 @@ int RunPlan(const Common& common, const PlanArguments& arguments) {
 
   const auto scenario = LoadScenarioOrPrint(facts->catalog, inventory, arguments.overlays);
   if (!scenario) return kBadInput;
-  std::optional<Waiting> waiting(std::in_place);
-  options.watch = waiting->watch();
+  std::optional<Watched> watched(std::in_place);
+  options.watch = watched->watch();
   const absl::StatusOr<Plan> plan =
       MakePlan(facts->catalog, facts->calibration, *scenario, options);
-  const bool interrupted = waiting->interrupted();
-  waiting.reset();
+  const bool interrupted = watched->interrupted();
+  watched.reset();
   if (!plan.ok()) return BadArgument("plan", std::string(plan.status().message()));
   if (arguments.explain > 0) return ExplainRung(common, *facts, *plan, arguments.explain);
 

@@ -18,26 +18,26 @@ extern "C" void AskToStop(int signal) {
 
 }  // namespace
 
-Waiting::Waiting() : terminal_(isatty(STDERR_FILENO) != 0) {
+Watched::Watched() : terminal_(isatty(STDERR_FILENO) != 0) {
   interrupt_asked = false;
   std::signal(SIGINT, AskToStop);
 }
 
-Waiting::~Waiting() {
+Watched::~Watched() {
   if (shown_) std::cerr << "\r\033[K" << std::flush;
   std::signal(SIGINT, SIG_DFL);
 }
 
-purchase::Watch Waiting::watch() {
+purchase::Watch Watched::watch() {
   purchase::Watch watch;
   watch.stop = &interrupt_asked;
   watch.progress = [this](std::string_view what) { Show(what); };
   return watch;
 }
 
-bool Waiting::interrupted() const { return interrupt_asked.load(std::memory_order_relaxed); }
+bool Watched::interrupted() const { return interrupt_asked.load(std::memory_order_relaxed); }
 
-void Waiting::Show(std::string_view what) {
+void Watched::Show(std::string_view what) {
   constexpr auto kPatience = std::chrono::seconds(1);
   if (!terminal_ || std::chrono::steady_clock::now() - start_ < kPatience) return;
   std::cerr << "\r\033[K" << what << "... (Ctrl-C: the best so far)" << std::flush;

@@ -3,19 +3,19 @@
 
 #include <chrono>
 
-#include "planner/purchase/purchase.h"
+#include "planner/purchase/watch.h"
 
 namespace capacity::cli {
 
 // From construction to destruction: says on stderr what is going on once it has taken a second, if
 // stderr is a terminal; the first Ctrl-C asks the search to stop, a second one ends the program.
 // One at a time.
-class Waiting {
+class Watched {
  public:
-  Waiting();
-  ~Waiting();
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
+  Watched();
+  ~Watched();
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
 
   purchase::Watch watch();
   bool interrupted() const;

@@ -80,7 +80,13 @@ class Comparison {
 
   Alternative From(std::string kind, std::string question, const Market& market,
                    const Found& found) const {
-    return Describe(std::move(kind), std::move(question), market_, reference_, market, found);
+    if (found.choice) {
+      return Describe(std::move(kind), std::move(question), market_, reference_, market,
+                      *found.choice);
+    }
+    return None(std::move(kind), std::move(question),
+                absl::StrCat("nothing within the budget could pay back within ", horizon_months_,
+                             " months"));
   }
 
   static Alternative None(std::string kind, std::string question, std::string why) {
@@ -99,7 +105,7 @@ class Comparison {
   }
 
   Alternative Nothing() const {
-    return From("nothing", "buy nothing", market_, {.choice = reference_.today});
+    return From("nothing", "buy nothing", market_, {.choice = reference_.before});
   }
 
   Alternative Apart() {
@@ -231,28 +237,25 @@ double SavedFrom(const Delay& delay, int first) {
 }  // namespace
 
 Alternative Describe(std::string kind, std::string question, const Market& reference_market,
-                     const Reference& reference, const Market& market, const Found& found) {
+                     const Reference& reference, const Market& market, const Choice& choice) {
   Alternative alternative;
   alternative.kind = std::move(kind);
   alternative.question = std::move(question);
-  if (!found.choice) {
-    alternative.remark = "nothing within the budget could pay back in ten years";
-    return alternative;
-  }
-  const Choice& choice = *found.choice;
   const double months = reference.threshold_months;
-  alternative.items = market.Bought(market.Nothing(), choice.basket);
-  alternative.cost = choice.cost;
-  alternative.marginal_value = {choice.usd_per_month - reference.today.usd_per_month};
+  const Choice& before = reference.before;
+  const Basket held = IsEmpty(before.basket) ? market.Nothing() : before.basket;
+  alternative.items = market.Bought(held, choice.basket);
+  alternative.cost = choice.cost - before.cost;
+  alternative.marginal_value = {choice.usd_per_month - before.usd_per_month};
   alternative.payoff_months =
-      PayoffOf({reference_market, reference.today, market, choice, alternative.items, choice.cost})
+      PayoffOf({reference_market, before, market, choice, alternative.items, alternative.cost})
           .months;
   alternative.behind_usd_per_month = reference.rung.Objective(months) - choice.Objective(months);
   alternative.same_as_rung =
       choice.cost == reference.rung.cost &&
       std::abs(choice.usd_per_month - reference.rung.usd_per_month) < kEqualUsdPerMonth &&
       List(alternative.items) ==
-          List(reference_market.Bought(reference_market.Nothing(), reference.rung.basket));
+          List(reference_market.Bought(before.basket, reference.rung.basket));
   alternative.after = market.Describe(choice);
   return alternative;
 }

@@ -16,14 +16,14 @@ namespace capacity::purchase {
 // What the alternatives are compared with.
 struct Reference {
   double threshold_months = 0;
-  const Choice& today;
-  const Choice& rung;  // the fleet with the first rung, or today's where there is none
+  const Choice& before;  // the fleet that both add to: today's, or with the rungs before
+  const Choice& rung;    // the fleet with the rung, or `before` where there is none
 };
 
-// The purchase that leads from `today` (as `market` sees it) to `found`, beside the reference's
-// rung. `market` may see another problem than the reference's.
+// The purchase that leads from `before` to `choice`, beside the reference's rung. `market`, which
+// found the choice, may see another problem than the reference's where nothing was bought before.
 Alternative Describe(std::string kind, std::string question, const Market& reference_market,
-                     const Reference& reference, const Market& market, const Found& found);
+                     const Reference& reference, const Market& market, const Choice& choice);
 
 // Each at its best within the budget, by value - cost/T at the reference's threshold: nothing,
 // every machine by itself, together in a cluster, one machine, several, only new, only used, and

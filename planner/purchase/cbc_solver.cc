@@ -21,7 +21,7 @@ namespace capacity::purchase {
 namespace {
 
 // What a solve and CBC's calls back share. Those calls come from the solving thread.
-struct Watch {
+struct Interruption {
   const std::atomic<bool>* stop;
   bool stopped = false;           // the solve was told to end
   CbcModel* branching = nullptr;  // while it branches
@@ -38,35 +38,35 @@ struct Watch {
 // Hears of every pivot of the simplex method: the other calls back may be a second apart.
 class PivotHandler : public ClpEventHandler {
  public:
-  explicit PivotHandler(Watch* watch) : watch_(watch) {}
+  explicit PivotHandler(Interruption* interruption) : interruption_(interruption) {}
   ClpEventHandler* clone() const override { return new PivotHandler(*this); }
   int event(Event) override {
     constexpr int kGoOn = -1;  // a linear program cut short would give false bounds
-    watch_->Stop();
+    interruption_->Stop();
     return kGoOn;
   }
 
  private:
-  Watch* watch_;
+  Interruption* interruption_;
 };
 
 // Hears of nodes, rounds of cuts, solutions and heuristics. CBC copies it into the models that its
 // heuristics make.
 class SearchHandler : public CbcEventHandler {
  public:
-  explicit SearchHandler(Watch* watch) : watch_(watch) {}
+  explicit SearchHandler(Interruption* interruption) : interruption_(interruption) {}
   CbcEventHandler* clone() const override { return new SearchHandler(*this); }
   CbcAction event(CbcEvent) override {
-    if (!watch_->Stop()) return noAction;
+    if (!interruption_->Stop()) return noAction;
     if (model_ != nullptr) model_->sayEventHappened();
     return stop;
   }
   CbcAction event(CbcEvent which, void*) override { return event(which); }
 
-  Watch& watch() const { return *watch_; }
+  Interruption& interruption() const { return *interruption_; }
 
  private:
-  Watch* watch_;
+  Interruption* interruption_;
 };
 
 // Called between the phases of a solve. Other than zero would end it, but leak what preprocessing
@@ -75,12 +75,12 @@ int BetweenPhases(CbcModel* model, int phase) {
   constexpr int kAfterRelaxation = 1, kBeforeBranching = 3;
   auto* handler = dynamic_cast<SearchHandler*>(model->getEventHandler());
   if (handler == nullptr) return 0;
-  Watch& watch = handler->watch();
+  Interruption& interruption = handler->interruption();
   if (phase == kAfterRelaxation && model->solver()->isProvenOptimal()) {
-    watch.relaxation_optimum = -model->solver()->getObjValue();
+    interruption.relaxation_optimum = -model->solver()->getObjValue();
   }
-  watch.branching = phase == kBeforeBranching ? model : nullptr;
-  watch.Stop();
+  interruption.branching = phase == kBeforeBranching ? model : nullptr;
+  interruption.Stop();
   return 0;
 }
 
@@ -171,11 +171,11 @@ bool BranchAndCut(CbcModel& model, const MilpLimits& limits) {
 }
 
 MilpSolution Read(const CbcModel& model, const MilpProblem& problem, const MilpLimits& limits,
-                  const Watch& watch) {
+                  const Interruption& interruption) {
   // CBC reads an aborted solve as infeasible or optimal now and then.
-  const bool optimal = !watch.stopped && model.isProvenOptimal();
+  const bool optimal = !interruption.stopped && model.isProvenOptimal();
   const bool hopeless =
-      !watch.stopped && (model.isProvenInfeasible() || model.isContinuousUnbounded());
+      !interruption.stopped && (model.isProvenInfeasible() || model.isContinuousUnbounded());
   constexpr double kNone = 1e49;  // without an incumbent the objective reads as 1e50
   const double objective = -model.getObjValue();
   const bool found = model.bestSolution() != nullptr && std::abs(objective) < kNone;
@@ -191,8 +191,8 @@ MilpSolution Read(const CbcModel& model, const MilpProblem& problem, const MilpL
     solution.bound = objective + std::max(limits.absolute_gap, kIncrement);
   } else {
     double bound = -model.getBestPossibleObjValue();
-    if (std::abs(bound) > kNone) bound = watch.relaxation_optimum;
-    solution.bound = std::max(solution.objective, std::min(bound, watch.relaxation_optimum));
+    if (std::abs(bound) > kNone) bound = interruption.relaxation_optimum;
+    solution.bound = std::max(solution.objective, std::min(bound, interruption.relaxation_optimum));
   }
   return solution;
 }
@@ -207,17 +207,17 @@ class CbcSolver : public MilpSolver {
     // again.
     OsiClpSolverInterface relaxation = Load(problem);
     if (relaxation.getNumIntegers() == 0) return SolveContinuous(relaxation, problem);
-    Watch watch{limits.stop};
-    PivotHandler pivots(&watch);
+    Interruption interruption{limits.stop};
+    PivotHandler pivots(&interruption);
     relaxation.getModelPtr()->passInEventHandler(&pivots);
     CbcModel model(relaxation);
-    SearchHandler search(&watch);
+    SearchHandler search(&interruption);
     model.passInEventHandler(&search);
     model.setLogLevel(0);
     if (limits.warm_start != nullptr) SetWarmStart(*limits.warm_start, model);
     MilpSolution solution;
     solution.status = MilpStatus::kStopped;
-    if (BranchAndCut(model, limits)) solution = Read(model, problem, limits, watch);
+    if (BranchAndCut(model, limits)) solution = Read(model, problem, limits, interruption);
     return solution;
   }
 };

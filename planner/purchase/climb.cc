@@ -31,7 +31,7 @@ Climb ClimbLadder(Search& search, const Problem& problem,
   Choice reached = climb.start;
   for (double months : thresholds_months) {
     if (Interrupted(watch, climb)) return climb;
-    watch.Begin(absl::StrFormat("looking for the rung at %.0f months", months));
+    watch.Begin(absl::StrFormat("looking for the rung at %g months", months));
     Found found =
         search.Best({.months = months, .at_least = reached.basket, .ties = Ties::kCheapest});
     Note(found, climb);

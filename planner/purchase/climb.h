@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "planner/purchase/purchase.h"
 #include "planner/purchase/search.h"
+#include "planner/purchase/watch.h"
 
 namespace capacity::purchase {
 

@@ -60,7 +60,7 @@ double BreakEvenUtilization(const Market& market, const Step& step, const Rung& 
 
 std::string Why(const Step& step, const Rung& rung) {
   const std::string own =
-      absl::StrFormat("%s a month for %s: over %.0f months %s a month more than its price",
+      absl::StrFormat("%s a month for %s: over %g months %s a month more than its price",
                       WholeDollars(rung.marginal_value.value), Dollars(rung.cost), step.months,
                       WholeDollars(rung.marginal_value.value - rung.cost.dollars() / step.months));
   if (!rung.runner_up) return own;
@@ -159,7 +159,10 @@ class Planner {
     Payoff payoff = PayoffOf({market, step.before, market, step.after, rung.items, rung.cost});
     rung.marginal_payoff_months = payoff.months;
     rung.causes = std::move(payoff.causes);
-    if (step.runner_up) rung.runner_up = RunnerUp(market, step);
+    if (step.runner_up) {
+      rung.runner_up = Describe("runner-up", "the best that is not all of this", market,
+                                {step.months, step.before, step.after}, market, *step.runner_up);
+    }
     rung.after = market.Describe(step.after);
     const FleetValue before = market.Describe(step.before);
     const UsdPerMonth gross = rung.after.gross - before.gross;
@@ -203,7 +206,7 @@ class Planner {
       return absl::StrCat("the ", Dollars(left), " left buys nothing: the cheapest offer is ",
                           cheapest->id, " at ", Dollars(cheapest->price));
     }
-    return absl::StrFormat("nothing more within the %s left pays back within %.0f months",
+    return absl::StrFormat("nothing more within the %s left pays back within %g months",
                            Dollars(left), options_.thresholds_months.back());
   }
 
@@ -233,18 +236,6 @@ class Planner {
                        .cost = whole.cost,
                        .marginal_value = {whole.usd_per_month - start.usd_per_month},
                        .better_usd_per_month = better > kEqualUsdPerMonth ? better : 0};
-  }
-
-  // The best that is not all of the rung, as a purchase of its own.
-  static Alternative RunnerUp(const Market& market, const Step& step) {
-    Alternative other =
-        Describe("runner-up", "the best that is not all of this", market,
-                 {step.months, step.before, step.after}, market, {.choice = step.runner_up});
-    other.items = market.Bought(step.before.basket, step.runner_up->basket);
-    other.cost = step.runner_up->cost - step.before.cost;
-    other.payoff_months =
-        PayoffOf({market, step.before, market, *step.runner_up, other.items, other.cost}).months;
-    return other;
   }
 
   void Compare(const Market& market, const purchase::Climb& climb, Ladder& ladder) const {

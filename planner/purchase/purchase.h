@@ -1,12 +1,9 @@
 // What to buy next: offers, the optimizer, the ladder (docs/model.md section 6).
 #pragma once
 
-#include <atomic>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,6 +13,7 @@
 #include "planner/economics/economics.h"
 #include "planner/fleet/scenario.h"
 #include "planner/placement/placement.h"
+#include "planner/purchase/watch.h"
 
 namespace capacity::purchase {
 
@@ -157,18 +155,6 @@ struct Ladder {
   double alternatives_threshold_months = 0;  // the first rung's; without rungs the longest
   std::vector<Alternative> alternatives;     // to the first rung, or to buying nothing
   std::vector<Waiting> waiting;              // empty without rungs
-};
-
-// Somebody waits for the answer.
-struct Watch {
-  // Set from outside to end the search: the ladder found so far is the answer.
-  const std::atomic<bool>* stop = nullptr;
-  std::function<void(std::string_view)> progress;  // told what begins: "rung at 12 months"
-
-  bool stopped() const { return stop != nullptr && stop->load(std::memory_order_relaxed); }
-  void Begin(std::string_view what) const {
-    if (progress) progress(what);
-  }
 };
 
 struct Options {

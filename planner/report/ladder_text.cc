@@ -173,10 +173,9 @@ std::string WaitingSentence(const Plan& plan) {
                        [](const auto& a, const auto& b) { return a.net_waiting < b.net_waiting; });
   const auto& decline = plan.scenario.assumptions.hardware_price_decline;
   const double gain = best->net_waiting - best->net_now;
-  std::string out = absl::StrCat(
-      "Waiting ", best->months, " months with rung 1 ", gain > 0 ? "gains " : "costs ",
-      WholeUsd(std::abs(gain)), " over ",
-      FormatShort(ladder.whole_budget ? ladder.whole_budget->threshold_months : 36), " months");
+  std::string out = absl::StrCat("Waiting ", best->months, " months with rung 1 ",
+                                 gain > 0 ? "gains " : "costs ", WholeUsd(std::abs(gain)), " over ",
+                                 FormatShort(plan.options.thresholds_months.back()), " months");
   absl::StrAppend(
       &out, decline
                 ? absl::StrCat(" at hardware prices that fall ", FormatPercent(*decline), " a year")
