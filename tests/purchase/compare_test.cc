@@ -153,6 +153,15 @@ TEST(RecommendTest, TheOrderOfNodesAndOffersDoesNotMatter) {
   }
 }
 
+TEST(RecommendTest, AThresholdNeedNotBeWhole) {
+  Options options = Within(10'000);
+  options.thresholds_months = {2.4};
+  const Ladder ladder = LadderFor(Inventory("two-sparks"), options);
+  ASSERT_FALSE(ladder.rungs.empty());
+  EXPECT_THAT(ladder.rungs[0].why, ::testing::HasSubstr("over 2.4 months"));
+  EXPECT_LE(ladder.rungs[0].marginal_payoff_months.mid, 2.4);
+}
+
 // ---------------------------------------------------------------- other ways
 
 TEST(AlternativesTest, EachIsWhatItSaysAndNoneBeatsTheRungAtItsOwnMeasure) {
