@@ -1,0 +1,33 @@
+#include "planner/wire/live_fleet.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "planner/wire/live_links.h"
+#include "planner/wire/live_nodes.h"
+
+namespace capacity::wire {
+
+LiveFleet ReadLiveFleet(const catalog::Catalog& catalog, std::vector<LiveNode> nodes,
+                        const std::vector<LiveLink>& measured) {
+  std::sort(nodes.begin(), nodes.end(),
+            [](const LiveNode& a, const LiveNode& b) { return a.name < b.name; });
+  LiveFleet fleet;
+  std::vector<const v1::NodeReport*> reports;
+  std::vector<std::string> node_ids;
+  for (const LiveNode& live : nodes) {
+    absl::StatusOr<fleet::Node> node = ReadNode(catalog, live);
+    if (!node.ok()) {
+      fleet.omitted.push_back({live.name, std::string(node.status().message())});
+      continue;
+    }
+    fleet.nodes.push_back(*std::move(node));
+    reports.push_back(&*live.report);
+    node_ids.push_back(live.node_id);
+  }
+  FindLinks(catalog, reports, node_ids, measured, fleet);
+  return fleet;
+}
+
+}  // namespace capacity::wire

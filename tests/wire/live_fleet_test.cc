@@ -1,0 +1,286 @@
+#include "planner/wire/live_fleet.h"
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "planner/inventory/inventory.h"
+#include "planner/wire/subnet.h"
+#include "tests/support/shipped.h"
+
+namespace capacity::wire {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::Shipped;
+using ::testing::SizeIs;
+
+LiveNode Node(const std::string& name, const std::string& report) {
+  LiveNode node{"id-" + name, name, v1::NodeReport()};
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(report, &*node.report)) << report;
+  return node;
+}
+
+// A Mac Studio with RDMA on. `ports` is text of Port messages.
+LiveNode Ultra(const std::string& name, const std::string& ports) {
+  return Node(name, R"(
+    machine { vendor: "Apple" model_identifier: "Mac15,14" kind: KIND_MAC }
+    os { name: "macOS" version: "26.2" }
+    processor { name: "Apple M3 Ultra" }
+    memory { installed_bytes: 549755813888 unified: true }
+    accelerators { name: "Apple M3 Ultra" gpu_cores: 80 }
+    rdma { state: STATE_ENABLED }
+    identity { machine: "mac-studio-m3-ultra-512gb" chip: "apple-m3-ultra-80" chips: 1 }
+  )" + ports);
+}
+
+LiveNode Spark(const std::string& name, const std::string& ports) {
+  return Node(name, R"(
+    machine { vendor: "NVIDIA" product: "NVIDIA_DGX_Spark" kind: KIND_GB10 }
+    os { name: "Ubuntu" version: "24.04" }
+    accelerators { name: "NVIDIA GB10" }
+    identity { machine: "dgx-spark" chip: "gb10" chips: 1 }
+  )" + ports);
+}
+
+std::string Thunderbolt(const std::string& own, const std::string& peer,
+                        const std::string& more = "") {
+  return "ports { kind: KIND_THUNDERBOLT state: STATE_UP domain: '" + own + "' peer_domain: '" +
+         peer + "' " + more + " }\n";
+}
+
+std::string Ethernet(const std::string& address, double gbits) {
+  return "ports { kind: KIND_ETHERNET state: STATE_UP addresses: '" + address +
+         "' negotiated_bits_per_second: " + std::to_string(gbits * 1e9) + " }\n";
+}
+
+std::vector<std::string> Kinds(const LiveFleet& fleet) {
+  std::vector<std::string> kinds;
+  for (const NamedLinks& links : fleet.links) kinds.push_back(links.group.link->id);
+  return kinds;
+}
+
+// Reads the exported text as any inventory is read.
+fleet::Scenario ReadBack(const LiveFleet& fleet) {
+  const std::string yaml = InventoryYaml(fleet);
+  const auto read = inventory::LoadScenarioWith(
+      [&](const std::string& file) {
+        return inventory::ParseDocument(file, yaml, inventory::DocumentLimits{});
+      },
+      Shipped(), "live.yaml", {});
+  for (const Diagnostic& problem : read.problems)
+    ADD_FAILURE() << ToString(problem) << "\n" << yaml;
+  return read.value.value_or(fleet::Scenario{});
+}
+
+void ExpectSameFleet(const LiveFleet& live, const fleet::Fleet& read) {
+  ASSERT_EQ(read.nodes().size(), live.nodes.size());
+  for (std::size_t i = 0; i < live.nodes.size(); ++i) {
+    const fleet::Node& a = live.nodes[i];
+    const fleet::Node& b = read.nodes()[i];
+    EXPECT_EQ(a.name, b.name);
+    EXPECT_EQ(a.machine, b.machine);
+    EXPECT_EQ(a.chip, b.chip);
+    EXPECT_EQ(a.os_version, b.os_version);
+    EXPECT_EQ(a.rdma_enabled, b.rdma_enabled);
+    EXPECT_EQ(a.overrides.memory, b.overrides.memory);
+    EXPECT_EQ(a.overrides.wired_limit, b.overrides.wired_limit);
+  }
+  ASSERT_EQ(read.links().size(), live.links.size());
+  for (std::size_t i = 0; i < live.links.size(); ++i) {
+    const fleet::LinkGroup& a = live.links[i].group;
+    const fleet::LinkGroup& b = read.links()[i];
+    EXPECT_EQ(a.link, b.link);
+    EXPECT_EQ(a.members, b.members);
+    EXPECT_EQ(a.pairs, b.pairs);
+    EXPECT_EQ(a.full_mesh, b.full_mesh);
+    EXPECT_EQ(a.round_trip, b.round_trip);
+    EXPECT_EQ(a.measured_bandwidth, b.measured_bandwidth);
+  }
+}
+
+LiveLink Link(const std::string& from, const std::string& to, const std::string& local,
+              const std::string& peer, double us, double bits, std::int64_t at = 1) {
+  LiveLink link{"id-" + from, {}};
+  link.measurement.set_peer_node_id("id-" + to);
+  link.measurement.set_local_address(local);
+  link.measurement.set_peer_address(peer);
+  link.measurement.set_round_trip_median_us(us);
+  link.measurement.set_send_bits_per_second(bits);
+  link.measurement.set_receive_bits_per_second(bits * 0.9);
+  link.measurement.set_taken_at_unix_ms(at);
+  return link;
+}
+
+TEST(LiveFleet, ReciprocalBusesAreACable) {
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(), {Ultra("b", Thunderbolt("B", "A")), Ultra("a", Thunderbolt("A", "B"))}, {});
+  EXPECT_THAT(Kinds(fleet), ElementsAre("rdma-tb5", "tcp-tb5"));
+  EXPECT_THAT(fleet.links[0].group.members, ElementsAre(0, 1));
+  EXPECT_EQ(fleet.nodes[0].name, "a") << "by name, whatever the order of arrival";
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, OneSidedPeersAreNoCable) {
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(), {Ultra("a", Thunderbolt("A", "B")), Ultra("b", Thunderbolt("B", "X"))}, {});
+  EXPECT_THAT(fleet.links, IsEmpty());
+}
+
+TEST(LiveFleet, APortThatCannotDoRdmaCarriesTcp) {
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(),
+      {Ultra("a", Thunderbolt("A", "B", "rdma_capable: false")), Ultra("b", Thunderbolt("B", "A"))},
+      {});
+  EXPECT_THAT(Kinds(fleet), ElementsAre("tcp-tb5"));
+}
+
+TEST(LiveFleet, FourUltrasCabledAllToAllAreOneMesh) {
+  std::vector<LiveNode> nodes;
+  const std::string names = "abcd";
+  for (const char own : names) {
+    std::string ports;
+    for (const char peer : names) {
+      if (own == peer) continue;
+      ports += Thunderbolt({own, peer}, {peer, own});
+    }
+    nodes.push_back(Ultra({own}, ports));
+  }
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), nodes, {});
+  EXPECT_THAT(Kinds(fleet), ElementsAre("rdma-tb5", "tcp-tb5"));
+  EXPECT_TRUE(fleet.links[0].group.full_mesh);
+  EXPECT_THAT(fleet.links[0].group.pairs, SizeIs(6));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, AChainIsPairs) {
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(),
+                    {Ultra("a", Thunderbolt("A", "B1")),
+                     Ultra("b", Thunderbolt("B1", "A") + Thunderbolt("B2", "C")),
+                     Ultra("c", Thunderbolt("C", "B2"))},
+                    {});
+  ASSERT_THAT(fleet.links, SizeIs(2));
+  EXPECT_FALSE(fleet.links[0].group.full_mesh);
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, EthernetJoinsAtTheSlowerRate) {
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(),
+                    {Ultra("a", Ethernet("10.0.0.1", 10)), Ultra("b", Ethernet("10.0.0.2", 10)),
+                     Spark("c", Ethernet("10.0.0.3", 1)), Spark("d", Ethernet("10.0.1.4", 10))},
+                    {});
+  ASSERT_THAT(Kinds(fleet), ElementsAre("tcp-10gbe", "tcp-1gbe"));
+  EXPECT_THAT(fleet.links[0].group.members, ElementsAre(0, 1));
+  EXPECT_THAT(fleet.links[1].group.members, ElementsAre(0, 1, 2));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, BridgesInsideMachinesAreNoNetwork) {
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(), {Spark("a", Ethernet("172.17.0.1", 10)), Spark("b", Ethernet("172.17.0.1", 10))},
+      {});
+  EXPECT_THAT(fleet.links, IsEmpty());
+}
+
+TEST(LiveFleet, MeasuredSpeedOfTheSlowestPairStands) {
+  const std::vector<LiveNode> nodes = {Ultra("a", Ethernet("10.0.0.1", 10)),
+                                       Ultra("b", Ethernet("10.0.0.2", 10)),
+                                       Ultra("c", Ethernet("10.0.0.3", 10))};
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), nodes,
+                                        {Link("a", "b", "10.0.0.1", "10.0.0.2", 90, 9e9, 1),
+                                         Link("a", "b", "10.0.0.1", "10.0.0.2", 110.26, 9.4e9, 2),
+                                         Link("a", "c", "10.0.0.1", "10.0.0.3", 100, 9.2e9),
+                                         Link("a", "x", "10.0.0.1", "10.0.0.9", 1, 1)});
+  ASSERT_THAT(fleet.links, SizeIs(1));
+  EXPECT_EQ(fleet.links[0].measured_pairs, 2);
+  EXPECT_NEAR(fleet.links[0].group.round_trip->value, 110.3e-6, 1e-12) << "newest, then slowest";
+  EXPECT_NEAR(fleet.links[0].group.measured_bandwidth->value, 8.28e9, 1);
+  EXPECT_THAT(InventoryYaml(fleet), HasSubstr("2 of 3"));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, SparksAreJoinedByWhatTheyMeasured) {
+  const auto cage = [](const std::string& address) {
+    return "ports { kind: KIND_CONNECTX state: STATE_UP rdma_active: true addresses: '" + address +
+           "' }\n";
+  };
+  const std::vector<LiveNode> nodes = {Spark("a", cage("169.254.1.1")),
+                                       Spark("b", cage("169.254.1.2"))};
+  EXPECT_THAT(ReadLiveFleet(Shipped(), nodes, {}).links, IsEmpty())
+      << "self-assigned addresses do not say who is near";
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(), nodes, {Link("a", "b", "169.254.1.1", "169.254.1.2", 20, 96e9)});
+  ASSERT_THAT(Kinds(fleet), ElementsAre("rdma-cx7-200g", "tcp-cx7-200g"));
+  EXPECT_FALSE(fleet.links[0].group.round_trip) << "measured over TCP";
+  EXPECT_TRUE(fleet.links[1].group.round_trip);
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, WhatNoPlanCanUseIsNamedWithItsReason) {
+  LiveNode silent{"id-s", "silent", std::nullopt};
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(),
+      {silent, Node("odd", "machine { vendor: 'ACME' product: 'Anvil\\n# 9000' }"), Ultra("a", "")},
+      {});
+  ASSERT_THAT(fleet.omitted, SizeIs(2));
+  EXPECT_EQ(fleet.omitted[1].reason, "no report yet");
+  const std::string yaml = InventoryYaml(fleet);
+  EXPECT_THAT(yaml, HasSubstr("  # odd: no machine of the catalogue is this (ACME, Anvil # 9000)"));
+  EXPECT_THAT(yaml, HasSubstr("  # silent: no report yet"));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, MachinesThatCannotBeJoinedSoAreANote) {
+  LiveNode old = Ultra("old", Thunderbolt("B", "A"));
+  old.report->mutable_identity()->set_machine("mac-studio-m2-ultra-192gb");
+  old.report->mutable_identity()->set_chip("");
+  old.report->mutable_memory()->set_installed_bytes(std::uint64_t{192} << 30);
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), {Ultra("a", Thunderbolt("A", "B")), old}, {});
+  EXPECT_THAT(fleet.links, IsEmpty());
+  ASSERT_THAT(fleet.notes, SizeIs(2));
+  EXPECT_THAT(fleet.notes[0], HasSubstr("needs Thunderbolt 5"));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, MemoryThatDiffersIsStatedExactly) {
+  LiveNode node = Ultra("a", "");
+  node.report->mutable_memory()->set_installed_bytes((std::uint64_t{300} << 30) + 4096);
+  node.report->mutable_memory()->set_wired_limit_bytes(std::uint64_t{280} << 30);
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), {node}, {});
+  EXPECT_THAT(InventoryYaml(fleet), HasSubstr("wired_limit: 280 GiB"));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, NobodyReportedIsAnInventory) {
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), {}, {});
+  EXPECT_THAT(ReadBack(fleet).fleet.nodes(), IsEmpty());
+}
+
+TEST(LiveFleet, TheOrderOfArrivalChangesNothing) {
+  std::vector<LiveNode> nodes = {Ultra("a", Thunderbolt("A", "B") + Ethernet("10.0.0.1", 10)),
+                                 Ultra("b", Thunderbolt("B", "A") + Ethernet("10.0.0.2", 10)),
+                                 Spark("c", Ethernet("10.0.0.3", 10))};
+  std::vector<LiveLink> links = {Link("a", "b", "10.0.0.1", "10.0.0.2", 90, 9e9),
+                                 Link("b", "c", "10.0.0.2", "10.0.0.3", 95, 8e9)};
+  const std::string first = InventoryYaml(ReadLiveFleet(Shipped(), nodes, links));
+  std::swap(nodes[0], nodes[2]);
+  std::swap(links[0], links[1]);
+  EXPECT_EQ(InventoryYaml(ReadLiveFleet(Shipped(), nodes, links)), first);
+}
+
+TEST(Subnet, KnowsWhoIsNear) {
+  EXPECT_EQ(SubnetOf("10.0.0.1"), SubnetOf("10.0.0.254"));
+  EXPECT_NE(SubnetOf("10.0.0.1"), SubnetOf("10.0.1.1"));
+  EXPECT_EQ(SubnetOf("10.0.0.1/16"), SubnetOf("10.0.1.1/16"));
+  EXPECT_EQ(SubnetOf("fd00::1"), SubnetOf("fd00::2"));
+  for (const char* nothing : {"127.0.0.1", "169.254.3.4", "fe80::1%en0", "::1", "", "x",
+                              "10.0.0.1/99", "10.0.0.1/0", "1.2.3"}) {
+    EXPECT_EQ(SubnetOf(nothing), std::nullopt) << nothing;
+  }
+}
+
+}  // namespace
+}  // namespace capacity::wire
