@@ -22,12 +22,6 @@ constexpr double kTokensPerMtok = 1e6;
 
 // ---------------------------------------------------------------- assumptions
 
-Spread DeclineOf(const fleet::Assumptions& assumptions, fleet::Baseline baseline) {
-  const auto found = assumptions.declines.find(baseline);
-  if (found == assumptions.declines.end()) return Spread::Exactly(0);
-  return {found->second.low, found->second.mid, found->second.high};
-}
-
 // `usd` at the middle price of electricity, at every price of its range.
 Spread ByElectricityPrice(double usd, const fleet::Assumptions& assumptions) {
   const std::optional<Spread>& range = assumptions.electricity_range;
@@ -225,7 +219,7 @@ PayoffCase MachineAtWork::Against(std::string title, fleet::Baseline baseline,
   RiskInput& input = out.input;
   input.gross_saving = {work_.mtok.low * saved.value, work_.mtok.mid * saved.value,
                         work_.mtok.high * saved.value};
-  input.decline = DeclineOf(assumptions_, baseline);
+  input.decline = economics::DeclineOf(assumptions_, baseline);
   input.flow.growth_per_month = workload_.growth_per_month;
   input.flow.capacity_ratio = work_.capacity_ratio;
   ApplyCosts(assumptions_, input);
@@ -349,6 +343,29 @@ std::pair<WorkBasis, Spread> BasisOf(const fleet::Scenario& scenario) {
   return {WorkBasis::kAllHours, HoursOf(scenario.assumptions, hours)};
 }
 
+// How the work of `after` grows, by the money that it saves, until the machines that do it are busy
+// in all hours that its workload allows; work without a stated volume, in all hours there are.
+struct Growth {
+  double per_month = 0;
+  double capacity_ratio = 1;
+};
+Growth GrowthOf(const fleet::Scenario& scenario, const purchase::FleetValue& after) {
+  double saved = 0;
+  Growth sum{0, 0};
+  for (const purchase::Assignment& assignment : after.assignments) {
+    for (const fleet::Workload& workload : scenario.workloads) {
+      if (workload.name != assignment.workload || assignment.share_of_time <= 0) continue;
+      const double allowed = economics::DemandMtokPerMonth(workload) ? workload.utilization : 1;
+      const double usd = assignment.gross_value.value;
+      saved += usd;
+      sum.per_month += usd * workload.growth_per_month;
+      sum.capacity_ratio += usd * std::max(1.0, allowed / assignment.share_of_time);
+    }
+  }
+  if (saved <= 0) return {};
+  return {sum.per_month / saved, sum.capacity_ratio / saved};
+}
+
 PayoffCase CaseOf(const Plan& plan, const purchase::FleetValue& before,
                   const purchase::Rung& rung) {
   const fleet::Assumptions& assumptions = plan.scenario.assumptions;
@@ -371,7 +388,10 @@ PayoffCase CaseOf(const Plan& plan, const purchase::FleetValue& before,
   input.electricity = ByElectricityPrice(running, assumptions);
   const Spread value = ValueOf(rung, input.cost);
   input.gross_saving = {value.low + electricity, value.mid + electricity, value.high + electricity};
-  input.decline = DeclineOf(assumptions, plan.options.baseline);
+  input.decline = economics::DeclineOf(assumptions, plan.options.baseline);
+  const Growth growth = GrowthOf(plan.scenario, rung.after);
+  input.flow.growth_per_month = growth.per_month;
+  input.flow.capacity_ratio = growth.capacity_ratio;
   ApplyCosts(assumptions, input);
   return out;
 }

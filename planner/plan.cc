@@ -195,6 +195,11 @@ absl::StatusOr<Plan> MakePlan(const catalog::Catalog& catalog,
   auto ladders = purchase::RecommendByBaseline(catalog, calibration, scenario, purchase_options);
   if (!ladders.ok()) return ladders.status();
   plan.ladders = *std::move(ladders);
+  const purchase::FleetValue* before = &plan.ladder().today;
+  for (const purchase::Rung& rung : plan.ladder().rungs) {
+    plan.side_by_side.push_back(SideBySide(catalog, scenario, *before, rung));
+    before = &rung.after;
+  }
   MarkChosen(catalog, scenario, plan.ladder().today, plan.placements);
   std::stable_sort(plan.placements.begin(), plan.placements.end(),
                    [&](const auto& a, const auto& b) {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "planner/base/units.h"
 #include "planner/catalog/catalog.h"
+#include "planner/comparison.h"
 #include "planner/fleet/scenario.h"
 #include "planner/placement/placement.h"
 #include "planner/purchase/purchase.h"
@@ -49,6 +50,8 @@ struct Plan {
   std::vector<placement::Placement> misfits;
   // By baseline; options.baseline is the one that the headline follows.
   std::map<fleet::Baseline, purchase::Ladder> ladders;
+  // Of each rung of the headline's ladder, against every price there is.
+  std::vector<std::vector<Comparison>> side_by_side;
 
   const purchase::Ladder& ladder() const { return ladders.at(options.baseline); }
 };

@@ -294,6 +294,12 @@ std::optional<double> DemandMtokPerMonth(const fleet::Workload& workload) {
          kTokensPerMtok;
 }
 
+Spread DeclineOf(const fleet::Assumptions& assumptions, fleet::Baseline baseline) {
+  const auto found = assumptions.declines.find(baseline);
+  if (found == assumptions.declines.end()) return Spread::Exactly(0);
+  return {found->second.low, found->second.mid, found->second.high};
+}
+
 Usd ElectricityCost(Watts power, double hours, double usd_per_kwh) {
   return Usd::FromDollars(power.value / 1000 * hours * usd_per_kwh);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "planner/base/spread.h"
 #include "planner/base/units.h"
 #include "planner/catalog/catalog.h"
 #include "planner/fleet/scenario.h"
@@ -81,6 +82,9 @@ UsdPerMtok SavedPerOutputMtok(const fleet::Workload& workload, const TokenPrice&
 
 // Output tokens the workload wants in a month, in Mtok; nullopt: as much as the hours allow.
 std::optional<double> DemandMtokPerMonth(const fleet::Workload& workload);
+
+// How fast the prices of `baseline` fall, a year; 0 where nobody says.
+Spread DeclineOf(const fleet::Assumptions& assumptions, fleet::Baseline baseline);
 
 // Electricity for `hours` at `power`.
 Usd ElectricityCost(Watts power, double hours, double usd_per_kwh);

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <cctype>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -78,7 +79,7 @@ absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detai
       return absl::DataLossError(absl::StrCat(url, ": the answer broke off: ", why));
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
-      return absl::InvalidArgumentError(absl::StrCat(url, ": not an http or https URL"));
+      return absl::InvalidArgumentError(absl::StrCat(url, ": not an http or https URL, or it leads away from https"));
     default:
       return absl::UnavailableError(message);
   }
@@ -136,6 +137,9 @@ absl::StatusOr<Fetched> Fetch(const std::string& url, const Validators& known,
   curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");  // whatever this libcurl can decompress
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "capacity-planner");
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  if (const char* roots = std::getenv("CURL_CA_BUNDLE"); roots != nullptr && *roots != '\0') {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, roots);
+  }
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &TakeBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);

@@ -29,7 +29,8 @@ struct Fetched {
 };
 
 // Only http and https; from https never back to http. Certificates are checked; the proxy variables
-// of the environment (https_proxy, no_proxy, ...) are honoured. InvalidArgument for a URL of
+// of the environment (https_proxy, no_proxy, ...) are honoured, and CURL_CA_BUNDLE names a file of
+// trusted roots in place of the system's. InvalidArgument for a URL of
 // another kind, NotFound, PermissionDenied or Unavailable for an HTTP status, DeadlineExceeded,
 // OutOfRange for a body over the limit, DataLoss for one that breaks off, Unavailable for all else.
 absl::StatusOr<Fetched> Fetch(const std::string& url, const Validators& known,

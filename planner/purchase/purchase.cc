@@ -73,19 +73,15 @@ std::string Why(const Step& step, const Rung& rung) {
       WholeDollars(other.behind_usd_per_month));
 }
 
-std::optional<double> PayoffUnder(const Market& market, const Step& step, Usd cost) {
+std::optional<BestUse> BestUseOf(const Market& market, const Step& step, Usd cost) {
   const Found before = market.search().ValueOf(step.before.basket);
   const Found after = market.search().ValueOf(step.after.basket);
-  if (!before.choice || !after.choice) return std::nullopt;
+  if (!before.choice || !after.choice) return std::nullopt;  // interrupted
+  BestUse use{.before = market.Describe(*before.choice), .after = market.Describe(*after.choice)};
   const double months =
       MonthsToPay(cost.dollars(), after.choice->usd_per_month - before.choice->usd_per_month);
-  if (!std::isfinite(months)) return std::nullopt;
-  return months;
-}
-
-double DeclineOf(const fleet::Scenario& scenario, Baseline baseline) {
-  const auto decline = scenario.assumptions.declines.find(baseline);
-  return decline == scenario.assumptions.declines.end() ? 0 : decline->second.mid;
+  if (std::isfinite(months)) use.payoff_months = months;
+  return use;
 }
 
 // Everything that the ladders of all baselines share.
@@ -167,10 +163,13 @@ class Planner {
     const FleetValue before = market.Describe(step.before);
     const UsdPerMonth gross = rung.after.gross - before.gross;
     const UsdPerMonth electricity = rung.after.electricity - before.electricity;
-    rung.payoff_with_decline = economics::PaybackMonths(rung.cost, gross, electricity,
-                                                        DeclineOf(scenario_, market.baseline()));
+    rung.payoff_with_decline = economics::PaybackMonths(
+        rung.cost, gross, electricity,
+        economics::DeclineOf(scenario_.assumptions, market.baseline()).mid);
     for (const auto& other : markets_) {
-      rung.payoff_by_baseline[other->baseline()] = PayoffUnder(*other, step, rung.cost);
+      if (auto use = BestUseOf(*other, step, rung.cost)) {
+        rung.by_baseline[other->baseline()] = *std::move(use);
+      }
     }
     rung.unlocks =
         Unlocks(catalog_, candidates_, market.problem(), step, options_.min_nominal_bits);
@@ -258,12 +257,13 @@ class Planner {
   std::vector<Waiting> Wait(Baseline baseline, const Ladder& ladder) const {
     const Rung& rung = ladder.rungs.front();
     const auto& hardware = scenario_.assumptions.hardware_price_decline;
-    return WaitFor({.cost = rung.cost,
-                    .gross = rung.after.gross - ladder.today.gross,
-                    .running = rung.after.electricity - ladder.today.electricity,
-                    .token_price_decline = DeclineOf(scenario_, baseline),
-                    .hardware_price_decline = hardware.value_or(0),
-                    .horizon_months = options_.thresholds_months.back()});
+    return WaitFor(
+        {.cost = rung.cost,
+         .gross = rung.after.gross - ladder.today.gross,
+         .running = rung.after.electricity - ladder.today.electricity,
+         .token_price_decline = economics::DeclineOf(scenario_.assumptions, baseline).mid,
+         .hardware_price_decline = hardware.value_or(0),
+         .horizon_months = options_.thresholds_months.back()});
   }
 
   static Frontier FrontierOf(const Market& market) {

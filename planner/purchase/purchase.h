@@ -75,6 +75,14 @@ struct Alternative {
   FleetValue after;
 };
 
+// A rung's purchase put to its best use at one baseline's prices, which may be with other models
+// than under the headline's.
+struct BestUse {
+  FleetValue before;
+  FleetValue after;
+  std::optional<double> payoff_months;  // constant prices; nullopt: never
+};
+
 // One rung. Marginal figures are against the rung before.
 struct Rung {
   double threshold_months = 0;  // the payback threshold T it was chosen at
@@ -85,8 +93,7 @@ struct Rung {
   Estimate marginal_payoff_months;            // constant prices; infinity encodes never
   std::vector<Cause> causes;                  // of the interval, widest first
   std::optional<Months> payoff_with_decline;  // at the baseline's stated decline
-  std::map<fleet::Baseline, std::optional<double>>
-      payoff_by_baseline;  // the same basket under each baseline
+  std::map<fleet::Baseline, BestUse> by_baseline;  // the same basket under each
   std::vector<std::string>
       unlocks;  // "DeepSeek-V3.1 mlx-8bit: did not fit", "gpt-oss-120b: 62 -> 84 tokens/s"
   economics::Verdict verdict = economics::Verdict::kNever;

@@ -4,6 +4,7 @@
 
 #include "nlohmann/json.hpp"
 #include "planner/economics/economics.h"
+#include "planner/report/comparison.h"
 #include "planner/report/json_values.h"
 #include "planner/report/purchase_json.h"
 
@@ -158,6 +159,7 @@ Json PlanDocument(const Plan& plan) {
           {"does_not_fit", misfits},
           {"purchases", ladder["purchases"]},
           {"whole_budget", ladder["whole_budget"]},
+          {"side_by_side", ComparisonsJson(plan)},
           {"frontier", ladder["frontier"]},
           {"alternatives", ladder["alternatives"]},
           {"waiting", ladder["waiting"]},

@@ -339,9 +339,9 @@ std::string PayoffText(const Estimate& months) {
 }
 
 std::string PayoffUnder(const purchase::Rung& rung, Baseline baseline) {
-  const auto it = rung.payoff_by_baseline.find(baseline);
-  if (it == rung.payoff_by_baseline.end() || !it->second) return "never";
-  return FormatMonths(*it->second);
+  const auto use = rung.by_baseline.find(baseline);
+  if (use == rung.by_baseline.end() || !use->second.payoff_months) return "never";
+  return FormatMonths(*use->second.payoff_months);
 }
 
 std::string LadderText(const catalog::Catalog& catalog, const Plan& plan, const Style& style) {

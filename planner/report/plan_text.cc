@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "planner/economics/economics.h"
+#include "planner/report/comparison.h"
 #include "planner/report/ladder_text.h"
 #include "planner/report/placement_text.h"
 #include "planner/report/text.h"
@@ -310,7 +311,8 @@ std::string PlanText(const catalog::Catalog& catalog, const Plan& plan, const Pl
   std::string out = absl::StrCat(Assumptions(plan, style), "\n");
   if (before != nullptr) absl::StrAppend(&out, WhatIf(*before, plan, style), "\n");
   absl::StrAppend(&out, RunsToday(catalog, plan, style), "\n", LadderText(catalog, plan, style),
-                  "\n", AlternativesText(plan, style), WouldChange(plan, style));
+                  "\n", ComparisonText(plan, style), AlternativesText(plan, style),
+                  WouldChange(plan, style));
   return out;
 }
 

@@ -110,10 +110,11 @@ Json RungJson(const purchase::Rung& rung) {
   }
   Json by_baseline = Json::object();
   for (fleet::Baseline baseline : fleet::kBaselines) {
-    const auto it = rung.payoff_by_baseline.find(baseline);
-    if (baseline == fleet::Baseline::kCustom && it == rung.payoff_by_baseline.end()) continue;
+    const auto use = rung.by_baseline.find(baseline);
+    const bool known = use != rung.by_baseline.end();
+    if (baseline == fleet::Baseline::kCustom && !known) continue;
     by_baseline[Name(baseline)] =
-        it == rung.payoff_by_baseline.end() || !it->second ? Json(nullptr) : Number(*it->second);
+        known && use->second.payoff_months ? Number(*use->second.payoff_months) : Json(nullptr);
   }
   return {{"items", ItemsJson(rung.items)},
           {"cost_usd", Cents(rung.cost)},

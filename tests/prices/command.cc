@@ -379,6 +379,39 @@ TEST_F(Update, HonoursTheProxyOfTheEnvironment) {
   EXPECT_EQ(proxy.requests()[0].path, "http://prices.invalid/models");
 }
 
+TEST_F(Update, TrustsOnlyCertificatesOfThisHostThatSomebodyVouchesFor) {
+  const auto handler = [&](const HttpRequest&) { return testing::Ok(body_); };
+  const std::string own = kData + "tls/certificate.pem";
+  const HttpServer server(handler, own, kData + "tls/key.pem");
+  const std::vector<std::string> update = {
+      "prices", "update", "--feed", "openrouter", "--url", server.Url("/models"), "--timeout", "5"};
+  const Ran unknown = Run(update);
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("certificate"));
+  EXPECT_FALSE(fs::exists(Store()));
+
+  const Ran known = Run(update, {"CURL_CA_BUNDLE=" + own});
+  EXPECT_EQ(known.exit_code, 0) << known.err;
+  EXPECT_THAT(known.out, HasSubstr("1 new"));
+
+  const std::string other = kData + "tls/elsewhere.pem";
+  const HttpServer elsewhere(handler, other, kData + "tls/elsewhere-key.pem");
+  const Ran wrong_host = Run({"prices", "update", "--feed", "openrouter", "--url",
+                              elsewhere.Url("/models"), "--timeout", "5"},
+                             {"CURL_CA_BUNDLE=" + other});
+  EXPECT_EQ(wrong_host.exit_code, 1);
+  EXPECT_TRUE(server.requests().size() == 1 && elsewhere.requests().empty());
+
+  const HttpServer redirecting(
+      [&](const HttpRequest&) { return testing::Status(302, {"Location: http://127.0.0.1:1/"}); },
+      own, kData + "tls/key.pem");
+  const Ran downgraded = Run({"prices", "update", "--feed", "openrouter", "--url",
+                              redirecting.Url("/models"), "--timeout", "5"},
+                             {"CURL_CA_BUNDLE=" + own});
+  EXPECT_EQ(downgraded.exit_code, 1);
+  EXPECT_THAT(downgraded.err, HasSubstr("not an http"));
+}
+
 TEST(Fetch, RefusesMoreThanTheLimit) {
   const std::string large(200'000, 'x');
   for (const bool announced : {true, false}) {

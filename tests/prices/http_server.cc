@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <csignal>
 #include <sstream>
 #include <utility>
 
@@ -40,6 +42,40 @@ HttpRequest Parse(const std::string& text) {
   return request;
 }
 
+// One connection, plain or over TLS.
+class Stream {
+ public:
+  Stream(int connection, SSL_CTX* context) : connection_(connection) {
+    if (context == nullptr) return;
+    tls_.reset(SSL_new(context));
+    SSL_set_fd(tls_.get(), connection);
+    shaken_ = SSL_accept(tls_.get()) == 1;
+  }
+  ~Stream() {
+    if (tls_ != nullptr && shaken_) SSL_shutdown(tls_.get());
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Bytes moved; 0 or less: the other side is gone.
+  long Read(char* buffer, std::size_t size) {
+    if (tls_ == nullptr) return recv(connection_, buffer, size, 0);
+    return shaken_ ? SSL_read(tls_.get(), buffer, static_cast<int>(size)) : 0;
+  }
+  long Write(const char* buffer, std::size_t size) {
+    if (tls_ == nullptr) return send(connection_, buffer, size, MSG_NOSIGNAL);
+    return shaken_ ? SSL_write(tls_.get(), buffer, static_cast<int>(size)) : 0;
+  }
+
+ private:
+  struct Free {
+    void operator()(SSL* tls) const { SSL_free(tls); }
+  };
+  int connection_;
+  std::unique_ptr<SSL, Free> tls_;
+  bool shaken_ = false;
+};
+
 }  // namespace
 
 HttpReply Ok(const std::string& body, const std::vector<std::string>& headers) {
@@ -63,6 +99,14 @@ HttpServer::HttpServer(Handler handler) : handler_(std::move(handler)) {
   thread_ = std::thread([this] { Serve(); });
 }
 
+HttpServer::HttpServer(Handler handler, const std::string& certificate, const std::string& key)
+    : HttpServer(std::move(handler)) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  tls_.reset(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  SSL_CTX_use_certificate_file(tls_.get(), certificate.c_str(), SSL_FILETYPE_PEM);
+  SSL_CTX_use_PrivateKey_file(tls_.get(), key.c_str(), SSL_FILETYPE_PEM);
+}
+
 HttpServer::~HttpServer() {
   stopping_ = true;
   thread_.join();
@@ -70,7 +114,8 @@ HttpServer::~HttpServer() {
 }
 
 std::string HttpServer::Url(const std::string& path) const {
-  return "http://127.0.0.1:" + std::to_string(port_) + path;
+  return (tls_ != nullptr ? "https" : "http") + std::string("://127.0.0.1:") +
+         std::to_string(port_) + path;
 }
 
 std::vector<HttpRequest> HttpServer::requests() const {
@@ -90,10 +135,11 @@ void HttpServer::Serve() {
 }
 
 void HttpServer::Answer(int connection) {
+  Stream stream(connection, tls_.get());
   std::string text;
   char buffer[4096];
   while (text.find("\r\n\r\n") == std::string::npos) {
-    const ssize_t got = recv(connection, buffer, sizeof buffer, 0);
+    const long got = stream.Read(buffer, sizeof buffer);
     if (got <= 0) return;
     text.append(buffer, static_cast<std::size_t>(got));
   }
@@ -108,8 +154,7 @@ void HttpServer::Answer(int connection) {
   }
   std::size_t sent = 0;
   while (sent < reply.bytes.size()) {
-    const ssize_t now =
-        send(connection, reply.bytes.data() + sent, reply.bytes.size() - sent, MSG_NOSIGNAL);
+    const long now = stream.Write(reply.bytes.data() + sent, reply.bytes.size() - sent);
     if (now <= 0) return;
     sent += static_cast<std::size_t>(now);
   }

@@ -4,10 +4,13 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+struct ssl_ctx_st;  // OpenSSL's
 
 namespace capacity::testing {
 
@@ -30,11 +33,13 @@ class HttpServer {
  public:
   using Handler = std::function<HttpReply(const HttpRequest&)>;
   explicit HttpServer(Handler handler);
+  // Over TLS, with this certificate and key (PEM files).
+  HttpServer(Handler handler, const std::string& certificate, const std::string& key);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // "http://127.0.0.1:PORT" + path.
+  // "http://127.0.0.1:PORT" or "https://127.0.0.1:PORT", + path.
   std::string Url(const std::string& path) const;
   std::vector<HttpRequest> requests() const;
 
@@ -43,6 +48,7 @@ class HttpServer {
   void Answer(int connection);
 
   Handler handler_;
+  std::shared_ptr<ssl_ctx_st> tls_;  // null: plain
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stopping_{false};

@@ -143,8 +143,8 @@ TEST(RecommendTest, TheHostedBaselineBuysNoMoreThanTheFrontierOne) {
   EXPECT_LT(hosted.today.value.value * 10, frontier.today.value.value);
   EXPECT_LE(hosted.rungs.size(), frontier.rungs.size());
   ASSERT_FALSE(frontier.rungs.empty());
-  const auto& by_baseline = frontier.rungs[0].payoff_by_baseline;
-  const auto payoff = by_baseline.at(Baseline::kSameModelHosted);
+  const BestUse& use = frontier.rungs[0].by_baseline.at(Baseline::kSameModelHosted);
+  const std::optional<double> payoff = use.payoff_months;
   if (payoff) {
     EXPECT_GT(*payoff, frontier.rungs[0].marginal_payoff_months.mid);
   }
