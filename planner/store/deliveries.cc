@@ -1,0 +1,221 @@
+// What nodes deliver: reports, measurements, links, signs of life.
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "planner/store/tables.h"
+
+namespace capacity::store {
+namespace {
+
+// A node as a delivery finds it.
+struct Receiver {
+  bool known = false;
+  bool revoked = false;
+  std::string boot_id;          // newest
+  std::optional<Stamp> report;  // newest
+};
+
+Receiver ReadReceiver(Database& database, std::string_view node_id) {
+  Receiver receiver;
+  database.Query(
+      "SELECT n.revoked_at_unix_ms, n.boot_id, r.sequence, r.boot_id "
+      "FROM node n LEFT JOIN report r USING (node_id) WHERE n.node_id = ?1",
+      [&receiver](const Row& row) {
+        receiver.known = true;
+        receiver.revoked = !row.IsNull(0);
+        receiver.boot_id = row.Text(1);
+        if (row.IsNull(2)) return;
+        receiver.report = Stamp{row.Text(3), static_cast<std::uint64_t>(row.Int(2))};
+      },
+      node_id);
+  return receiver;
+}
+
+bool WasSeen(Database& database, std::string_view node_id, std::string_view boot_id) {
+  return database.QueryInt("SELECT count(*) FROM boot WHERE node_id = ?1 AND boot_id = ?2", node_id,
+                           boot_id) > 0;
+}
+
+void AppendBoot(Database& database, std::string_view node_id, std::string_view boot_id,
+                const Limits& limits, std::int64_t now_unix_ms) {
+  const std::int64_t ordinal =
+      1 +
+      database.QueryInt("SELECT coalesce(max(ordinal), 0) FROM boot WHERE node_id = ?1", node_id);
+  database.Run(
+      "INSERT INTO boot (node_id, boot_id, ordinal, first_seen_at_unix_ms) VALUES (?1, ?2, ?3, ?4)",
+      node_id, boot_id, ordinal, now_unix_ms);
+  database.Run("DELETE FROM boot WHERE node_id = ?1 AND ordinal <= ?2", node_id,
+               ordinal - limits.boots_per_node);
+  database.Run("UPDATE node SET boot_id = ?2, heartbeat_sequence = NULL WHERE node_id = ?1",
+               node_id, boot_id);
+}
+
+// Where a stamp stands against the newest report, making its boot the newest when it is new.
+Outcome Judge(Database& database, const NewReport& report, const Receiver& receiver,
+              const Limits& limits, std::int64_t now_unix_ms) {
+  const Stamp& stamp = report.stamp;
+  if (stamp.boot_id != receiver.boot_id) {
+    if (WasSeen(database, report.node_id, stamp.boot_id)) return Outcome::kStale;
+    AppendBoot(database, report.node_id, stamp.boot_id, limits, now_unix_ms);
+    return Outcome::kStored;
+  }
+  if (!receiver.report || receiver.report->boot_id != stamp.boot_id) return Outcome::kStored;
+  if (stamp.sequence == receiver.report->sequence) return Outcome::kDuplicate;
+  return stamp.sequence > receiver.report->sequence ? Outcome::kStored : Outcome::kStale;
+}
+
+void WriteReport(Database& database, const NewReport& report, std::int64_t now_unix_ms) {
+  database.Run(
+      "INSERT INTO report (node_id, boot_id, sequence, taken_at_unix_ms, received_at_unix_ms, "
+      "bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (node_id) DO UPDATE SET "
+      "boot_id = ?2, sequence = ?3, taken_at_unix_ms = ?4, received_at_unix_ms = ?5, bytes = ?6",
+      report.node_id, report.stamp.boot_id, static_cast<std::int64_t>(report.stamp.sequence),
+      report.taken_at_unix_ms, now_unix_ms, Blob{report.bytes});
+}
+
+// Rows that were new.
+std::int64_t InsertMeasurements(Database& database, std::string_view node_id, const Stamp& stamp,
+                                const std::vector<Measurement>& measurements,
+                                std::int64_t now_unix_ms) {
+  std::int64_t inserted = 0;
+  for (const Measurement& measurement : measurements) {
+    database.Run(
+        "INSERT INTO measurement (node_id, kind, subject, taken_at_unix_ms, received_at_unix_ms, "
+        "boot_id, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+        "ON CONFLICT (node_id, taken_at_unix_ms, kind, subject) DO NOTHING",
+        node_id, measurement.kind, measurement.subject, measurement.taken_at_unix_ms, now_unix_ms,
+        stamp.boot_id, static_cast<std::int64_t>(stamp.sequence), Blob{measurement.bytes});
+    inserted += database.changes();
+  }
+  return inserted;
+}
+
+void DropOldestMeasurements(Database& database, std::string_view node_id, const Limits& limits) {
+  const std::int64_t excess =
+      database.QueryInt("SELECT measurements FROM node WHERE node_id = ?1", node_id) -
+      limits.measurements_per_node;
+  if (excess <= 0) return;
+  database.Run(
+      "DELETE FROM measurement WHERE rowid IN (SELECT rowid FROM measurement WHERE node_id = ?1 "
+      "ORDER BY taken_at_unix_ms LIMIT ?2)",
+      node_id, excess);
+  database.Run(
+      "UPDATE node SET measurements = measurements - ?2, "
+      "dropped_measurements = dropped_measurements + ?2 WHERE node_id = ?1",
+      node_id, excess);
+}
+
+// True when at least one was new.
+bool KeepMeasurements(Database& database, std::string_view node_id, const Stamp& stamp,
+                      const std::vector<Measurement>& measurements, const Limits& limits,
+                      std::int64_t now_unix_ms) {
+  if (measurements.empty()) return false;
+  const std::int64_t inserted =
+      InsertMeasurements(database, node_id, stamp, measurements, now_unix_ms);
+  if (inserted == 0) return false;
+  database.Run("UPDATE node SET measurements = measurements + ?2 WHERE node_id = ?1", node_id,
+               inserted);
+  DropOldestMeasurements(database, node_id, limits);
+  return true;
+}
+
+}  // namespace
+
+absl::Status MayDeliver(bool known, bool revoked, std::string_view node_id) {
+  if (!known) {
+    return absl::NotFoundError(absl::StrCat("no node has the id ", std::string(node_id)));
+  }
+  if (revoked) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("the node ", std::string(node_id), " is revoked"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Outcome> AddReport(Database& database, const NewReport& report, const Limits& limits,
+                                  std::int64_t now_unix_ms) {
+  const Receiver receiver = ReadReceiver(database, report.node_id);
+  const absl::Status may = MayDeliver(receiver.known, receiver.revoked, report.node_id);
+  if (!may.ok()) return may;
+  const Outcome outcome = Judge(database, report, receiver, limits, now_unix_ms);
+  if (outcome == Outcome::kStored) WriteReport(database, report, now_unix_ms);
+  KeepMeasurements(database, report.node_id, report.stamp, report.measurements, limits,
+                   now_unix_ms);
+  return outcome;
+}
+
+absl::StatusOr<Outcome> AddMeasurements(Database& database, const NewMeasurements& measurements,
+                                        const Limits& limits, std::int64_t now_unix_ms) {
+  const Receiver receiver = ReadReceiver(database, measurements.node_id);
+  const absl::Status may = MayDeliver(receiver.known, receiver.revoked, measurements.node_id);
+  if (!may.ok()) return may;
+  const bool any_new = KeepMeasurements(database, measurements.node_id, measurements.stamp,
+                                        measurements.measurements, limits, now_unix_ms);
+  return any_new ? Outcome::kStored : Outcome::kDuplicate;
+}
+
+absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limits& limits) {
+  for (const std::string& node_id : {link.from_node_id, link.to_node_id}) {
+    const Receiver receiver = ReadReceiver(database, node_id);
+    const bool revoked = node_id == link.from_node_id && receiver.revoked;
+    if (absl::Status may = MayDeliver(receiver.known, revoked, node_id); !may.ok()) return may;
+  }
+  std::optional<std::int64_t> newest;
+  database.Query(
+      "SELECT taken_at_unix_ms FROM link WHERE from_node_id = ?1 AND to_node_id = ?2 AND path = ?3",
+      [&newest](const Row& row) { newest = row.Int(0); }, link.from_node_id, link.to_node_id,
+      link.path);
+  if (newest == link.taken_at_unix_ms) return Outcome::kDuplicate;
+  if (newest && *newest > link.taken_at_unix_ms) return Outcome::kStale;
+  database.Run(
+      "INSERT INTO link (from_node_id, to_node_id, path, taken_at_unix_ms, bytes) "
+      "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (from_node_id, to_node_id, path) DO UPDATE SET "
+      "taken_at_unix_ms = ?4, bytes = ?5",
+      link.from_node_id, link.to_node_id, link.path, link.taken_at_unix_ms, Blob{link.bytes});
+  database.Run(
+      "DELETE FROM link WHERE rowid IN (SELECT rowid FROM link WHERE from_node_id = ?1 "
+      "ORDER BY taken_at_unix_ms DESC LIMIT -1 OFFSET ?2)",
+      link.from_node_id, limits.links_per_node);
+  return Outcome::kStored;
+}
+
+absl::Status AddBoot(Database& database, std::string_view node_id, std::string_view boot_id,
+                     const Limits& limits, std::int64_t now_unix_ms) {
+  const Receiver receiver = ReadReceiver(database, node_id);
+  if (absl::Status may = MayDeliver(receiver.known, receiver.revoked, node_id); !may.ok()) {
+    return may;
+  }
+  if (receiver.boot_id == boot_id || WasSeen(database, node_id, boot_id)) return absl::OkStatus();
+  AppendBoot(database, node_id, boot_id, limits, now_unix_ms);
+  return absl::OkStatus();
+}
+
+void WriteHeartbeat(Database& database, std::string_view node_id,
+                    const StoredHeartbeat& heartbeat) {
+  database.Run(
+      "UPDATE node SET heartbeat_sequence = ?3, heartbeat_node_clock_unix_ms = ?4, "
+      "heartbeat_received_at_unix_ms = ?5 WHERE node_id = ?1 AND boot_id = ?2 AND "
+      "coalesce(heartbeat_sequence, -1) < ?3",
+      node_id, heartbeat.stamp.boot_id, static_cast<std::int64_t>(heartbeat.stamp.sequence),
+      heartbeat.node_clock_unix_ms, heartbeat.received_at_unix_ms);
+}
+
+HeartbeatContext ReadHeartbeatContext(Database& database, std::string_view node_id,
+                                      std::string_view boot_id) {
+  HeartbeatContext context;
+  database.Query(
+      "SELECT n.revoked_at_unix_ms, n.boot_id, coalesce(n.heartbeat_sequence, -1), "
+      "r.boot_id IS n.boot_id FROM node n LEFT JOIN report r USING (node_id) WHERE n.node_id = ?1",
+      [&context](const Row& row) {
+        context.known = true;
+        context.revoked = !row.IsNull(0);
+        context.boot_id = row.Text(1);
+        context.sequence = row.Int(2);
+        context.reported = row.Int(3) != 0;
+      },
+      node_id);
+  context.boot_is_old = context.boot_id != boot_id && WasSeen(database, node_id, boot_id);
+  return context;
+}
+
+}  // namespace capacity::store

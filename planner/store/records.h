@@ -1,0 +1,165 @@
+// What the store keeps, as plain values. Reports and measurements are opaque bytes here: the store
+// knows no protobuf.
+//
+// Times ending in _unix_ms are milliseconds since 1970-01-01 UTC by the planner's clock, unless the
+// field says that the clock is the node's. Clocks of nodes order nothing: order is boot and
+// sequence.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace capacity::store {
+
+// Where something stands in a node's own order of events. Within a boot the larger sequence is
+// newer; a boot that was not seen before is newer than all that were.
+struct Stamp {
+  std::string boot_id;         // 1 to 128 bytes, from the operating system, new at every boot
+  std::uint64_t sequence = 0;  // of the node's own counting; at most 2^63 - 1
+
+  friend bool operator==(const Stamp&, const Stamp&) = default;
+};
+
+// What became of something that a node delivered. All three are durable answers: the sender need
+// not send it again.
+enum class Outcome {
+  kStored,     // it is now the newest
+  kDuplicate,  // exactly this was there already
+  kStale,      // something newer was there already; kept as it was
+};
+
+// One measured fact, kept in the node's history. Of two with the same node, kind, subject and time
+// the first is kept, so that delivering one again changes nothing.
+struct Measurement {
+  std::string kind;     // "memory-bandwidth", "link", ...; 1 to 64 bytes
+  std::string subject;  // what was measured: "cpu", "gpu 0", a peer's node id; at most 256 bytes
+  std::int64_t taken_at_unix_ms = 0;  // by the node's clock
+  std::string bytes;                  // opaque, at most kMaxReportBytes
+};
+
+// A measurement as the history has it.
+struct StoredMeasurement {
+  std::string node_id;
+  Measurement measurement;
+  Stamp stamp;  // of the delivery that brought it
+  std::int64_t received_at_unix_ms = 0;
+};
+
+// A full report on its way into the store.
+struct NewReport {
+  std::string node_id;
+  Stamp stamp;
+  std::int64_t taken_at_unix_ms = 0;      // by the node's clock
+  std::string bytes;                      // opaque, at most kMaxReportBytes
+  std::vector<Measurement> measurements;  // enter the history even when the report is stale
+};
+
+// Measurements without a report.
+struct NewMeasurements {
+  std::string node_id;
+  Stamp stamp;
+  std::vector<Measurement> measurements;
+};
+
+// The newest report of a node.
+struct StoredReport {
+  std::string node_id;
+  Stamp stamp;
+  std::int64_t taken_at_unix_ms = 0;  // by the node's clock
+  std::int64_t received_at_unix_ms = 0;
+  std::string bytes;
+};
+
+// A sign of life.
+struct NewHeartbeat {
+  std::string node_id;
+  Stamp stamp;
+  std::int64_t node_clock_unix_ms = 0;  // what the node's clock showed when it sent this
+};
+
+struct HeartbeatAnswer {
+  Outcome outcome = Outcome::kStored;
+  // The planner has no report of this boot: the node should send one.
+  bool report_wanted = false;
+};
+
+// The newest heartbeat of a node.
+struct StoredHeartbeat {
+  Stamp stamp;
+  std::int64_t node_clock_unix_ms = 0;   // by the node's clock
+  std::int64_t received_at_unix_ms = 0;  // the difference of both is the node's clock skew,
+                                         // give or take the time on the wire
+};
+
+// What is known of a node without its report.
+struct NodeRecord {
+  std::string node_id;          // given at enrolment, never changes
+  std::string name;             // unique; people may change it
+  std::string key_fingerprint;  // SHA-256 of its public key, hex; empty: enrolled without a key
+  std::int64_t enrolled_at_unix_ms = 0;
+  std::optional<std::int64_t> revoked_at_unix_ms;
+  std::string boot_id;                          // of the newest boot seen; empty: none yet
+  std::optional<Stamp> report;                  // stamp of the newest report
+  std::int64_t report_taken_at_unix_ms = 0;     // 0 without a report; by the node's clock
+  std::int64_t report_received_at_unix_ms = 0;  // 0 without a report
+  std::optional<StoredHeartbeat> heartbeat;
+  std::int64_t measurements = 0;          // in the history now
+  std::int64_t dropped_measurements = 0;  // oldest ones, at the limit, since enrolment
+};
+
+// A node asks to be one of the fleet.
+struct Enrollment {
+  std::string token_hash;       // SHA-256 of the join token, 32 bytes; empty: the caller vouches
+  std::string name;             // the name that the node asks for; ValidateNodeName
+  std::string key_fingerprint;  // SHA-256 of its public key, hex; empty: no key (loopback only)
+  std::string new_node_id;      // 1 to 128 bytes, used when the node is new
+};
+
+// A join token. The token itself is never stored.
+struct TokenRecord {
+  std::string hash;       // SHA-256, 32 bytes
+  std::string node_name;  // the only name that may use it; empty: any
+  std::int64_t created_at_unix_ms = 0;
+  std::int64_t expires_at_unix_ms = 0;
+  std::optional<std::int64_t> used_at_unix_ms;
+  std::string used_by_node_id;  // empty until used
+};
+
+// A certificate that the planner's authority issued.
+struct CertificateRecord {
+  std::string serial;       // hex, upper case, unique
+  std::string role;         // "node", "reader", "admin", "server"
+  std::string subject;      // node id, or the name of a reader or admin
+  std::string fingerprint;  // SHA-256 of the certificate, hex
+  std::int64_t not_before_unix_ms = 0;
+  std::int64_t not_after_unix_ms = 0;
+  std::int64_t issued_at_unix_ms = 0;  // filled in by the store
+  std::optional<std::int64_t> revoked_at_unix_ms;
+};
+
+// May the holder of a certificate be served?
+enum class Standing {
+  kGood,
+  kUnknown,  // not issued from this store, or forgotten
+  kExpired,
+  kRevoked,  // the certificate, or the node that it names
+};
+
+// A link between two nodes as one of them measured it over one pair of addresses.
+struct Link {
+  std::string from_node_id;  // who measured
+  std::string to_node_id;
+  std::string path;                   // "10.0.0.1 > 10.0.0.2"; at most 256 bytes
+  std::int64_t taken_at_unix_ms = 0;  // by from's clock
+  std::string bytes;                  // opaque, at most kMaxReportBytes
+};
+
+// Counted things that outlive a restart: refusals, drops. Name to count.
+struct Counter {
+  std::string name;  // at most 128 bytes
+  std::int64_t count = 0;
+};
+
+}  // namespace capacity::store
