@@ -11,57 +11,26 @@ namespace {
 struct Receiver {
   bool known = false;
   bool revoked = false;
-  std::string boot_id;          // newest
   std::optional<Stamp> report;  // newest
 };
 
 Receiver ReadReceiver(Database& database, std::string_view node_id) {
   Receiver receiver;
   database.Query(
-      "SELECT n.revoked_at_unix_ms, n.boot_id, r.sequence, r.boot_id "
+      "SELECT n.revoked_at_unix_ms, r.boot_id, r.sequence "
       "FROM node n LEFT JOIN report r USING (node_id) WHERE n.node_id = ?1",
       [&receiver](const Row& row) {
         receiver.known = true;
         receiver.revoked = !row.IsNull(0);
-        receiver.boot_id = row.Text(1);
-        if (row.IsNull(2)) return;
-        receiver.report = Stamp{row.Text(3), static_cast<std::uint64_t>(row.Int(2))};
+        receiver.report = OptionalStamp(row, 1);
       },
       node_id);
   return receiver;
 }
 
-bool WasSeen(Database& database, std::string_view node_id, std::string_view boot_id) {
-  return database.QueryInt("SELECT count(*) FROM boot WHERE node_id = ?1 AND boot_id = ?2", node_id,
-                           boot_id) > 0;
-}
-
-void AppendBoot(Database& database, std::string_view node_id, std::string_view boot_id,
-                const Limits& limits, std::int64_t now_unix_ms) {
-  const std::int64_t ordinal =
-      1 +
-      database.QueryInt("SELECT coalesce(max(ordinal), 0) FROM boot WHERE node_id = ?1", node_id);
-  database.Run(
-      "INSERT INTO boot (node_id, boot_id, ordinal, first_seen_at_unix_ms) VALUES (?1, ?2, ?3, ?4)",
-      node_id, boot_id, ordinal, now_unix_ms);
-  database.Run("DELETE FROM boot WHERE node_id = ?1 AND ordinal <= ?2", node_id,
-               ordinal - limits.boots_per_node);
-  database.Run("UPDATE node SET boot_id = ?2, heartbeat_sequence = NULL WHERE node_id = ?1",
-               node_id, boot_id);
-}
-
-// Where a stamp stands against the newest report, making its boot the newest when it is new.
-Outcome Judge(Database& database, const NewReport& report, const Receiver& receiver,
-              const Limits& limits, std::int64_t now_unix_ms) {
-  const Stamp& stamp = report.stamp;
-  if (stamp.boot_id != receiver.boot_id) {
-    if (WasSeen(database, report.node_id, stamp.boot_id)) return Outcome::kStale;
-    AppendBoot(database, report.node_id, stamp.boot_id, limits, now_unix_ms);
-    return Outcome::kStored;
-  }
-  if (!receiver.report || receiver.report->boot_id != stamp.boot_id) return Outcome::kStored;
-  if (stamp.sequence == receiver.report->sequence) return Outcome::kDuplicate;
-  return stamp.sequence > receiver.report->sequence ? Outcome::kStored : Outcome::kStale;
+Outcome Judge(const Stamp& stamp, const std::optional<Stamp>& newest) {
+  if (!newest || stamp > *newest) return Outcome::kStored;
+  return stamp == *newest ? Outcome::kDuplicate : Outcome::kStale;
 }
 
 void WriteReport(Database& database, const NewReport& report, std::int64_t now_unix_ms) {
@@ -69,8 +38,9 @@ void WriteReport(Database& database, const NewReport& report, std::int64_t now_u
       "INSERT INTO report (node_id, boot_id, sequence, taken_at_unix_ms, received_at_unix_ms, "
       "bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (node_id) DO UPDATE SET "
       "boot_id = ?2, sequence = ?3, taken_at_unix_ms = ?4, received_at_unix_ms = ?5, bytes = ?6",
-      report.node_id, report.stamp.boot_id, static_cast<std::int64_t>(report.stamp.sequence),
-      report.taken_at_unix_ms, now_unix_ms, Blob{report.bytes});
+      report.node_id, static_cast<std::int64_t>(report.stamp.boot_id),
+      static_cast<std::int64_t>(report.stamp.sequence), report.taken_at_unix_ms, now_unix_ms,
+      Blob{report.bytes});
 }
 
 // Rows that were new.
@@ -84,7 +54,8 @@ std::int64_t InsertMeasurements(Database& database, std::string_view node_id, co
         "boot_id, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
         "ON CONFLICT (node_id, taken_at_unix_ms, kind, subject) DO NOTHING",
         node_id, measurement.kind, measurement.subject, measurement.taken_at_unix_ms, now_unix_ms,
-        stamp.boot_id, static_cast<std::int64_t>(stamp.sequence), Blob{measurement.bytes});
+        static_cast<std::int64_t>(stamp.boot_id), static_cast<std::int64_t>(stamp.sequence),
+        Blob{measurement.bytes});
     inserted += database.changes();
   }
   return inserted;
@@ -137,7 +108,7 @@ absl::StatusOr<Outcome> AddReport(Database& database, const NewReport& report, c
   const Receiver receiver = ReadReceiver(database, report.node_id);
   const absl::Status may = MayDeliver(receiver.known, receiver.revoked, report.node_id);
   if (!may.ok()) return may;
-  const Outcome outcome = Judge(database, report, receiver, limits, now_unix_ms);
+  const Outcome outcome = Judge(report.stamp, receiver.report);
   if (outcome == Outcome::kStored) WriteReport(database, report, now_unix_ms);
   KeepMeasurements(database, report.node_id, report.stamp, report.measurements, limits,
                    now_unix_ms);
@@ -179,42 +150,30 @@ absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limi
   return Outcome::kStored;
 }
 
-absl::Status AddBoot(Database& database, std::string_view node_id, std::string_view boot_id,
-                     const Limits& limits, std::int64_t now_unix_ms) {
-  const Receiver receiver = ReadReceiver(database, node_id);
-  if (absl::Status may = MayDeliver(receiver.known, receiver.revoked, node_id); !may.ok()) {
-    return may;
-  }
-  if (receiver.boot_id == boot_id || WasSeen(database, node_id, boot_id)) return absl::OkStatus();
-  AppendBoot(database, node_id, boot_id, limits, now_unix_ms);
-  return absl::OkStatus();
-}
-
 void WriteHeartbeat(Database& database, std::string_view node_id,
                     const StoredHeartbeat& heartbeat) {
   database.Run(
-      "UPDATE node SET heartbeat_sequence = ?3, heartbeat_node_clock_unix_ms = ?4, "
-      "heartbeat_received_at_unix_ms = ?5 WHERE node_id = ?1 AND boot_id = ?2 AND "
-      "coalesce(heartbeat_sequence, -1) < ?3",
-      node_id, heartbeat.stamp.boot_id, static_cast<std::int64_t>(heartbeat.stamp.sequence),
-      heartbeat.node_clock_unix_ms, heartbeat.received_at_unix_ms);
+      "UPDATE node SET heartbeat_boot_id = ?2, heartbeat_sequence = ?3, "
+      "heartbeat_node_clock_unix_ms = ?4, heartbeat_received_at_unix_ms = ?5, heartbeat_bytes = ?6 "
+      "WHERE node_id = ?1 AND (heartbeat_boot_id IS NULL OR "
+      "(heartbeat_boot_id, heartbeat_sequence) < (?2, ?3))",
+      node_id, static_cast<std::int64_t>(heartbeat.stamp.boot_id),
+      static_cast<std::int64_t>(heartbeat.stamp.sequence), heartbeat.node_clock_unix_ms,
+      heartbeat.received_at_unix_ms, Blob{heartbeat.bytes});
 }
 
-HeartbeatContext ReadHeartbeatContext(Database& database, std::string_view node_id,
-                                      std::string_view boot_id) {
+HeartbeatContext ReadHeartbeatContext(Database& database, std::string_view node_id) {
   HeartbeatContext context;
   database.Query(
-      "SELECT n.revoked_at_unix_ms, n.boot_id, coalesce(n.heartbeat_sequence, -1), "
-      "r.boot_id IS n.boot_id FROM node n LEFT JOIN report r USING (node_id) WHERE n.node_id = ?1",
+      "SELECT n.revoked_at_unix_ms, n.heartbeat_boot_id, n.heartbeat_sequence, r.boot_id, "
+      "r.sequence FROM node n LEFT JOIN report r USING (node_id) WHERE n.node_id = ?1",
       [&context](const Row& row) {
         context.known = true;
         context.revoked = !row.IsNull(0);
-        context.boot_id = row.Text(1);
-        context.sequence = row.Int(2);
-        context.reported = row.Int(3) != 0;
+        context.heartbeat = OptionalStamp(row, 1);
+        context.report = OptionalStamp(row, 3);
       },
       node_id);
-  context.boot_is_old = context.boot_id != boot_id && WasSeen(database, node_id, boot_id);
   return context;
 }
 

@@ -34,10 +34,9 @@ absl::Status FirstProblem(Statuses... statuses) {
 }
 
 absl::Status Validate(const Stamp& stamp) {
-  if (stamp.sequence > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
-    return absl::InvalidArgumentError("the sequence number is larger than 2^63 - 1");
-  }
-  return Length(stamp.boot_id, 1, kMaxIdBytes, "the boot id");
+  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  if (stamp.boot_id <= kLargest && stamp.sequence <= kLargest) return absl::OkStatus();
+  return absl::InvalidArgumentError("the boot id or sequence number is larger than 2^63 - 1");
 }
 
 absl::Status Validate(const std::vector<Measurement>& measurements) {
@@ -90,7 +89,8 @@ absl::Status Validate(const NewMeasurements& measurements) {
 
 absl::Status Validate(const NewHeartbeat& heartbeat) {
   return FirstProblem(Length(heartbeat.node_id, 1, kMaxIdBytes, "the node id"),
-                      Validate(heartbeat.stamp));
+                      Validate(heartbeat.stamp),
+                      Length(heartbeat.bytes, 0, kMaxHeartbeatBytes, "the heartbeat"));
 }
 
 absl::Status Validate(const Link& link) {
@@ -121,7 +121,8 @@ absl::Status Validate(const CertificateRecord& certificate) {
       Length(certificate.serial, 1, kMaxIdBytes, "a certificate's serial"),
       Length(certificate.role, 1, kMaxIdBytes, "a certificate's role"),
       Length(certificate.subject, 0, kMaxIdBytes, "a certificate's subject"),
-      Length(certificate.fingerprint, 1, kMaxIdBytes, "a certificate's fingerprint"));
+      Length(certificate.fingerprint, 1, kMaxIdBytes, "a certificate's fingerprint"),
+      Length(certificate.key_fingerprint, 1, kMaxIdBytes, "a key's fingerprint"));
 }
 
 }  // namespace capacity::store

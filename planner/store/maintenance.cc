@@ -104,13 +104,6 @@ constexpr Rule kRules[] = {
     {"counts other measurements than it has",
      "SELECT name FROM node n WHERE measurements <> "
      "(SELECT count(*) FROM measurement m WHERE m.node_id = n.node_id)"},
-    {"stands in another boot than the newest that was seen",
-     "SELECT name FROM node n WHERE boot_id <> coalesce((SELECT boot_id FROM boot b "
-     "WHERE b.node_id = n.node_id ORDER BY ordinal DESC LIMIT 1), '')"},
-    {"has a report of a boot that was never seen",
-     "SELECT name FROM node n JOIN report r USING (node_id) WHERE r.boot_id NOT IN "
-     "(SELECT boot_id FROM boot b WHERE b.node_id = n.node_id) AND 1 = "
-     "(SELECT min(ordinal) FROM boot b WHERE b.node_id = n.node_id)"},
     {"has a negative sequence number",
      "SELECT name FROM node n LEFT JOIN report r USING (node_id) "
      "WHERE r.sequence < 0 OR n.heartbeat_sequence < 0"},

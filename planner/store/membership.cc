@@ -19,12 +19,16 @@ struct Known {
 
 Known KnownOf(const Row& row) { return {row.Text(0), row.Text(1), row.Text(2), !row.IsNull(3)}; }
 
+// Whose key this is: a node's newest, or one of a certificate of the node that is not revoked. A
+// node that lost the answer to a renewal comes back with the key before.
 std::optional<Known> FindByKey(Database& database, std::string_view key_fingerprint) {
   std::optional<Known> known;
   if (key_fingerprint.empty()) return known;
   database.Query(
       "SELECT node_id, name, key_fingerprint, revoked_at_unix_ms FROM node "
-      "WHERE key_fingerprint = ?1 AND key_fingerprint <> ''",
+      "WHERE (key_fingerprint = ?1 AND key_fingerprint <> '') OR node_id IN "
+      "(SELECT subject FROM certificate WHERE key_fingerprint = ?1 AND role = 'node' AND "
+      "revoked_at_unix_ms IS NULL)",
       [&known](const Row& row) { known = KnownOf(row); }, key_fingerprint);
   return known;
 }
@@ -84,11 +88,26 @@ void InsertNode(Database& database, const Enrollment& enrollment, std::int64_t n
       enrollment.new_node_id, enrollment.name, enrollment.key_fingerprint, now_unix_ms);
 }
 
-void RevokeCertificatesOf(Database& database, std::string_view node_id, std::int64_t now_unix_ms) {
+// How many.
+std::int64_t RevokeCertificatesOf(Database& database, std::string_view node_id,
+                                  std::int64_t now_unix_ms) {
   database.Run(
       "UPDATE certificate SET revoked_at_unix_ms = ?2 "
       "WHERE subject = ?1 AND role = 'node' AND revoked_at_unix_ms IS NULL",
       node_id, now_unix_ms);
+  return database.changes();
+}
+
+// A node's new certificate makes its key the node's newest.
+absl::Status TakeKey(Database& database, const CertificateRecord& certificate) {
+  const std::optional<Known> owner = FindByKey(database, certificate.key_fingerprint);
+  if (owner && owner->node_id != certificate.subject) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("the key belongs to the node \"", owner->name, "\""));
+  }
+  database.Run("UPDATE node SET key_fingerprint = ?2 WHERE node_id = ?1", certificate.subject,
+               certificate.key_fingerprint);
+  return database.changes() > 0 ? absl::OkStatus() : NoSuchNode(certificate.subject);
 }
 
 }  // namespace
@@ -107,7 +126,7 @@ absl::StatusOr<std::string> EnrollNode(Database& database, const Enrollment& enr
   if (known && known->revoked) {
     return absl::PermissionDeniedError(absl::StrCat("the node \"", known->name, "\" is revoked"));
   }
-  if (known && known->key_fingerprint != enrollment.key_fingerprint) {
+  if (known && !by_key && known->key_fingerprint != enrollment.key_fingerprint) {
     return absl::AlreadyExistsError(
         absl::StrCat("the name \"", enrollment.name,
                      "\" belongs to a node with another key; forget that node first (planner "
@@ -135,20 +154,20 @@ absl::Status RenameNode(Database& database, std::string_view node_id, std::strin
   return database.changes() > 0 ? absl::OkStatus() : NoSuchNode(node_id);
 }
 
-absl::Status ForgetNode(Database& database, std::string_view node_id, std::int64_t now_unix_ms) {
+absl::StatusOr<std::int64_t> ForgetNode(Database& database, std::string_view node_id,
+                                        std::int64_t now_unix_ms) {
   database.Run("DELETE FROM node WHERE node_id = ?1", node_id);
   if (database.changes() == 0) return NoSuchNode(node_id);
-  RevokeCertificatesOf(database, node_id, now_unix_ms);
-  return absl::OkStatus();
+  return RevokeCertificatesOf(database, node_id, now_unix_ms);
 }
 
-absl::Status RevokeNode(Database& database, std::string_view node_id, std::int64_t now_unix_ms) {
+absl::StatusOr<std::int64_t> RevokeNode(Database& database, std::string_view node_id,
+                                        std::int64_t now_unix_ms) {
   database.Run(
       "UPDATE node SET revoked_at_unix_ms = coalesce(revoked_at_unix_ms, ?2) WHERE node_id = ?1",
       node_id, now_unix_ms);
   if (database.changes() == 0) return NoSuchNode(node_id);
-  RevokeCertificatesOf(database, node_id, now_unix_ms);
-  return absl::OkStatus();
+  return RevokeCertificatesOf(database, node_id, now_unix_ms);
 }
 
 absl::Status AddToken(Database& database, const TokenRecord& token, std::int64_t now_unix_ms) {
@@ -171,15 +190,22 @@ absl::Status AddCertificate(Database& database, const CertificateRecord& certifi
                             std::int64_t now_unix_ms) {
   database.Run("DELETE FROM certificate WHERE not_after_unix_ms < ?1",
                now_unix_ms - kKeepExpiredMs);
+  if (database.QueryInt("SELECT count(*) FROM certificate WHERE serial = ?1", certificate.serial) >
+      0) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("a certificate has the serial ", certificate.serial, " already"));
+  }
+  if (certificate.role == "node") {
+    if (absl::Status taken = TakeKey(database, certificate); !taken.ok()) return taken;
+  }
   database.Run(
-      "INSERT INTO certificate (serial, role, subject, fingerprint, not_before_unix_ms, "
-      "not_after_unix_ms, issued_at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-      "ON CONFLICT (serial) DO NOTHING",
+      "INSERT INTO certificate (serial, role, subject, fingerprint, key_fingerprint, "
+      "not_before_unix_ms, not_after_unix_ms, issued_at_unix_ms) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
       certificate.serial, certificate.role, certificate.subject, certificate.fingerprint,
-      certificate.not_before_unix_ms, certificate.not_after_unix_ms, now_unix_ms);
-  if (database.changes() > 0) return absl::OkStatus();
-  return absl::AlreadyExistsError(
-      absl::StrCat("a certificate has the serial ", certificate.serial, " already"));
+      certificate.key_fingerprint, certificate.not_before_unix_ms, certificate.not_after_unix_ms,
+      now_unix_ms);
+  return absl::OkStatus();
 }
 
 absl::Status RevokeCertificate(Database& database, std::string_view serial,

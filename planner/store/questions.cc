@@ -11,33 +11,33 @@ NodeRecord NodeOf(const Row& row) {
   node.key_fingerprint = row.Text(2);
   node.enrolled_at_unix_ms = row.Int(3);
   node.revoked_at_unix_ms = row.OptionalInt(4);
-  node.boot_id = row.Text(5);
-  if (!row.IsNull(6)) {
-    node.heartbeat =
-        StoredHeartbeat{.stamp = {node.boot_id, static_cast<std::uint64_t>(row.Int(6))},
-                        .node_clock_unix_ms = row.Int(7),
-                        .received_at_unix_ms = row.Int(8)};
+  if (const auto stamp = OptionalStamp(row, 5)) {
+    node.heartbeat = StoredHeartbeat{.stamp = *stamp,
+                                     .node_clock_unix_ms = row.Int(7),
+                                     .received_at_unix_ms = row.Int(8),
+                                     .bytes = row.Text(9)};
   }
-  node.measurements = row.Int(9);
-  node.dropped_measurements = row.Int(10);
-  if (!row.IsNull(11)) {
-    node.report = Stamp{row.Text(11), static_cast<std::uint64_t>(row.Int(12))};
-    node.report_taken_at_unix_ms = row.Int(13);
-    node.report_received_at_unix_ms = row.Int(14);
-  }
+  node.measurements = row.Int(10);
+  node.dropped_measurements = row.Int(11);
+  node.report = OptionalStamp(row, 12);
+  node.report_taken_at_unix_ms = row.Int(14);
+  node.report_received_at_unix_ms = row.Int(15);
+  node.certificate_expires_at_unix_ms = row.OptionalInt(16);
   return node;
 }
 
-#define CAPACITY_NODE_COLUMNS                                                                  \
-  "SELECT n.node_id, n.name, n.key_fingerprint, n.enrolled_at_unix_ms, n.revoked_at_unix_ms, " \
-  "n.boot_id, n.heartbeat_sequence, n.heartbeat_node_clock_unix_ms, "                          \
-  "n.heartbeat_received_at_unix_ms, n.measurements, n.dropped_measurements, r.boot_id, "       \
-  "r.sequence, r.taken_at_unix_ms, r.received_at_unix_ms "                                     \
+#define CAPACITY_NODE_COLUMNS                                                                    \
+  "SELECT n.node_id, n.name, n.key_fingerprint, n.enrolled_at_unix_ms, n.revoked_at_unix_ms, "   \
+  "n.heartbeat_boot_id, n.heartbeat_sequence, n.heartbeat_node_clock_unix_ms, "                  \
+  "n.heartbeat_received_at_unix_ms, n.heartbeat_bytes, n.measurements, n.dropped_measurements, " \
+  "r.boot_id, r.sequence, r.taken_at_unix_ms, r.received_at_unix_ms, "                           \
+  "(SELECT max(not_after_unix_ms) FROM certificate c WHERE c.subject = n.node_id AND "           \
+  "c.role = 'node' AND c.revoked_at_unix_ms IS NULL) "                                           \
   "FROM node n LEFT JOIN report r USING (node_id) "
 
 StoredReport ReportOf(const Row& row) {
   return {.node_id = row.Text(0),
-          .stamp = {row.Text(1), static_cast<std::uint64_t>(row.Int(2))},
+          .stamp = *OptionalStamp(row, 1),
           .taken_at_unix_ms = row.Int(3),
           .received_at_unix_ms = row.Int(4),
           .bytes = row.Text(5)};
@@ -74,13 +74,26 @@ CertificateRecord CertificateOf(const Row& row) {
           .role = row.Text(1),
           .subject = row.Text(2),
           .fingerprint = row.Text(3),
-          .not_before_unix_ms = row.Int(4),
-          .not_after_unix_ms = row.Int(5),
-          .issued_at_unix_ms = row.Int(6),
-          .revoked_at_unix_ms = row.OptionalInt(7)};
+          .key_fingerprint = row.Text(4),
+          .not_before_unix_ms = row.Int(5),
+          .not_after_unix_ms = row.Int(6),
+          .issued_at_unix_ms = row.Int(7),
+          .revoked_at_unix_ms = row.OptionalInt(8)};
 }
 
 }  // namespace
+
+std::optional<Stamp> OptionalStamp(const Row& row, int column) {
+  if (row.IsNull(column)) return std::nullopt;
+  return Stamp{static_cast<std::uint64_t>(row.Int(column)),
+               static_cast<std::uint64_t>(row.Int(column + 1))};
+}
+
+std::string ReadPlannerId(Database& database) {
+  std::string id;
+  database.Query("SELECT planner_id FROM planner", [&id](const Row& row) { id = row.Text(0); });
+  return id;
+}
 
 std::vector<NodeRecord> ReadNodes(Database& database) {
   return Collect<NodeRecord>(database, CAPACITY_NODE_COLUMNS "ORDER BY n.name", &NodeOf);
@@ -117,7 +130,7 @@ std::vector<StoredMeasurement> ReadMeasurements(Database& database, std::string_
                                              .subject = row.Text(1),
                                              .taken_at_unix_ms = row.Int(2),
                                              .bytes = row.Text(3)},
-                             .stamp = {row.Text(4), static_cast<std::uint64_t>(row.Int(5))},
+                             .stamp = *OptionalStamp(row, 4),
                              .received_at_unix_ms = row.Int(6)};
   };
   return Collect<StoredMeasurement>(
@@ -146,8 +159,9 @@ std::vector<TokenRecord> ReadTokens(Database& database) {
 std::vector<CertificateRecord> ReadCertificates(Database& database) {
   return Collect<CertificateRecord>(
       database,
-      "SELECT serial, role, subject, fingerprint, not_before_unix_ms, not_after_unix_ms, "
-      "issued_at_unix_ms, revoked_at_unix_ms FROM certificate ORDER BY issued_at_unix_ms, serial",
+      "SELECT serial, role, subject, fingerprint, key_fingerprint, not_before_unix_ms, "
+      "not_after_unix_ms, issued_at_unix_ms, revoked_at_unix_ms FROM certificate ORDER BY "
+      "issued_at_unix_ms, serial",
       &CertificateOf);
 }
 

@@ -6,6 +6,7 @@
 // sequence.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,13 +14,13 @@
 
 namespace capacity::store {
 
-// Where something stands in a node's own order of events. Within a boot the larger sequence is
-// newer; a boot that was not seen before is newer than all that were.
+// Where something stands in a node's own order of events of one kind (reports, heartbeats,
+// measurements): of two, the larger is newer, the boot counting first.
 struct Stamp {
-  std::string boot_id;         // 1 to 128 bytes, from the operating system, new at every boot
-  std::uint64_t sequence = 0;  // of the node's own counting; at most 2^63 - 1
+  std::uint64_t boot_id = 0;   // counts starts of the agent; at most 2^63 - 1
+  std::uint64_t sequence = 0;  // within the boot; at most 2^63 - 1
 
-  friend bool operator==(const Stamp&, const Stamp&) = default;
+  friend auto operator<=>(const Stamp&, const Stamp&) = default;
 };
 
 // What became of something that a node delivered. All three are durable answers: the sender need
@@ -77,12 +78,12 @@ struct NewHeartbeat {
   std::string node_id;
   Stamp stamp;
   std::int64_t node_clock_unix_ms = 0;  // what the node's clock showed when it sent this
+  std::string bytes;                    // opaque, at most kMaxHeartbeatBytes
 };
 
 struct HeartbeatAnswer {
   Outcome outcome = Outcome::kStored;
-  // The planner has no report of this boot: the node should send one.
-  bool report_wanted = false;
+  std::optional<Stamp> report;  // of the newest report that is here; absent: none yet
 };
 
 // The newest heartbeat of a node.
@@ -91,22 +92,24 @@ struct StoredHeartbeat {
   std::int64_t node_clock_unix_ms = 0;   // by the node's clock
   std::int64_t received_at_unix_ms = 0;  // the difference of both is the node's clock skew,
                                          // give or take the time on the wire
+  std::string bytes;                     // as the heartbeat brought them
 };
 
 // What is known of a node without its report.
 struct NodeRecord {
   std::string node_id;          // given at enrolment, never changes
   std::string name;             // unique; people may change it
-  std::string key_fingerprint;  // SHA-256 of its public key, hex; empty: enrolled without a key
+  std::string key_fingerprint;  // SHA-256 of its newest public key, hex; empty: it has none
   std::int64_t enrolled_at_unix_ms = 0;
   std::optional<std::int64_t> revoked_at_unix_ms;
-  std::string boot_id;                          // of the newest boot seen; empty: none yet
   std::optional<Stamp> report;                  // stamp of the newest report
   std::int64_t report_taken_at_unix_ms = 0;     // 0 without a report; by the node's clock
   std::int64_t report_received_at_unix_ms = 0;  // 0 without a report
   std::optional<StoredHeartbeat> heartbeat;
   std::int64_t measurements = 0;          // in the history now
   std::int64_t dropped_measurements = 0;  // oldest ones, at the limit, since enrolment
+  // When the last of its certificates that are not revoked expires; absent: it has none.
+  std::optional<std::int64_t> certificate_expires_at_unix_ms;
 };
 
 // A node asks to be one of the fleet.
@@ -129,10 +132,11 @@ struct TokenRecord {
 
 // A certificate that the planner's authority issued.
 struct CertificateRecord {
-  std::string serial;       // hex, upper case, unique
-  std::string role;         // "node", "reader", "admin", "server"
-  std::string subject;      // node id, or the name of a reader or admin
-  std::string fingerprint;  // SHA-256 of the certificate, hex
+  std::string serial;           // hex, upper case, unique
+  std::string role;             // "node", "reader", "admin", "server"
+  std::string subject;          // node id, or the name of a reader or admin
+  std::string fingerprint;      // SHA-256 of the certificate, hex
+  std::string key_fingerprint;  // SHA-256 of its public key, hex
   std::int64_t not_before_unix_ms = 0;
   std::int64_t not_after_unix_ms = 0;
   std::int64_t issued_at_unix_ms = 0;  // filled in by the store

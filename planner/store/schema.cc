@@ -7,35 +7,32 @@ namespace {
 
 // Booleans of time are nullable times. Opaque bytes are BLOB, everything else is STRICT.
 constexpr const char* kSchema1 = R"sql(
+CREATE TABLE planner (
+  planner_id TEXT PRIMARY KEY,
+  made_at_unix_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO planner VALUES (lower(hex(randomblob(16))), unixepoch() * 1000);
+
 CREATE TABLE node (
   node_id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   key_fingerprint TEXT NOT NULL,
   enrolled_at_unix_ms INTEGER NOT NULL,
   revoked_at_unix_ms INTEGER,
-  boot_id TEXT NOT NULL DEFAULT '',             -- newest boot; '' before the first
-  heartbeat_sequence INTEGER,                   -- of that boot; NULL: none written yet
+  heartbeat_boot_id INTEGER,                    -- NULL: none written yet
+  heartbeat_sequence INTEGER,
   heartbeat_node_clock_unix_ms INTEGER,
   heartbeat_received_at_unix_ms INTEGER,
+  heartbeat_bytes BLOB,
   measurements INTEGER NOT NULL DEFAULT 0,      -- rows in measurement
   dropped_measurements INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX node_by_key ON node (key_fingerprint) WHERE key_fingerprint <> '';
 
--- Every boot that was seen, in the order in which they were seen first.
-CREATE TABLE boot (
-  node_id TEXT NOT NULL REFERENCES node ON DELETE CASCADE,
-  boot_id TEXT NOT NULL,
-  ordinal INTEGER NOT NULL,
-  first_seen_at_unix_ms INTEGER NOT NULL,
-  PRIMARY KEY (node_id, boot_id),
-  UNIQUE (node_id, ordinal)
-) STRICT, WITHOUT ROWID;
-
 -- The newest report of a node.
 CREATE TABLE report (
   node_id TEXT PRIMARY KEY REFERENCES node ON DELETE CASCADE,
-  boot_id TEXT NOT NULL,
+  boot_id INTEGER NOT NULL,
   sequence INTEGER NOT NULL,
   taken_at_unix_ms INTEGER NOT NULL,
   received_at_unix_ms INTEGER NOT NULL,
@@ -48,7 +45,7 @@ CREATE TABLE measurement (
   subject TEXT NOT NULL,
   taken_at_unix_ms INTEGER NOT NULL,
   received_at_unix_ms INTEGER NOT NULL,
-  boot_id TEXT NOT NULL,
+  boot_id INTEGER NOT NULL,
   sequence INTEGER NOT NULL,
   bytes BLOB NOT NULL,
   UNIQUE (node_id, taken_at_unix_ms, kind, subject)
@@ -78,12 +75,14 @@ CREATE TABLE certificate (
   role TEXT NOT NULL,
   subject TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
+  key_fingerprint TEXT NOT NULL,
   not_before_unix_ms INTEGER NOT NULL,
   not_after_unix_ms INTEGER NOT NULL,
   issued_at_unix_ms INTEGER NOT NULL,
   revoked_at_unix_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX certificate_by_subject ON certificate (subject);
+CREATE INDEX certificate_by_key ON certificate (key_fingerprint);
 CREATE INDEX certificate_by_end ON certificate (not_after_unix_ms);
 
 CREATE TABLE counter (

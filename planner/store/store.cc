@@ -2,9 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -41,25 +43,29 @@ absl::StatusOr<Record> OnlyOne(absl::StatusOr<std::vector<Record>> found, std::s
   return std::move(found->front());
 }
 
+// Puts the value in its place and gives the status.
+template <class Value>
+absl::Status Keep(const absl::StatusOr<Value>& answer, Value& place) {
+  if (answer.ok()) place = *answer;
+  return answer.status();
+}
+
 // Heartbeats and counters on their way to the disk.
 class WriteBehind {
  public:
-  // Where the heartbeat stands against the newest of the same boot, of which `written` is on disk
-  // (-1: none).
-  Outcome Keep(const NewHeartbeat& heartbeat, std::int64_t written, std::int64_t now_unix_ms) {
+  // Where the heartbeat stands against the newest, of which `written` is on disk.
+  Outcome Keep(const NewHeartbeat& heartbeat, const std::optional<Stamp>& written,
+               std::int64_t now_unix_ms) {
     const std::lock_guard lock(mutex_);
-    StoredHeartbeat& newest = heartbeats_[heartbeat.node_id];
-    const bool same_boot = newest.stamp.boot_id == heartbeat.stamp.boot_id;
-    const std::int64_t in_memory =
-        same_boot ? static_cast<std::int64_t>(newest.stamp.sequence) : -1;
-    const std::int64_t known = std::max(written, in_memory);
-    const std::int64_t sequence = static_cast<std::int64_t>(heartbeat.stamp.sequence);
-    if (sequence > known) {
-      newest = {heartbeat.stamp, heartbeat.node_clock_unix_ms, now_unix_ms};
-      return Outcome::kStored;
+    const auto it = heartbeats_.find(heartbeat.node_id);
+    std::optional<Stamp> newest = written;
+    if (it != heartbeats_.end()) newest = std::max(newest, std::optional(it->second.stamp));
+    if (newest && heartbeat.stamp <= *newest) {
+      return heartbeat.stamp == *newest ? Outcome::kDuplicate : Outcome::kStale;
     }
-    if (newest.stamp.boot_id.empty()) heartbeats_.erase(heartbeat.node_id);
-    return sequence == known ? Outcome::kDuplicate : Outcome::kStale;
+    heartbeats_[heartbeat.node_id] = {heartbeat.stamp, heartbeat.node_clock_unix_ms, now_unix_ms,
+                                      heartbeat.bytes};
+    return Outcome::kStored;
   }
 
   void Count(std::string_view counter, std::int64_t by) {
@@ -70,9 +76,8 @@ class WriteBehind {
   void Show(NodeRecord& node) const {
     const std::lock_guard lock(mutex_);
     const auto it = heartbeats_.find(node.node_id);
-    if (it == heartbeats_.end() || it->second.stamp.boot_id != node.boot_id) return;
-    if (node.heartbeat && node.heartbeat->stamp.sequence >= it->second.stamp.sequence) return;
-    node.heartbeat = it->second;
+    if (it == heartbeats_.end()) return;
+    if (!node.heartbeat || node.heartbeat->stamp < it->second.stamp) node.heartbeat = it->second;
   }
 
   std::map<std::string, std::int64_t> counts() const {
@@ -125,7 +130,7 @@ class Store::Impl {
  public:
   Impl(Options given, std::unique_ptr<ServingLock> serving, std::unique_ptr<Database> writer)
       : options(std::move(given)),
-        limits{options.measurements_per_node, options.links_per_node, options.boots_per_node},
+        limits{options.measurements_per_node, options.links_per_node},
         serving_(std::move(serving)),
         readers(options.directory),
         commits(std::move(writer), {.waiting_writes = options.waiting_writes,
@@ -270,32 +275,13 @@ void Store::PutHeartbeat(NewHeartbeat heartbeat,
                          std::function<void(absl::StatusOr<HeartbeatAnswer>)> done) {
   if (absl::Status invalid = Validate(heartbeat); !invalid.ok()) return done(invalid);
   const auto context = impl_->readers.Read([&heartbeat](Database& database) {
-    return ReadHeartbeatContext(database, heartbeat.node_id, heartbeat.stamp.boot_id);
+    return ReadHeartbeatContext(database, heartbeat.node_id);
   });
   if (!context.ok()) return done(context.status());
   const absl::Status may = MayDeliver(context->known, context->revoked, heartbeat.node_id);
   if (!may.ok()) return done(may);
-  if (context->boot_is_old) return done(HeartbeatAnswer{.outcome = Outcome::kStale});
-  if (context->boot_id == heartbeat.stamp.boot_id) {
-    const Outcome outcome = impl_->behind.Keep(heartbeat, context->sequence, impl_->Now());
-    return done(HeartbeatAnswer{.outcome = outcome, .report_wanted = !context->reported});
-  }
-  auto added = std::make_shared<absl::Status>();
-  impl_->commits.Submit(
-      {.apply =
-           [impl = impl_.get(), added, node_id = heartbeat.node_id,
-            boot_id = heartbeat.stamp.boot_id](Database& database, std::set<std::string>& changed) {
-             *added = AddBoot(database, node_id, boot_id, impl->limits, impl->Now());
-             changed.insert(node_id);
-           },
-       .finish =
-           [impl = impl_.get(), added, heartbeat, done](const absl::Status& committed) {
-             if (!committed.ok()) return done(committed);
-             if (!added->ok()) return done(*added);
-             const Outcome outcome = impl->behind.Keep(heartbeat, -1, impl->Now());
-             done(HeartbeatAnswer{.outcome = outcome, .report_wanted = true});
-           },
-       .bytes = kRowBytes});
+  const Outcome outcome = impl_->behind.Keep(heartbeat, context->heartbeat, impl_->Now());
+  done(HeartbeatAnswer{.outcome = outcome, .report = context->report});
 }
 
 void Store::Count(std::string_view counter, std::int64_t by) { impl_->behind.Count(counter, by); }
@@ -321,15 +307,22 @@ absl::Status Store::Rename(std::string_view node_id, std::string_view name) {
                      [&](Database& database) { return RenameNode(database, node_id, name); });
 }
 
-absl::Status Store::Forget(std::string_view node_id) {
-  return impl_->Wait(
-      node_id, [&](Database& database) { return ForgetNode(database, node_id, impl_->Now()); });
+absl::StatusOr<std::int64_t> Store::Forget(std::string_view node_id) {
+  std::int64_t revoked = 0;
+  const absl::Status done = impl_->Wait(node_id, [&](Database& database) {
+    return Keep(ForgetNode(database, node_id, impl_->Now()), revoked);
+  });
+  if (!done.ok()) return done;
+  return revoked;
 }
 
-absl::Status Store::RevokeNode(std::string_view node_id) {
-  return impl_->Wait(node_id, [&](Database& database) {
-    return store::RevokeNode(database, node_id, impl_->Now());
+absl::StatusOr<std::int64_t> Store::RevokeNode(std::string_view node_id) {
+  std::int64_t revoked = 0;
+  const absl::Status done = impl_->Wait(node_id, [&](Database& database) {
+    return Keep(store::RevokeNode(database, node_id, impl_->Now()), revoked);
   });
+  if (!done.ok()) return done;
+  return revoked;
 }
 
 absl::Status Store::AddToken(const TokenRecord& token) {
@@ -356,6 +349,8 @@ absl::Status Store::RevokeCertificate(std::string_view serial) {
 }
 
 // ---------------------------------------------------------------- reading
+
+absl::StatusOr<std::string> Store::PlannerId() const { return impl_->readers.Read(&ReadPlannerId); }
 
 absl::StatusOr<NodeRecord> Store::GetNode(std::string_view node_id) const {
   auto node =

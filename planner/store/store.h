@@ -35,6 +35,7 @@
 namespace capacity::store {
 
 inline constexpr std::size_t kMaxReportBytes = std::size_t{256} << 10;
+inline constexpr std::size_t kMaxHeartbeatBytes = 1024;
 
 // Milliseconds since 1970-01-01 UTC.
 using Clock = std::function<std::int64_t()>;
@@ -50,7 +51,6 @@ struct Options {
   // newest is refused with Unavailable.
   std::int64_t measurements_per_node = 4096;
   std::int64_t links_per_node = 1024;  // as `from`
-  std::int64_t boots_per_node = 4096;
   std::size_t waiting_writes = 65'536;
 
   // How long heartbeats and counters may stay in memory only, ms. They also go with any other
@@ -90,7 +90,7 @@ class Store {
   // kStored: at least one was new.
   void PutMeasurements(NewMeasurements measurements, Done done);
 
-  // Waits for the disk only when the heartbeat is the first sign of a new boot.
+  // Does not wait for the disk; `done` is called before this returns.
   void PutHeartbeat(NewHeartbeat heartbeat,
                     std::function<void(absl::StatusOr<HeartbeatAnswer>)> done);
 
@@ -110,10 +110,12 @@ class Store {
   absl::Status Rename(std::string_view node_id, std::string_view name);
 
   // Deletes the node with all that it delivered, and revokes its certificates. The name is free.
-  absl::Status Forget(std::string_view node_id);
+  // Returns how many certificates were revoked by this.
+  absl::StatusOr<std::int64_t> Forget(std::string_view node_id);
 
   // Keeps the node and what it delivered, but refuses it from now on, and revokes its certificates.
-  absl::Status RevokeNode(std::string_view node_id);
+  // Returns how many certificates were revoked by this.
+  absl::StatusOr<std::int64_t> RevokeNode(std::string_view node_id);
 
   // --- Tokens and certificates. These wait for the commit.
 
@@ -123,7 +125,9 @@ class Store {
   // The token can no longer be used. NotFound when there is none, or it was used.
   absl::Status RemoveToken(std::string_view hash);
 
-  // AlreadyExists for a serial that is there.
+  // A node's certificate makes its key one of the node's keys, by which Enroll knows it again.
+  // AlreadyExists for a serial that is there, or when the key is another node's; NotFound for a
+  // node that is not there.
   absl::Status AddCertificate(const CertificateRecord& certificate);
   absl::Status RevokeCertificate(std::string_view serial);
 
@@ -131,6 +135,9 @@ class Store {
   void Count(std::string_view counter, std::int64_t by = 1);
 
   // --- Reading. Never waits for a write.
+
+  // Of this store, random, 32 hex digits: another one when the store was made anew.
+  absl::StatusOr<std::string> PlannerId() const;
 
   absl::StatusOr<NodeRecord> GetNode(std::string_view node_id) const;
   absl::StatusOr<NodeRecord> FindNode(std::string_view name) const;

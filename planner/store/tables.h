@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,6 @@ namespace capacity::store {
 struct Limits {
   std::int64_t measurements_per_node;
   std::int64_t links_per_node;
-  std::int64_t boots_per_node;
 };
 
 // --- What nodes deliver.
@@ -31,32 +31,28 @@ absl::StatusOr<Outcome> AddMeasurements(Database& database, const NewMeasurement
                                         const Limits& limits, std::int64_t now_unix_ms);
 absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limits& limits);
 
-// Makes the boot the node's newest unless it was seen before.
-absl::Status AddBoot(Database& database, std::string_view node_id, std::string_view boot_id,
-                     const Limits& limits, std::int64_t now_unix_ms);
-
-// Nothing happens when the node has gone on to another boot or a later heartbeat.
+// Nothing happens when the node has gone on to a later heartbeat, or is forgotten.
 void WriteHeartbeat(Database& database, std::string_view node_id, const StoredHeartbeat& heartbeat);
 
 // What is needed to judge a heartbeat.
 struct HeartbeatContext {
   bool known = false;  // the node
   bool revoked = false;
-  std::string boot_id;         // newest; empty: none
-  std::int64_t sequence = -1;  // of the newest heartbeat of that boot; -1: none
-  bool reported = false;       // a report of that boot is there
-  bool boot_is_old = false;    // the heartbeat's boot is not the newest, and was seen before
+  std::optional<Stamp> heartbeat;  // newest on disk
+  std::optional<Stamp> report;     // newest
 };
-HeartbeatContext ReadHeartbeatContext(Database& database, std::string_view node_id,
-                                      std::string_view boot_id);
+HeartbeatContext ReadHeartbeatContext(Database& database, std::string_view node_id);
 
 // --- Nodes.
 
 absl::StatusOr<std::string> EnrollNode(Database& database, const Enrollment& enrollment,
                                        std::int64_t now_unix_ms);  // the node's id
 absl::Status RenameNode(Database& database, std::string_view node_id, std::string_view name);
-absl::Status ForgetNode(Database& database, std::string_view node_id, std::int64_t now_unix_ms);
-absl::Status RevokeNode(Database& database, std::string_view node_id, std::int64_t now_unix_ms);
+// Both: how many certificates were revoked by it.
+absl::StatusOr<std::int64_t> ForgetNode(Database& database, std::string_view node_id,
+                                        std::int64_t now_unix_ms);
+absl::StatusOr<std::int64_t> RevokeNode(Database& database, std::string_view node_id,
+                                        std::int64_t now_unix_ms);
 
 // --- Tokens, certificates, counters.
 
@@ -70,6 +66,10 @@ void AddToCounter(Database& database, std::string_view name, std::int64_t by);
 
 // --- Questions.
 
+// Boot and sequence in this column and the next; absent when they are NULL.
+std::optional<Stamp> OptionalStamp(const Row& row, int column);
+
+std::string ReadPlannerId(Database& database);
 std::vector<NodeRecord> ReadNodes(Database& database);                           // by name
 std::vector<NodeRecord> ReadNode(Database& database, std::string_view node_id);  // at most one
 std::vector<NodeRecord> ReadNodeByName(Database& database, std::string_view name);

@@ -71,118 +71,121 @@ class StoreTest : public ::testing::Test {
 
 TEST_F(StoreTest, WithinABootTheLargerSequenceWins) {
   Add("n", "spark");
-  EXPECT_EQ(Stored(Report("boot-1", 2, "two")), Outcome::kStored);
-  EXPECT_EQ(Stored(Report("boot-1", 1, "one")), Outcome::kStale);
-  EXPECT_EQ(Stored(Report("boot-1", 2, "two")), Outcome::kDuplicate);
+  EXPECT_EQ(Stored(Report(1, 2, "two")), Outcome::kStored);
+  EXPECT_EQ(Stored(Report(1, 1, "one")), Outcome::kStale);
+  EXPECT_EQ(Stored(Report(1, 2, "two")), Outcome::kDuplicate);
   EXPECT_EQ(Newest(), "two");
-  EXPECT_EQ(Stored(Report("boot-1", 3, "three")), Outcome::kStored);
+  EXPECT_EQ(Stored(Report(1, 3, "three")), Outcome::kStored);
   EXPECT_EQ(Newest(), "three");
 }
 
 TEST_F(StoreTest, ANewBootSupersedesAndAnOlderOneNeverComesBack) {
   Add("n", "spark");
-  Stored(Report("boot-1", 900));
-  EXPECT_EQ(Stored(Report("boot-2", 1, "after the reboot")), Outcome::kStored);
-  EXPECT_EQ(Stored(Report("boot-1", 901, "late")), Outcome::kStale);
-  EXPECT_EQ(Stored(Report("boot-1", 5, "later")), Outcome::kStale);
+  Stored(Report(1, 900));
+  EXPECT_EQ(Stored(Report(3, 1, "after the reboot")), Outcome::kStored);
+  EXPECT_EQ(Stored(Report(1, 901, "late")), Outcome::kStale);
+  EXPECT_EQ(Stored(Report(2, 5, "never seen, and late")), Outcome::kStale);
   EXPECT_EQ(Newest(), "after the reboot");
-  EXPECT_EQ(Stored(Report("boot-3", 0, "third")), Outcome::kStored);
-  EXPECT_EQ(Stored(Report("boot-2", 2, "late")), Outcome::kStale);
-  EXPECT_EQ(Newest(), "third");
+  EXPECT_EQ(Stored(Report(4, 0, "fourth")), Outcome::kStored);
+  EXPECT_EQ(Stored(Report(3, 2, "late")), Outcome::kStale);
+  EXPECT_EQ(Newest(), "fourth");
 }
 
 TEST_F(StoreTest, OrderSurvivesARestart) {
   Add("n", "spark");
-  Stored(Report("boot-1", 1));
-  Stored(Report("boot-2", 7, "newest"));
+  Stored(Report(1, 1));
+  Stored(Report(2, 7, "newest"));
   Reopen();
-  EXPECT_EQ(Stored(Report("boot-1", 99)), Outcome::kStale);
-  EXPECT_EQ(Stored(Report("boot-2", 7)), Outcome::kDuplicate);
+  EXPECT_EQ(Stored(Report(1, 99)), Outcome::kStale);
+  EXPECT_EQ(Stored(Report(2, 7)), Outcome::kDuplicate);
   EXPECT_EQ(Newest(), "newest");
 }
 
 TEST_F(StoreTest, AReportSaysWhenAndOfWhichBoot) {
   Add("n", "spark");
-  Stored(Report("boot-1", 4, std::string("\0bytes\xff", 7)));
+  Stored(Report(1, 4, std::string("\0bytes\xff", 7)));
   const auto report = store_->GetReport("n");
   ASSERT_TRUE(report.ok());
   EXPECT_EQ(report->bytes, std::string("\0bytes\xff", 7));
-  EXPECT_EQ(report->stamp, (Stamp{"boot-1", 4}));
+  EXPECT_EQ(report->stamp, (Stamp{1, 4}));
   EXPECT_EQ(report->taken_at_unix_ms, 1'000);
   EXPECT_EQ(report->received_at_unix_ms, now_);
   const auto node = store_->GetNode("n");
-  EXPECT_EQ(node->report, (Stamp{"boot-1", 4}));
+  EXPECT_EQ(node->report, (Stamp{1, 4}));
   EXPECT_EQ(node->report_received_at_unix_ms, now_);
 }
 
 TEST_F(StoreTest, UnknownAndRevokedNodesMayNotDeliver) {
-  EXPECT_TRUE(absl::IsNotFound(Put(*store_, Report("boot-1", 1)).status()));
+  EXPECT_TRUE(absl::IsNotFound(Put(*store_, Report(1, 1)).status()));
   Add("n", "spark");
   ASSERT_TRUE(store_->RevokeNode("n").ok());
-  EXPECT_TRUE(absl::IsPermissionDenied(Put(*store_, Report("boot-1", 1)).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(Put(*store_, Report(1, 1)).status()));
   EXPECT_TRUE(absl::IsPermissionDenied(
-      Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 1}}).status()));
+      Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 1}}).status()));
 }
 
 TEST_F(StoreTest, WhatIsTooLargeIsRefused) {
   Add("n", "spark");
   EXPECT_TRUE(absl::IsInvalidArgument(
-      Put(*store_, Report("boot-1", 1, std::string(kMaxReportBytes + 1, 'x'))).status()));
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(Put(*store_, Report("boot-1", std::uint64_t{1} << 63)).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(Put(*store_, Report("", 1)).status()));
+      Put(*store_, Report(1, 1, std::string(kMaxReportBytes + 1, 'x'))).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Put(*store_, Report(1, std::uint64_t{1} << 63)).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Put(*store_, Report(std::uint64_t{1} << 63, 1)).status()));
+  NewHeartbeat heartbeat = {.node_id = "n", .stamp = {1, 1}};
+  heartbeat.bytes = std::string(kMaxHeartbeatBytes + 1, 'x');
+  EXPECT_TRUE(absl::IsInvalidArgument(Put(*store_, heartbeat).status()));
 }
 
 // ---------------------------------------------------------------- heartbeats
 
-TEST_F(StoreTest, AHeartbeatAsksForAReportOncePerBoot) {
+TEST_F(StoreTest, AHeartbeatLearnsWhichReportIsHere) {
   Add("n", "spark");
-  auto answer = Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 1}});
+  const auto answer = Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 1}});
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_TRUE(answer->report_wanted);
-  Stored(Report("boot-1", 2));
-  answer = Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 3}});
-  EXPECT_FALSE(answer->report_wanted);
-  answer = Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-2", 1}});
-  EXPECT_TRUE(answer->report_wanted);
+  EXPECT_FALSE(answer->report.has_value());
+  Stored(Report(1, 2));
+  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 2}})->report, (Stamp{1, 2}));
 }
 
 TEST_F(StoreTest, HeartbeatsAreShownAtOnceAndWrittenBehind) {
   Add("n", "spark");
   ASSERT_TRUE(
-      Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 1}, .node_clock_unix_ms = 5})
-          .ok());
+      Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 1}, .node_clock_unix_ms = 5}).ok());
   ASSERT_TRUE(
-      Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 3}, .node_clock_unix_ms = 7})
-          .ok());
-  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 2}})->outcome,
-            Outcome::kStale);
-  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 3}})->outcome,
+      Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 3}, .node_clock_unix_ms = 7}).ok());
+  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 2}})->outcome, Outcome::kStale);
+  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 3}})->outcome,
             Outcome::kDuplicate);
   ASSERT_TRUE(store_->GetNode("n")->heartbeat.has_value());
   EXPECT_EQ(store_->GetNode("n")->heartbeat->node_clock_unix_ms, 7);
   Reopen();
   ASSERT_TRUE(store_->GetNode("n")->heartbeat.has_value());
-  EXPECT_EQ(store_->GetNode("n")->heartbeat->stamp, (Stamp{"boot-1", 3}));
-  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 3}})->outcome,
+  EXPECT_EQ(store_->GetNode("n")->heartbeat->stamp, (Stamp{1, 3}));
+  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 3}})->outcome,
             Outcome::kDuplicate);
 }
 
 TEST_F(StoreTest, AHeartbeatOfAnOlderBootIsStale) {
   Add("n", "spark");
-  Stored(Report("boot-1", 1));
-  ASSERT_TRUE(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-2", 1}}).ok());
-  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 9}})->outcome,
-            Outcome::kStale);
-  EXPECT_EQ(Stored(Report("boot-1", 9)), Outcome::kStale);
-  EXPECT_EQ(store_->GetNode("n")->boot_id, "boot-2");
+  NewHeartbeat heartbeat = {.node_id = "n", .stamp = {2, 1}};
+  heartbeat.bytes = "busy";
+  EXPECT_EQ(Put(*store_, heartbeat)->outcome, Outcome::kStored);
+  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 9}})->outcome, Outcome::kStale);
+  EXPECT_EQ(store_->GetNode("n")->heartbeat->bytes, "busy");
+  EXPECT_EQ(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {3, 0}})->outcome, Outcome::kStored);
+  EXPECT_EQ(store_->GetNode("n")->heartbeat->stamp, (Stamp{3, 0}));
+}
+
+TEST_F(StoreTest, AHeartbeatAndAReportAreOrderedEachByItself) {
+  Add("n", "spark");
+  Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {2, 50}}).IgnoreError();
+  EXPECT_EQ(Stored(Report(2, 1)), Outcome::kStored);
 }
 
 // ---------------------------------------------------------------- history
 
 TEST_F(StoreTest, AMeasurementDeliveredTwiceIsThereOnce) {
   Add("n", "spark");
-  NewReport report = Report("boot-1", 1);
+  NewReport report = Report(1, 1);
   report.measurements = {Triad(10, "a"), Triad(20, "b")};
   Stored(report);
   EXPECT_EQ(Stored(report), Outcome::kDuplicate);
@@ -191,15 +194,14 @@ TEST_F(StoreTest, AMeasurementDeliveredTwiceIsThereOnce) {
   const auto history = store_->ListMeasurements("n", "", 100);
   ASSERT_THAT(*history, SizeIs(2));
   EXPECT_EQ((*history)[0].measurement.bytes, "b");
-  EXPECT_EQ((*history)[0].stamp, (Stamp{"boot-1", 1}));
+  EXPECT_EQ((*history)[0].stamp, (Stamp{1, 1}));
   EXPECT_EQ(store_->GetNode("n")->measurements, 2);
 }
 
 TEST_F(StoreTest, AStaleReportsMeasurementsEnterTheHistory) {
   Add("n", "spark");
-  Stored(Report("boot-2", 1));
-  Stored(Report("boot-1", 1));  // never seen before, therefore newer
-  NewReport late = Report("boot-2", 2);
+  Stored(Report(2, 1));
+  NewReport late = Report(1, 2);
   late.measurements = {Triad(10)};
   EXPECT_EQ(Stored(late), Outcome::kStale);
   EXPECT_THAT(*store_->ListMeasurements("n", "", 100), SizeIs(1));
@@ -210,7 +212,7 @@ TEST_F(StoreTest, AtTheLimitTheOldestMeasurementGoesAndIsCounted) {
   for (const std::int64_t taken : {30, 10, 20, 40, 50}) {
     NewMeasurements delivery;
     delivery.node_id = "n";
-    delivery.stamp = {"boot-1", 1};
+    delivery.stamp = {1, 1};
     delivery.measurements = {Triad(taken)};
     const auto outcome = Put(*store_, delivery);
     ASSERT_TRUE(outcome.ok()) << outcome.status();
@@ -322,6 +324,7 @@ CertificateRecord Certificate(const std::string& serial, const std::string& node
           .role = "node",
           .subject = node_id,
           .fingerprint = "f",
+          .key_fingerprint = "key of " + node_id,
           .not_after_unix_ms = not_after};
 }
 
@@ -344,20 +347,51 @@ TEST_F(StoreTest, ACertificateIsAsGoodAsItsNode) {
   EXPECT_TRUE(absl::IsNotFound(store_->RevokeCertificate("99")));
 }
 
+TEST_F(StoreTest, ARenewedKeyIsKnownAndSoIsTheOneBefore) {
+  Add("n", "spark");
+  ASSERT_TRUE(store_->AddCertificate(Certificate("01", "n", now_ + 1000)).ok());
+  CertificateRecord renewed = Certificate("02", "n", now_ + 2000);
+  renewed.key_fingerprint = "new key";
+  ASSERT_TRUE(store_->AddCertificate(renewed).ok());
+  EXPECT_EQ(store_->GetNode("n")->key_fingerprint, "new key");
+  EXPECT_EQ(store_->GetNode("n")->certificate_expires_at_unix_ms, now_ + 2000);
+  for (const char* key : {"key of n", "new key"}) {
+    const auto node =
+        store_->Enroll({.name = "spark", .key_fingerprint = key, .new_node_id = "another"});
+    ASSERT_TRUE(node.ok()) << key << node.status();
+    EXPECT_EQ(node->node_id, "n");
+  }
+  Add("m", "other");
+  CertificateRecord stolen = Certificate("03", "m", now_ + 1000);
+  stolen.key_fingerprint = "new key";
+  EXPECT_TRUE(absl::IsAlreadyExists(store_->AddCertificate(stolen)));
+  EXPECT_TRUE(absl::IsNotFound(store_->AddCertificate(Certificate("04", "nobody", now_ + 1000))));
+}
+
 TEST_F(StoreTest, AForgottenNodeLeavesNothingAndItsNameIsFree) {
   Add("n", "spark");
-  NewReport report = Report("boot-1", 1);
+  ASSERT_TRUE(store_->AddCertificate(Certificate("01", "n", now_ + 1000)).ok());
+  NewReport report = Report(1, 1);
   report.measurements = {Triad(10)};
   Stored(report);
-  ASSERT_TRUE(store_->Forget("n").ok());
+  const auto revoked = store_->Forget("n");
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_EQ(*revoked, 1);
   EXPECT_TRUE(absl::IsNotFound(store_->GetReport("n").status()));
   EXPECT_THAT(*store_->ListMeasurements("n", "", 10), IsEmpty());
-  EXPECT_TRUE(absl::IsNotFound(store_->Forget("n")));
+  EXPECT_TRUE(absl::IsNotFound(store_->Forget("n").status()));
   Add("m", "spark");
   EXPECT_EQ(store_->FindNode("spark")->node_id, "m");
 }
 
 // ---------------------------------------------------------------- the rest
+
+TEST_F(StoreTest, HasAnIdOfItsOwn) {
+  const std::string id = *store_->PlannerId();
+  EXPECT_EQ(id.size(), 32u);
+  Reopen();
+  EXPECT_EQ(*store_->PlannerId(), id);
+}
 
 TEST_F(StoreTest, CountersOutliveARestart) {
   store_->Count("refused.expired");
@@ -374,9 +408,9 @@ TEST_F(StoreTest, CountersOutliveARestart) {
 
 TEST_F(StoreTest, ChangesAreAnnouncedAfterTheyAreDurable) {
   Add("n", "spark");
-  Stored(Report("boot-1", 1));
-  Stored(Report("boot-1", 1));
-  ASSERT_TRUE(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {"boot-1", 2}}).ok());
+  Stored(Report(1, 1));
+  Stored(Report(1, 1));
+  ASSERT_TRUE(Put(*store_, NewHeartbeat{.node_id = "n", .stamp = {1, 2}}).ok());
   Reopen();
   EXPECT_THAT(changed_, ElementsAre("n", "n"));  // enrolled, reported
 }
@@ -406,7 +440,7 @@ TEST_F(StoreTest, ACommandBesideIsSeenAtOnce) {
   ASSERT_TRUE(store_->Enroll({kHash, "spark-1", "key-1", "id-1"}).ok());
   EXPECT_EQ((*(*beside)->ListNodes())[0].name, "spark-1");
   ASSERT_TRUE((*beside)->Forget("id-1").ok());
-  NewHeartbeat heartbeat = {.node_id = "id-1", .stamp = {"boot-1", 1}};
+  NewHeartbeat heartbeat = {.node_id = "id-1", .stamp = {1, 1}};
   EXPECT_TRUE(absl::IsNotFound(Put(*store_, heartbeat).status()));
 }
 
@@ -423,7 +457,7 @@ TEST_F(StoreTest, EndingCompletesWhatWasAccepted) {
   Add("n", "spark");
   int stored = 0;
   for (std::uint64_t i = 1; i <= 500; ++i) {
-    store_->PutReport(Report("boot-1", i),
+    store_->PutReport(Report(1, i),
                       [&stored](absl::StatusOr<Outcome> outcome) { stored += outcome.ok(); });
   }
   store_.reset();
@@ -437,7 +471,7 @@ TEST_F(StoreTest, WritesThatWaitTogetherShareACommit) {
   EXPECT_EQ(store_->GetHealth().commits, 1);
   std::promise<void> last;
   for (std::uint64_t i = 1; i <= 2'000; ++i) {
-    store_->PutReport(Report("boot-1", i), [&last, i](absl::StatusOr<Outcome> outcome) {
+    store_->PutReport(Report(1, i), [&last, i](absl::StatusOr<Outcome> outcome) {
       EXPECT_TRUE(outcome.ok());
       if (i == 2'000) last.set_value();
     });

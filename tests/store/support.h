@@ -55,9 +55,9 @@ inline absl::StatusOr<HeartbeatAnswer> Put(Store& store, NewHeartbeat heartbeat)
 }
 
 // A report of node "n" unless it is changed.
-inline NewReport Report(std::string boot, std::uint64_t sequence, std::string bytes = "report") {
+inline NewReport Report(std::uint64_t boot, std::uint64_t sequence, std::string bytes = "report") {
   return {.node_id = "n",
-          .stamp = {std::move(boot), sequence},
+          .stamp = {boot, sequence},
           .taken_at_unix_ms = 1'000,
           .bytes = std::move(bytes)};
 }
