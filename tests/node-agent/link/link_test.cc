@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "node-agent/link/socket.h"
-#include "tests/link/slow_wire.h"
+#include "tests/node-agent/link/slow_wire.h"
 
 namespace capacity::link {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/link/slow_wire.h"
+#include "tests/node-agent/link/slow_wire.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
