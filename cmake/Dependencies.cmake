@@ -38,6 +38,19 @@ if(NOT CBC_FOUND)
   message(FATAL_ERROR "CBC not found: apt install coinor-libcbc-dev, or brew install cbc")
 endif()
 
+# Multicast DNS where there is a header for it: part of macOS, an Avahi package on Debian.
+find_package(Threads REQUIRED)
+find_path(DNS_SD_INCLUDE_DIR dns_sd.h)
+find_library(DNS_SD_LIBRARY dns_sd)
+if(DNS_SD_INCLUDE_DIR AND (DNS_SD_LIBRARY OR APPLE))
+  add_library(DnsSd::DnsSd INTERFACE IMPORTED)
+  set_target_properties(DnsSd::DnsSd PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${DNS_SD_INCLUDE_DIR}
+                                                INTERFACE_COMPILE_DEFINITIONS CAPACITY_HAVE_DNS_SD)
+  if(NOT APPLE)
+    set_property(TARGET DnsSd::DnsSd PROPERTY INTERFACE_LINK_LIBRARIES ${DNS_SD_LIBRARY})
+  endif()
+endif()
+
 # A second solver where it is installed; not in Debian 12. Found by hand: the CMake and pkg-config
 # files of Debian 13's libhighs-dev 1.10.0 name a directory of its package build.
 find_path(HIGHS_INCLUDE_DIR interfaces/highs_c_api.h PATH_SUFFIXES highs)
