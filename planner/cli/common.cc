@@ -127,7 +127,7 @@ std::optional<catalog::Catalog> LoadWrittenCatalogOrPrint(const Common& common) 
   return std::move(loaded.value);
 }
 
-std::optional<Facts> LoadFactsOrPrint(const Common& common) {
+std::optional<answer::Facts> LoadFactsOrPrint(const Common& common) {
   std::optional<catalog::Catalog> catalog = LoadCatalogOrPrint(common);
   if (!catalog) return std::nullopt;
   auto calibration =
@@ -136,7 +136,7 @@ std::optional<Facts> LoadFactsOrPrint(const Common& common) {
     PrintProblems(calibration.problems);
     return std::nullopt;
   }
-  return Facts{*std::move(catalog), *std::move(calibration.value)};
+  return answer::Facts{*std::move(catalog), *std::move(calibration.value)};
 }
 
 std::optional<fleet::Scenario> LoadScenarioOrPrint(const catalog::Catalog& catalog,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "planner/answer/question.h"
 #include "planner/base/diagnostics.h"
 #include "planner/base/units.h"
 #include "planner/catalog/catalog.h"
@@ -15,6 +16,9 @@
 #include "planner/throughput/calibration.h"
 
 namespace capacity::cli {
+
+using answer::Facts;
+using answer::Ids;
 
 // Documented in docs/cli.md.
 enum ExitCode : int {
@@ -46,17 +50,13 @@ void AddCatalogOptions(CLI::App& command, Common& common);
 // $XDG_DATA_HOME/capacity-planner/prices.jsonl, else under ~/.local/share; "" without a home.
 std::string DefaultPriceStore();
 
-// The facts that a command computes with, loaded.
-struct Facts {
-  catalog::Catalog catalog;
-  throughput::Calibration calibration;
-};
 // Nullopt after printing every problem to stderr. Imported prices stand in the place of the
 // catalogue's where they are newer.
 std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common);
 // The catalogue as it is written, without imported prices.
 std::optional<catalog::Catalog> LoadWrittenCatalogOrPrint(const Common& common);
-std::optional<Facts> LoadFactsOrPrint(const Common& common);
+// What a command computes with.
+std::optional<answer::Facts> LoadFactsOrPrint(const Common& common);
 std::optional<fleet::Scenario> LoadScenarioOrPrint(const catalog::Catalog& catalog,
                                                    const std::string& inventory,
                                                    const std::vector<std::string>& overlays);
@@ -66,14 +66,6 @@ void PrintProblems(const Diagnostics& problems);
 
 // "planner: --budget: \"ten\" is not an amount; write for example 10000 or 10k".
 int BadArgument(const std::string& option, const std::string& problem);
-
-// The ids of catalogue entries, for suggestions.
-template <class Entry>
-std::vector<std::string> Ids(const std::vector<Entry>& entries) {
-  std::vector<std::string> ids;
-  for (const Entry& entry : entries) ids.push_back(entry.id);
-  return ids;
-}
 
 // "10000", "10k", "$10,000".
 absl::StatusOr<Usd> ParseUsd(std::string text);

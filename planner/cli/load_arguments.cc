@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "planner/base/parse.h"
 
 namespace capacity::cli {
@@ -49,25 +48,16 @@ void AddLoadOptions(CLI::App& command, LoadArguments& arguments) {
 
 absl::StatusOr<placement::Load> ParseLoad(const catalog::Catalog& catalog,
                                           const LoadArguments& arguments) {
-  placement::Load load;
   const absl::StatusOr<int> context = ParseTokens("--context", arguments.context);
   if (!context.ok()) return context.status();
   const absl::StatusOr<int> prompt = ParseTokens("--prompt", arguments.prompt);
   if (!prompt.ok()) return prompt.status();
   if (*prompt == 0) return absl::InvalidArgumentError("--prompt: a prompt has at least one token");
-  load.context_tokens = *context;
-  load.prompt_tokens = *prompt;
-  load.concurrency = arguments.streams;
-  std::vector<std::string> known;
-  for (const catalog::KvCacheType& type : catalog.kv_cache_types) {
-    if (catalog::NormalizeId(type.id) == catalog::NormalizeId(arguments.kv_type)) {
-      load.kv_bits = type.bits;
-      return load;
-    }
-    known.push_back(type.id);
-  }
-  return absl::InvalidArgumentError(absl::StrCat("--kv-type: unknown type \"", arguments.kv_type,
-                                                 "\"; one of ", absl::StrJoin(known, ", ")));
+  absl::StatusOr<placement::Load> load =
+      answer::MakeLoad(catalog, *context, *prompt, arguments.streams, arguments.kv_type);
+  if (load.ok()) return load;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--kv-type: ", std::string(load.status().message())));
 }
 
 }  // namespace capacity::cli

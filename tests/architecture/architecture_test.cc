@@ -62,7 +62,8 @@ const std::map<std::string, int> kLayer = {
     {"base", 0},      {"catalog", 1},   {"fleet", 2},      {"fit", 3},      {"throughput", 3},
     {"economics", 3}, {"placement", 4}, {"validation", 4}, {"purchase", 5}, {"prices", 5},
     {"usage", 6},     {"inventory", 6}, {"plan", 6},       {"report", 7},   {"wire", 7},
-    {"pki", 1},       {"discovery", 1}, {"store", 2},      {"cli", 10}};
+    {"pki", 1},       {"discovery", 1}, {"store", 2},      {"answer", 8},   {"service", 9},
+    {"cli", 10}};
 
 TEST(Architecture, EveryFolderHasALayer) {
   for (const SourceFile& source : Sources()) {

@@ -1,0 +1,34 @@
+#include "planner/answer/question.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "planner/base/parse.h"
+
+namespace capacity::answer {
+
+std::string Unknown(const char* what, const std::string& name,
+                    const std::vector<std::string>& known) {
+  return absl::StrCat("unknown ", what, " \"", name, "\"; ", DidYouMean(name, known));
+}
+
+absl::StatusOr<placement::Load> MakeLoad(const catalog::Catalog& catalog, int context_tokens,
+                                         int prompt_tokens, int streams,
+                                         const std::string& kv_type) {
+  placement::Load load;
+  load.context_tokens = context_tokens;
+  load.prompt_tokens = prompt_tokens;
+  load.concurrency = streams;
+  std::vector<std::string> known;
+  for (const catalog::KvCacheType& type : catalog.kv_cache_types) {
+    if (catalog::NormalizeId(type.id) == catalog::NormalizeId(kv_type)) {
+      load.kv_bits = type.bits;
+      return load;
+    }
+    known.push_back(type.id);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown type \"", kv_type, "\"; one of ", absl::StrJoin(known, ", ")));
+}
+
+}  // namespace capacity::answer
