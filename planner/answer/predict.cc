@@ -29,7 +29,7 @@ std::optional<int> FindNode(const fleet::Fleet* owned, const std::string& name) 
 }
 
 // Names of owned nodes, "MACHINE", "MACHINE:COUNT" or "MACHINE/CHIP:COUNT" into nodes, all joined
-// by `link`.
+// by `link`. FailedPrecondition when they need one.
 absl::StatusOr<fleet::Fleet> MakeFleet(const catalog::Catalog& catalog, const fleet::Fleet* owned,
                                        const PredictQuestion& question, const catalog::Link* link) {
   std::vector<fleet::Node> nodes;
@@ -72,9 +72,8 @@ absl::StatusOr<fleet::Fleet> MakeFleet(const catalog::Catalog& catalog, const fl
         absl::StrCat("more than ", kMostNodes, " nodes in one cluster"));
   }
   if (nodes.size() > 1 && link == nullptr) {
-    return absl::InvalidArgumentError(
-        "several nodes need a link; say how they are joined, for example "
-        "thunderbolt5-rdma");
+    return absl::FailedPreconditionError(
+        "several nodes need one; say how they are joined, for example thunderbolt5-rdma");
   }
   // Links are judged by the placement, so that "too few ports" is an answer and not an error.
   std::vector<fleet::LinkGroup> links;
@@ -157,7 +156,10 @@ Answered<PredictAnswer> AnswerPredict(const Facts& facts, const fleet::Fleet* ow
                    absl::StrCat("\"", question.os_version, "\" is not a version; write 26.2"));
   }
   absl::StatusOr<Cluster> cluster = MakeCluster(catalog, owned, question, link);
-  if (!cluster.ok()) return Refused("nodes", std::string(cluster.status().message()));
+  if (!cluster.ok()) {
+    return Refused(absl::IsFailedPrecondition(cluster.status()) ? "link" : "nodes",
+                   std::string(cluster.status().message()));
+  }
 
   placement::Options options;
   options.keep_rejected = true;
