@@ -155,6 +155,8 @@ absl::StatusOr<CheckReport> Check(const std::string& path) {
   if (absl::Status newer = RefuseNewerSchema(*schema, CurrentSchema(), file); !newer.ok()) {
     return newer;
   }
+  if (*schema == 0)
+    return absl::InvalidArgumentError(absl::StrCat(file, " is empty: no planner used it yet"));
   CheckReport report;
   report.schema = *schema;
   CheckIntegrity(**database, report);

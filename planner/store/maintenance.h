@@ -28,7 +28,7 @@ struct CheckReport {
 // Reads all of a store or of a backup, changing nothing: SQLite's own integrity check, foreign
 // keys, and that what the store keeps twice agrees (counts, boots, stamps). `path` is a store's
 // directory or a database file. NotFound: there is none; InvalidArgument: not a store;
-// FailedPrecondition: written by a newer planner.
+// FailedPrecondition: written by a newer planner; DataLoss: not a database, or none any more.
 absl::StatusOr<CheckReport> Check(const std::string& path);
 
 }  // namespace capacity::store

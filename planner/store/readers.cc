@@ -30,6 +30,11 @@ absl::StatusOr<std::unique_ptr<Database>> Readers::Borrow() {
   return opened;
 }
 
+void Readers::Close() {
+  const std::lock_guard lock(mutex_);
+  free_.clear();
+}
+
 void Readers::Return(std::unique_ptr<Database> database) {
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(database));

@@ -28,6 +28,10 @@ class Readers {
     return answer;
   }
 
+  // Closes the connections that nobody has. The last one to close a database that can write also
+  // empties its log, so that readers should go first.
+  void Close();
+
  private:
   absl::StatusOr<std::unique_ptr<Database>> Borrow();
   void Return(std::unique_ptr<Database> database);

@@ -8,10 +8,9 @@ namespace {
 // Booleans of time are nullable times. Opaque bytes are BLOB, everything else is STRICT.
 constexpr const char* kSchema1 = R"sql(
 CREATE TABLE planner (
-  planner_id TEXT PRIMARY KEY,
-  made_at_unix_ms INTEGER NOT NULL
+  planner_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
-INSERT INTO planner VALUES (lower(hex(randomblob(16))), unixepoch() * 1000);
+INSERT INTO planner VALUES (lower(hex(randomblob(16))));
 
 CREATE TABLE node (
   node_id TEXT PRIMARY KEY,

@@ -138,6 +138,8 @@ class Store::Impl {
                                     .periodic = [this] { return behind.ToDisk(); },
                                     .changed = options.changed}) {}
 
+  ~Impl() { readers.Close(); }
+
   std::int64_t Now() const { return options.clock(); }
 
   // Submits a delivery of a node; `add(database)` gives its Outcome.
