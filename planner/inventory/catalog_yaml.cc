@@ -271,6 +271,7 @@ catalog::Chip ReadChip(Fields& fields, Problems& problems) {
       problems.Add(*option.at, std::string(size.status().message()));
     }
   }
+  chip.reported_as = fields.Texts("reported_as");
   chip.notes = fields.Text("notes").value_or("");
   chip.provenance = ReadProvenance(fields);
   return chip;
@@ -312,6 +313,8 @@ catalog::Machine ReadMachine(Fields& fields, Problems& problems) {
   machine.aliases = fields.Texts("aliases");
   machine.chip = fields.Text("chip").value_or("");
   machine.other_chips = fields.Texts("other_chips");
+  machine.model_identifiers = fields.Texts("model_identifiers");
+  machine.reported_as = fields.Texts("reported_as");
   machine.os = fields
                    .Choice("os", {OperatingSystem::kMacos, OperatingSystem::kLinux,
                                   OperatingSystem::kWindows})

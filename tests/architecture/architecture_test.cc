@@ -166,5 +166,82 @@ TEST(Architecture, DomainHeadersKnowNoHeavyLibrary) {
   }
 }
 
+// ---------------------------------------------------------------- node-agent
+
+const fs::path kAgent = fs::path(CAPACITY_SOURCE_DIR) / "node-agent";
+
+// Folder below node-agent/, "" for the files beside them (report.h, main.cc).
+std::vector<SourceFile> AgentSources() {
+  std::vector<SourceFile> sources;
+  for (const auto& entry : fs::recursive_directory_iterator(kAgent)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension != ".h" && extension != ".cc") continue;
+    const fs::path relative = fs::relative(entry.path(), kAgent);
+    sources.push_back({relative.has_parent_path() ? relative.begin()->string() : "", entry.path()});
+  }
+  return sources;
+}
+
+// host <- probe <- {doctor, bench, reporter} <- cli; report.h below all but host; link alone.
+const std::map<std::string, std::set<std::string>> kAgentMayInclude = {
+    {"host", {"host"}},
+    {"probe", {"", "host", "probe"}},
+    {"doctor", {"", "doctor"}},
+    {"bench", {"", "host", "probe", "bench"}},
+    {"link", {"link"}},
+    {"reporter", {"", "host", "probe", "bench", "link", "reporter"}},
+    {"cli", {"", "host", "probe", "doctor", "bench", "reporter", "cli"}},
+    {"", {"", "cli"}},
+};
+
+TEST(Architecture, AgentIncludesOnlyGoDown) {
+  static const std::regex kInside("node-agent/(?:([a-z_]+)/)?[a-z0-9_]+\\.h");
+  for (const SourceFile& source : AgentSources()) {
+    ASSERT_TRUE(kAgentMayInclude.count(source.folder)) << source.path << ": folder without a rule";
+    for (const std::string& include : IncludesOf(source.path)) {
+      std::smatch match;
+      if (!std::regex_match(include, match, kInside)) continue;
+      EXPECT_TRUE(kAgentMayInclude.at(source.folder).count(match[1]))
+          << source.path << " includes " << include << ": an arrow that goes up";
+    }
+  }
+}
+
+// Of the planner the agent knows the basics; its command line also the catalogue, to name what it
+// sees (docs/adr/0005-agent-and-catalogue.md).
+TEST(Architecture, AgentKnowsLittleOfThePlanner) {
+  const std::set<std::string> kCliMayKnow = {"base", "catalog", "inventory"};
+  for (const SourceFile& source : AgentSources()) {
+    for (const std::string& include : IncludesOf(source.path)) {
+      const std::string target = TargetFolder(include);
+      if (target.empty() || target == "base") continue;
+      EXPECT_TRUE(source.folder == "cli" && kCliMayKnow.count(target))
+          << source.path << " includes " << include;
+    }
+  }
+}
+
+const std::map<std::string, std::set<std::string>> kAgentKeepers = {
+    {"nlohmann/", {"probe", "cli"}},
+    {"CLI/", {"cli", ""}},
+    {"openssl/", {"host", "reporter"}},
+    {"google/", {"reporter"}},
+    {"grpc", {"reporter"}},
+    {"capacity/v1/", {"reporter"}},
+    {"yaml-cpp/", {}},
+    {"proto/", {"reporter"}},
+};
+
+TEST(Architecture, AgentLibrariesStayWhereTheyAreKnown) {
+  for (const SourceFile& source : AgentSources()) {
+    for (const std::string& include : IncludesOf(source.path)) {
+      for (const auto& [prefix, keepers] : kAgentKeepers) {
+        if (include.rfind(prefix, 0) != 0) continue;
+        EXPECT_TRUE(keepers.count(source.folder)) << source.path << " includes " << include;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace capacity

@@ -1,0 +1,79 @@
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "node-agent/cli/commands.h"
+#include "node-agent/cli/common.h"
+#include "node-agent/host/capture.h"
+#include "node-agent/host/live.h"
+#include "node-agent/host/redact.h"
+
+namespace capacity::agent_cli {
+namespace {
+
+struct Arguments {
+  std::string out;
+  std::string salt;
+};
+
+// Names of this machine and of who is logged in, to be replaced wherever they stand.
+host::Names LocalNames() {
+  host::Names names;
+  std::array<char, 256> hostname{};
+  if (gethostname(hostname.data(), hostname.size() - 1) == 0)
+    names.hosts.emplace_back(hostname.data());
+  for (const char* variable : {"USER", "LOGNAME", "SUDO_USER"}) {
+    if (const char* user = std::getenv(variable)) names.users.emplace_back(user);
+  }
+  if (const passwd* entry = getpwuid(getuid())) names.users.emplace_back(entry->pw_name);
+  return names;
+}
+
+int Run(const Arguments& arguments) {
+  const std::unique_ptr<host::Host> live = host::Live();
+  host::Recorder recorder(*live);
+  probe::TakeReport(recorder, ProbeOptions());
+  host::Names names = LocalNames();
+  const host::Names seen = host::NamesIn(recorder.capture());
+  names.hosts.insert(names.hosts.end(), seen.hosts.begin(), seen.hosts.end());
+  const host::Redactor redactor(arguments.salt.empty() ? host::RandomSalt() : arguments.salt,
+                                std::move(names));
+  const host::Capture redacted = host::Redact(recorder.capture(), redactor);
+  if (absl::Status status = host::WriteCapture(redacted, arguments.out); !status.ok()) {
+    return Fail(status);
+  }
+  return Print(absl::StrCat(
+      "Captured ", redacted.commands.size(), " commands and ", redacted.files.size(), " files to ",
+      arguments.out,
+      ".\nSerial numbers, MAC and IP addresses, UUIDs, host and user names are "
+      "replaced. Please look through\nit before you share it.\n\n  node-agent report --from ",
+      arguments.out, " --print\n"));
+}
+
+}  // namespace
+
+void AddCapture(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "capture",
+      "Raw outputs of every probe, without identifiers, to attach to a bug report\n\n"
+      "  node-agent capture --out my-spark\n"
+      "  node-agent capture --out studio-1 --salt our-cluster   # same salt on every machine, so\n"
+      "                                                         # that cables can still be "
+      "paired\n");
+  command->add_option("--out", arguments->out, "New directory to write")
+      ->type_name("DIR")
+      ->required();
+  command
+      ->add_option("--salt", arguments->salt,
+                   "Secret that decides the pseudonyms (default: random)")
+      ->type_name("TEXT");
+  command->callback([arguments, &action] { action = [arguments] { return Run(*arguments); }; });
+}
+
+}  // namespace capacity::agent_cli

@@ -1,0 +1,15 @@
+// The machine that this program runs on.
+#pragma once
+
+#include <memory>
+
+#include "node-agent/host/host.h"
+
+namespace capacity::host {
+
+// Commands run without a shell, in the C locale, with an empty standard input, in a process group
+// of their own that is killed at the timeout. Programs are looked for in PATH and then in the usual
+// system directories (a service's PATH often lacks /usr/sbin and /sbin). Safe from one thread.
+std::unique_ptr<Host> Live();
+
+}  // namespace capacity::host

@@ -1,0 +1,413 @@
+#include "node-agent/host/redact.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+#include <optional>
+#include <random>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace capacity::host {
+namespace {
+
+// Words that name no one, though a host or a user may be called so.
+constexpr std::array kCommonWords = {
+    "root",   "localhost", "linux",  "darwin", "debian", "ubuntu", "fedora", "spark",  "mac",
+    "macos",  "apple",     "nvidia", "amd",    "intel",  "user",   "admin",  "system", "host",
+    "server", "local",     "asus",   "dell",   "lenovo", "port",   "memory", "name",   "bus"};
+constexpr std::size_t kShortestName = 3;
+
+bool IsHex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// Written in the case of `original`.
+std::string InCaseOf(std::string_view original, std::string pseudonym) {
+  const bool upper =
+      std::any_of(original.begin(), original.end(), [](char c) { return c >= 'A' && c <= 'F'; });
+  if (upper) absl::AsciiStrToUpper(&pseudonym);
+  return pseudonym;
+}
+
+// Puts hexadecimal digits in the place of those of `shape`, leaving its separators.
+std::string FillHex(std::string_view shape, const std::string& digits) {
+  std::string filled;
+  std::size_t next = 0;
+  for (const char c : shape) filled += IsHex(c) ? digits[next++ % digits.size()] : c;
+  return InCaseOf(shape, filled);
+}
+
+bool OnlyOf(std::string_view text, std::string_view characters) {
+  return text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+// Masked by somebody already, or a way of saying nothing.
+bool SaysNothing(std::string_view value) {
+  const std::string lower = absl::AsciiStrToLower(absl::string_view(value.data(), value.size()));
+  return value.empty() || OnlyOf(lower, "x-0*. []:") || lower == "n/a" || lower == "[n/a]" ||
+         lower == "none" || lower == "not available" || lower == "unknown";
+}
+
+std::size_t UuidLength(std::string_view text) {
+  constexpr std::array kGroups = {8, 4, 4, 4, 12};
+  std::size_t at = 0;
+  for (std::size_t group = 0; group < kGroups.size(); ++group) {
+    if (group > 0) {
+      if (at >= text.size() || text[at] != '-') return 0;
+      ++at;
+    }
+    for (int i = 0; i < kGroups[group]; ++i, ++at) {
+      if (at >= text.size() || !IsHex(text[at])) return 0;
+    }
+  }
+  return at < text.size() && IsWord(text[at]) ? 0 : at;
+}
+
+std::size_t Ipv4Length(std::string_view text) {
+  std::size_t at = 0;
+  for (int octet = 0; octet < 4; ++octet) {
+    if (octet > 0) {
+      if (at >= text.size() || text[at] != '.') return 0;
+      ++at;
+    }
+    const std::size_t start = at;
+    int value = 0;
+    while (at < text.size() && IsDigit(text[at]) && at - start < 4)
+      value = value * 10 + text[at++] - '0';
+    const std::size_t digits = at - start;
+    if (digits == 0 || digits > 3 || value > 255 || (digits > 1 && text[start] == '0')) return 0;
+  }
+  if (at < text.size() && (IsWord(text[at]))) return 0;
+  // "1.2.3.4.5" and "1.2.3.4-1" are versions; "1.2.3.4." ends a sentence.
+  if (at + 1 < text.size() && (text[at] == '.' || text[at] == '-') && IsWord(text[at + 1]))
+    return 0;
+  return at;
+}
+
+std::vector<std::string_view> Groups(std::string_view run) {
+  std::vector<std::string_view> groups;
+  while (true) {
+    const std::size_t colon = run.find(':');
+    groups.push_back(run.substr(0, colon));
+    if (colon == std::string_view::npos) return groups;
+    run.remove_prefix(colon + 1);
+  }
+}
+
+bool AllOfLength(const std::vector<std::string_view>& groups, std::size_t length) {
+  return std::all_of(groups.begin(), groups.end(),
+                     [length](std::string_view group) { return group.size() == length; });
+}
+
+class Scanner {
+ public:
+  Scanner(const std::string& salt, const Names& names, std::string_view text)
+      : salt_(salt), names_(names), text_(text) {}
+
+  std::string Run() {
+    while (at_ < text_.size()) {
+      if (at_ == 0 || text_[at_ - 1] == '\n') BeginLine();
+      if (!Replace()) {
+        out_ += text_[at_++];
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  char Before() const { return at_ == 0 ? '\n' : text_[at_ - 1]; }
+  std::string Hash(std::string_view value, int digits) const {
+    return Pseudonym(salt_, value, digits);
+  }
+  void Emit(std::size_t length, const std::string& replacement) {
+    out_ += replacement;
+    at_ += length;
+  }
+
+  // Where the value of a serial number's field starts and ends on this line.
+  void BeginLine() {
+    value_start_ = value_end_ = std::string_view::npos;
+    const std::size_t end = std::min(text_.find('\n', at_), text_.size());
+    const std::string line =
+        absl::AsciiStrToLower(absl::string_view(text_.data() + at_, end - at_));
+    std::size_t key = std::string::npos;
+    for (const char* word : {"serial", "udid", "uid_key", " uid:", "uid :", "asset"}) {
+      key = std::min(key, line.find(word));
+    }
+    if (key == std::string::npos) return;
+    std::size_t from = line.find_first_of(":=>", key);
+    if (from == std::string::npos) return;
+    from = line.find_first_not_of(" \t\"'", from + 1);
+    if (from == std::string::npos) return;
+    std::size_t to = line.find_first_of("\"'<\r,", from);
+    if (to == std::string::npos) to = line.size();
+    while (to > from && line[to - 1] == ' ') --to;
+    value_start_ = at_ + from;
+    value_end_ = at_ + to;
+  }
+
+  bool Replace() {
+    if (at_ == value_start_) return ReplaceFieldValue();
+    const bool starts_word = !IsWord(Before());
+    if (starts_word) {
+      if (ReplaceUuid() || ReplaceColons() || ReplaceIpv4() || ReplaceHexWord() ||
+          ReplaceName(names_.hosts, "host-") || ReplaceName(names_.users, "user-")) {
+        return true;
+      }
+    }
+    return (text_[at_] == ':' && ReplaceColons()) || ReplaceHome();
+  }
+
+  bool ReplaceFieldValue() {
+    const std::string_view value = text_.substr(value_start_, value_end_ - value_start_);
+    if (SaysNothing(value)) return false;
+    const int digits = static_cast<int>(std::min<std::size_t>(value.size(), 16));
+    if (value.size() > 2 && value[0] == '0' && (value[1] == 'x' || value[1] == 'X')) {
+      Emit(value.size(), "0x" + Hash(value, digits));
+    } else {
+      std::string pseudonym = Hash(value, digits);
+      absl::AsciiStrToUpper(&pseudonym);
+      Emit(value.size(), pseudonym);
+    }
+    return true;
+  }
+
+  bool ReplaceUuid() {
+    const std::size_t length = UuidLength(text_.substr(at_, 40));
+    if (length == 0) return false;
+    const std::string_view uuid = text_.substr(at_, length);
+    if (OnlyOf(uuid, "0-")) return false;
+    Emit(length, FillHex(uuid, Hash(uuid, 32)));
+    return true;
+  }
+
+  // MAC addresses, GUIDs and IPv6 addresses are groups between colons.
+  bool ReplaceColons() {
+    std::size_t end = at_;
+    constexpr std::size_t kLongest = 64;
+    while (end < text_.size() && end - at_ < kLongest && (IsHex(text_[end]) || text_[end] == ':')) {
+      ++end;
+    }
+    if (end < text_.size() && IsWord(text_[end])) return false;
+    std::string_view run = text_.substr(at_, end - at_);
+    while (run.size() > 1 && run.back() == ':' && run[run.size() - 2] != ':') run.remove_suffix(1);
+    if (run.find(':') == std::string_view::npos) return false;
+    const std::vector<std::string_view> groups = Groups(run);
+    const bool mac = groups.size() >= 6 && AllOfLength(groups, 2);
+    const bool guid = groups.size() == 4 && AllOfLength(groups, 4);
+    if (mac || guid) {
+      if (OnlyOf(run, "0:") || OnlyOf(run, "fF:")) {
+        Emit(run.size(), std::string(run));
+        return true;
+      }
+      std::string filled = FillHex(run, Hash(run, 64));
+      // Locally administered, so that no maker's name is in it.
+      if (mac && groups.size() == 6) filled[0] = '0', filled[1] = '2';
+      Emit(run.size(), filled);
+      return true;
+    }
+    return ReplaceIpv6(run, groups);
+  }
+
+  bool ReplaceIpv6(std::string_view run, const std::vector<std::string_view>& groups) {
+    const bool shortened = run.find("::") != std::string_view::npos;
+    const bool fits = std::all_of(groups.begin(), groups.end(),
+                                  [](std::string_view group) { return group.size() <= 4; });
+    if (!fits || (!shortened && groups.size() != 8)) return false;
+    if (groups.size() < 3 || groups.size() > 9 || run == "::" || run == "::1") return false;
+    const std::string lower = absl::AsciiStrToLower(absl::string_view(run.data(), run.size()));
+    const std::string hash = Hash(run, 16);
+    const char* prefix = absl::StartsWith(lower, "fe80:") ? "fe80::" : "fd00::";
+    Emit(run.size(), absl::StrCat(prefix, hash.substr(0, 4), ":", hash.substr(4, 4), ":",
+                                  hash.substr(8, 4), ":", hash.substr(12, 4)));
+    return true;
+  }
+
+  bool ReplaceIpv4() {
+    if (!IsDigit(text_[at_]) || Before() == '.' || Before() == '-') return false;
+    const std::size_t length = Ipv4Length(text_.substr(at_, 20));
+    if (length == 0) return false;
+    const std::string address(text_.substr(at_, length));
+    if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "0.") ||
+        absl::StartsWith(address, "255.")) {
+      Emit(length, address);
+      return true;
+    }
+    const std::string bits = absl::HexStringToBytes(Hash(address, 6));
+    const auto octet = [&bits](int i) { return static_cast<unsigned char>(bits[i]); };
+    Emit(length, absl::StartsWith(address, "169.254.")
+                     ? absl::StrCat("169.254.", octet(1), ".", octet(2))
+                     : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2)));
+    return true;
+  }
+
+  // "8096a9d9edbaac05", "0x05AC897E0A474D02", "enx0011223344ff".
+  bool ReplaceHexWord() {
+    std::size_t start = at_;
+    const std::string_view rest = text_.substr(at_);
+    std::size_t wanted = 16;
+    if (rest.substr(0, 2) == "0x" || rest.substr(0, 2) == "0X") {
+      start += 2;
+    } else if (rest.substr(0, 3) == "enx" || rest.substr(0, 3) == "wlx") {
+      start += 3;
+      wanted = 12;
+    }
+    std::size_t end = start;
+    while (end < text_.size() && end - start <= wanted && IsHex(text_[end])) ++end;
+    if (end - start != wanted || (end < text_.size() && IsWord(text_[end]))) return false;
+    const std::string_view digits = text_.substr(start, wanted);
+    // Counters and masks, written at full width.
+    if (OnlyOf(digits.substr(0, 8), "0") || OnlyOf(digits, "0123456789")) return false;
+    Emit(end - at_, absl::StrCat(std::string(text_.substr(at_, start - at_)),
+                                 FillHex(digits, Hash(digits, 16))));
+    return true;
+  }
+
+  bool ReplaceName(const std::vector<std::string>& names, const char* prefix) {
+    if (Before() == '-') return false;
+    for (const std::string& name : names) {
+      if (text_.size() - at_ < name.size()) continue;
+      const absl::string_view here(text_.data() + at_, name.size());
+      if (!absl::EqualsIgnoreCase(here, name)) continue;
+      const std::size_t after = at_ + name.size();
+      if (after < text_.size() && (IsWord(text_[after]) || text_[after] == '-')) continue;
+      Emit(name.size(), prefix + Hash(name, 8));
+      return true;
+    }
+    return false;
+  }
+
+  // "/Users/alice/...", "/home/alice".
+  bool ReplaceHome() {
+    for (const std::string_view home : {"/Users/", "/home/"}) {
+      if (text_.substr(at_, home.size()) != home) continue;
+      std::size_t end = at_ + home.size();
+      while (end < text_.size() && (IsWord(text_[end]) || text_[end] == '.' || text_[end] == '-'))
+        ++end;
+      const std::string_view user = text_.substr(at_ + home.size(), end - at_ - home.size());
+      if (user.empty() || user == "Shared") return false;
+      Emit(end - at_, absl::StrCat(std::string(home), "user-", Hash(user, 8)));
+      return true;
+    }
+    return false;
+  }
+
+  const std::string& salt_;
+  const Names& names_;
+  std::string_view text_;
+  std::string out_;
+  std::size_t at_ = 0;
+  std::size_t value_start_ = std::string_view::npos;
+  std::size_t value_end_ = std::string_view::npos;
+};
+
+void Tidy(std::vector<std::string>& names) {
+  for (std::string& name : names) {
+    name = std::string(absl::StripAsciiWhitespace(name));
+    // "mac.example.com" also appears as "mac".
+  }
+  std::vector<std::string> all = names;
+  for (const std::string& name : names) {
+    const std::size_t dot = name.find('.');
+    if (dot != std::string::npos) all.push_back(name.substr(0, dot));
+  }
+  all.erase(std::remove_if(all.begin(), all.end(),
+                           [](const std::string& name) {
+                             const std::string lower = absl::AsciiStrToLower(name);
+                             return name.size() < kShortestName ||
+                                    std::find(kCommonWords.begin(), kCommonWords.end(), lower) !=
+                                        kCommonWords.end();
+                           }),
+            all.end());
+  std::sort(all.begin(), all.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;  // the longest match wins
+  });
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  names = std::move(all);
+}
+
+}  // namespace
+
+std::string Pseudonym(std::string_view salt, std::string_view value, int digits) {
+  const std::string lower = absl::AsciiStrToLower(absl::string_view(value.data(), value.size()));
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+  unsigned int length = 0;
+  HMAC(EVP_sha256(), salt.data(), static_cast<int>(salt.size()),
+       reinterpret_cast<const unsigned char*>(lower.data()), lower.size(), hash.data(), &length);
+  const std::string hex =
+      absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(hash.data()), length));
+  return hex.substr(0, static_cast<std::size_t>(std::max(digits, 0)));
+}
+
+std::string RandomSalt() {
+  std::random_device device;
+  std::string salt;
+  for (int i = 0; i < 4; ++i) {
+    absl::StrAppend(&salt, absl::Hex(static_cast<std::uint32_t>(device()), absl::kZeroPad8));
+  }
+  return salt;
+}
+
+Redactor::Redactor(std::string salt, Names names)
+    : salt_(std::move(salt)), names_(std::move(names)) {
+  Tidy(names_.hosts);
+  Tidy(names_.users);
+}
+
+std::string Redactor::Redact(std::string_view text) const {
+  return Scanner(salt_, names_, text).Run();
+}
+
+Names NamesIn(const Capture& capture) {
+  Names names;
+  if (const auto file = capture.files.find("/proc/sys/kernel/hostname");
+      file != capture.files.end()) {
+    names.hosts.push_back(file->second);
+  }
+  for (const Output& output : capture.commands) {
+    const std::string_view program = ProgramName(output.arguments);
+    if (program == "uname") {
+      // "Linux NAME 6.14.0 ...", "Darwin NAME 25.2.0 ..."
+      const std::size_t first = output.text.find(' ');
+      if (first == std::string::npos) continue;
+      const std::size_t second = output.text.find(' ', first + 1);
+      const std::string word = output.text.substr(first + 1, second - first - 1);
+      if (!word.empty() && !IsDigit(word[0])) names.hosts.push_back(word);
+    } else if (program == "sysctl") {
+      const std::size_t at = output.text.find("kern.hostname");
+      if (at == std::string::npos) continue;
+      std::size_t from = output.text.find_first_not_of(" :=", at + 13);
+      if (from == std::string::npos) continue;
+      names.hosts.push_back(output.text.substr(from, output.text.find('\n', from) - from));
+    } else if (program == "hostname") {
+      names.hosts.push_back(output.text);
+    }
+  }
+  return names;
+}
+
+Capture Redact(const Capture& capture, const Redactor& redactor) {
+  Capture redacted;
+  for (const auto& [path, text] : capture.files) {
+    redacted.files[redactor.Redact(path)] = redactor.Redact(text);
+  }
+  for (const std::string& path : capture.directories) {
+    redacted.directories.insert(redactor.Redact(path));
+  }
+  for (Output output : capture.commands) {
+    for (std::string& argument : output.arguments) argument = redactor.Redact(argument);
+    output.text = redactor.Redact(output.text);
+    redacted.commands.push_back(std::move(output));
+  }
+  return redacted;
+}
+
+}  // namespace capacity::host

@@ -1,0 +1,50 @@
+// Identifiers of devices and people replaced by pseudonyms.
+//
+// The same value under the same salt gets the same pseudonym, in every file and in every capture,
+// whatever its case. So what pairs before (the domain UUIDs of a Thunderbolt cable's two ends)
+// pairs after, and who does not know the salt learns nothing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node-agent/host/capture.h"
+
+namespace capacity::host {
+
+// The first `digits` hexadecimal digits (at most 64) of HMAC-SHA-256 of lower-case `value` under
+// `salt`.
+std::string Pseudonym(std::string_view salt, std::string_view value, int digits);
+
+// 32 random hexadecimal digits.
+std::string RandomSalt();
+
+struct Names {
+  std::vector<std::string> hosts;
+  std::vector<std::string> users;
+};
+
+class Redactor {
+ public:
+  Redactor(std::string salt, Names names);
+
+  // Replaces, wherever they stand: UUIDs; MAC addresses, GUIDs and longer hardware addresses; IPv4
+  // and IPv6 addresses except loopback, unspecified and masks (link-local ones stay link-local);
+  // values of fields called serial, UDID or UID; 16-digit hexadecimal words that are not small
+  // numbers; interface names made of a MAC address; the given names of hosts and users.
+  std::string Redact(std::string_view text) const;
+
+ private:
+  std::string salt_;
+  Names names_;
+};
+
+// Names of the captured machine that its own outputs tell: uname, kern.hostname,
+// /proc/sys/kernel/hostname.
+Names NamesIn(const Capture& capture);
+
+// Paths, arguments and contents.
+Capture Redact(const Capture& capture, const Redactor& redactor);
+
+}  // namespace capacity::host

@@ -1,0 +1,31 @@
+#include <csignal>
+#include <iostream>
+
+#include "node-agent/cli/commands.h"
+#include "node-agent/cli/common.h"
+
+int main(int argc, char** argv) {
+  using namespace capacity::agent_cli;  // NOLINT(google-build-using-namespace)
+  std::signal(SIGPIPE, SIG_IGN);        // `node-agent report | head` is not an error
+  CLI::App app{
+      "What this machine really is, and how fast: for you to read, or for a planner.\n\n"
+      "  node-agent report --print\n"
+      "  node-agent doctor\n"
+      "  node-agent capture --out my-machine\n"};
+  app.name("node-agent");
+  app.require_subcommand(0, 1);  // none is answered below; an unknown one is named by the parser
+  app.set_version_flag("--version", AgentVersion());
+  Action action;
+  AddReport(app, action);
+  AddCapture(app, action);
+  AddDoctor(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help and version itself (exit 0); everything else is bad input.
+    return app.exit(error) == 0 ? kOk : kBadInput;
+  }
+  if (action) return action();
+  std::cerr << app.help();
+  return kBadInput;
+}

@@ -1,0 +1,377 @@
+#include "node-agent/probe/apple.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "nlohmann/json.hpp"
+#include "node-agent/probe/lenient_json.h"
+
+namespace capacity::probe {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kDeepestItem = 8;  // docks behind docks
+constexpr std::size_t kMostBuses = 64;
+constexpr std::uint64_t kMostCores = 4096;
+// The service by which macOS offers RDMA over a Thunderbolt cable: seen in outputs of macOS 26 and
+// 27 on Macs with RDMA enabled, absent where it is disabled.
+constexpr std::string_view kRdmaProtocol = "64087";
+
+bool IsName(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+  }) && Contains(text, ".");
+}
+
+std::optional<std::uint32_t> ParseCores(std::string_view text) {
+  const auto number = ParseLeadingNumber(text);
+  if (!number || *number < 1 || *number > kMostCores) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
+// ---------------------------------------------------------------- indented text
+
+// One heading of system_profiler's text form with its "Key: value" lines and sub-headings.
+struct Section {
+  std::string title;
+  std::size_t indent = 0;
+  Fields fields;
+  std::vector<std::unique_ptr<Section>> sections;
+};
+
+std::unique_ptr<Section> ParseSections(std::string_view text) {
+  auto root = std::make_unique<Section>();
+  std::vector<Section*> open = {root.get()};
+  constexpr std::size_t kMostIndent = 64;
+  for (const std::string_view line : Lines(text)) {
+    const std::string_view trimmed = Trim(line);
+    if (trimmed.empty()) continue;
+    const std::size_t indent = std::min(line.find_first_not_of(" \t"), kMostIndent);
+    while (open.size() > 1 && open.back()->indent >= indent) open.pop_back();
+    if (trimmed.back() == ':') {
+      auto section = std::make_unique<Section>();
+      section->title = std::string(Trim(trimmed.substr(0, trimmed.size() - 1)));
+      section->indent = indent;
+      Section* const added = section.get();
+      open.back()->sections.push_back(std::move(section));
+      open.push_back(added);
+    } else if (const auto pair = SplitPair(trimmed, ':')) {
+      open.back()->fields.emplace(std::string(pair->key), std::string(pair->value));
+    }
+  }
+  return root;
+}
+
+template <class Visit>
+void ForEachSection(const Section& section, const Visit& visit) {
+  visit(section);
+  for (const auto& child : section.sections) ForEachSection(*child, visit);
+}
+
+// ---------------------------------------------------------------- Thunderbolt
+
+// A status in words, whatever the form: "receptacle_no_devices_connected", "No device connected".
+std::optional<bool> Connected(std::string_view status) {
+  if (ContainsWord(status, "no_device") || ContainsWord(status, "no device")) return false;
+  if (ContainsWord(status, "connected")) return true;
+  return std::nullopt;
+}
+
+void ReadReceptacle(std::string_view id, std::string_view status, std::string_view speed,
+                    ThunderboltBus& bus) {
+  if (bus.receptacle.empty()) bus.receptacle = Clean(id, 8);
+  if (!bus.connected) bus.connected = Connected(status);
+  if (!bus.speed) bus.speed = ParseSpeed(speed);
+}
+
+bool OffersRdma(const json& services) {
+  if (!services.is_array()) return false;
+  return std::any_of(services.begin(), services.end(), [](const json& service) {
+    return TextAt(service, "protocol_id_key") == kRdmaProtocol ||
+           TextAt(service, "service_key_key") == "rdma";
+  });
+}
+
+void ReadItems(const json& items, int depth, ThunderboltBus& bus) {
+  if (!items.is_array() || depth > kDeepestItem) return;
+  for (const json& item : items) {
+    const std::string domain = TextAt(item, "domain_uuid_key");
+    if (domain.empty() || domain == bus.domain) {
+      bus.device = bus.device || !TextAt(item, "_name").empty();
+    } else {
+      bus.peers.push_back({Clean(TextAt(item, "_name")), Clean(TextAt(item, "device_name_key")),
+                           Clean(domain), OffersRdma(At(item, "services_title"))});
+    }
+    ReadItems(At(item, "_items"), depth + 1, bus);
+  }
+}
+
+ThunderboltBus ReadBus(const json& entry, Thunderbolt& thunderbolt) {
+  ThunderboltBus bus;
+  bus.name = Clean(TextAt(entry, "_name"));
+  bus.domain = Clean(TextAt(entry, "domain_uuid_key"));
+  if (thunderbolt.product.empty()) thunderbolt.product = Clean(TextAt(entry, "device_name_key"));
+  if (entry.is_object()) {
+    for (const auto& [key, value] : entry.items()) {
+      if (!StartsWith(key, "receptacle") || !value.is_object()) continue;
+      ReadReceptacle(TextAt(value, "receptacle_id_key"), TextAt(value, "receptacle_status_key"),
+                     TextAt(value, "current_speed_key"), bus);
+    }
+  }
+  ReadItems(At(entry, "_items"), 0, bus);
+  return bus;
+}
+
+void ReadTextItem(const Section& item, ThunderboltBus& bus) {
+  const std::string domain = Field(item.fields, "Domain UUID");
+  if (domain.empty() || domain == bus.domain) {
+    bus.device = bus.device || item.fields.count("Device Name") > 0;
+    return;
+  }
+  ThunderboltPeer peer{Clean(item.title), Clean(Field(item.fields, "Device Name")), Clean(domain),
+                       false};
+  ForEachSection(item, [&peer](const Section& service) {
+    if (Field(service.fields, "Protocol ID") == kRdmaProtocol ||
+        Field(service.fields, "Service Key") == "rdma") {
+      peer.offers_rdma = true;
+    }
+  });
+  bus.peers.push_back(std::move(peer));
+}
+
+std::optional<Thunderbolt> ThunderboltFromText(std::string_view text) {
+  if (!Contains(text, "Thunderbolt")) return std::nullopt;
+  const auto root = ParseSections(text);
+  Thunderbolt thunderbolt;
+  bool heading = false;
+  ForEachSection(*root, [&](const Section& section) {
+    heading = heading || StartsWith(section.title, "Thunderbolt");
+    // A bus is a Thunderbolt heading with fields; the heading above all buses has none.
+    if (!StartsWith(section.title, "Thunderbolt") || section.fields.empty()) return;
+    if (thunderbolt.buses.size() == kMostBuses) return;
+    ThunderboltBus bus;
+    bus.name = Clean(section.title);
+    bus.domain = Clean(Field(section.fields, "Domain UUID"));
+    if (thunderbolt.product.empty()) {
+      thunderbolt.product = Clean(Field(section.fields, "Device Name"));
+    }
+    for (const auto& child : section.sections) {
+      if (StartsWith(child->title, "Port")) {
+        ReadReceptacle(Field(child->fields, "Receptacle"), Field(child->fields, "Status"),
+                       Field(child->fields, "Speed"), bus);
+      }
+      // What is plugged in is indented below the port.
+      ForEachSection(*child, [&bus](const Section& item) { ReadTextItem(item, bus); });
+    }
+    thunderbolt.buses.push_back(std::move(bus));
+  });
+  if (!heading) return std::nullopt;
+  return thunderbolt;
+}
+
+bool LooksLikeJson(std::string_view text) {
+  const std::size_t brace = text.find('{');
+  return brace != std::string_view::npos && Contains(text.substr(brace, 4096), "\"SP");
+}
+
+}  // namespace
+
+Fields ParseSysctl(const std::vector<std::string>& arguments, std::string_view text) {
+  Fields fields;
+  std::vector<std::string> names;
+  bool values_only = false;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (arguments[i] == "-n") {
+      values_only = true;
+    } else if (IsName(arguments[i])) {
+      names.push_back(arguments[i]);
+    }
+  }
+  const std::vector<std::string_view> lines = Lines(text);
+  if (values_only) {
+    if (lines.size() != names.size()) return fields;
+    for (std::size_t i = 0; i < lines.size(); ++i) fields[names[i]] = std::string(Trim(lines[i]));
+    return fields;
+  }
+  for (const std::string_view line : lines) {
+    const std::size_t separator = line.find_first_of(":=");
+    if (separator == std::string_view::npos) continue;
+    const std::string_view key = Trim(line.substr(0, separator));
+    if (!IsName(key)) continue;
+    fields.emplace(std::string(key), std::string(Trim(line.substr(separator + 1))));
+  }
+  return fields;
+}
+
+std::vector<agent::CoreGroup> CoreGroups(const Fields& sysctl) {
+  std::vector<agent::CoreGroup> groups;
+  constexpr int kMostLevels = 8;
+  for (int level = 0; level < kMostLevels; ++level) {
+    const std::string prefix = "hw.perflevel" + std::to_string(level) + ".";
+    const auto cores = ParseCores(Field(sysctl, prefix + "physicalcpu"));
+    if (!cores) continue;
+    const std::string name = Clean(Field(sysctl, prefix + "name"));
+    groups.push_back({name.empty() ? "level " + std::to_string(level) : name, *cores});
+  }
+  return groups;
+}
+
+std::optional<Hardware> ParseHardware(std::string_view text) {
+  Hardware hardware;
+  if (LooksLikeJson(text)) {
+    const json root = ParseJson(text, hardware.cut);
+    const json& entries = At(root, "SPHardwareDataType");
+    if (!entries.is_array() || entries.empty()) return std::nullopt;
+    const json& entry = entries[0];
+    hardware.product = Clean(TextAt(entry, "machine_name"));
+    hardware.model_identifier = Clean(TextAt(entry, "machine_model"));
+    hardware.chip = Clean(TextAt(entry, "chip_type"));
+    if (hardware.chip.empty()) hardware.chip = Clean(TextAt(entry, "cpu_type"));
+    hardware.memory_bytes = ParseMemorySize(TextAt(entry, "physical_memory"));
+    const std::string cores = TextAt(entry, "number_processors");
+    hardware.total_cores = ParseCores(StartsWith(cores, "proc ") ? cores.substr(5) : cores);
+    return hardware;
+  }
+  const auto root = ParseSections(text);
+  bool found = false;
+  ForEachSection(*root, [&](const Section& section) {
+    if (found || section.fields.count("Model Identifier") == 0) return;
+    found = true;
+    hardware.product = Clean(Field(section.fields, "Model Name"));
+    hardware.model_identifier = Clean(Field(section.fields, "Model Identifier"));
+    hardware.chip = Clean(Field(section.fields, "Chip"));
+    if (hardware.chip.empty()) hardware.chip = Clean(Field(section.fields, "Processor Name"));
+    hardware.memory_bytes = ParseMemorySize(Field(section.fields, "Memory"));
+    hardware.total_cores = ParseCores(Field(section.fields, "Total Number of Cores"));
+  });
+  if (!found) return std::nullopt;
+  return hardware;
+}
+
+std::optional<Gpu> ParseGpu(std::string_view text) {
+  Gpu gpu;
+  if (LooksLikeJson(text)) {
+    const json root = ParseJson(text, gpu.cut);
+    const json& entries = At(root, "SPDisplaysDataType");
+    if (!entries.is_array() || entries.empty()) return std::nullopt;
+    for (const json& entry : entries) {
+      std::string name = TextAt(entry, "sppci_model");
+      if (name.empty()) name = TextAt(entry, "_name");
+      const std::string cores = TextAt(entry, "sppci_cores");
+      // A Mac with an external display only lists a display here, without a model.
+      if (name.empty() || (!gpu.name.empty() && cores.empty())) continue;
+      gpu.name = Clean(name);
+      gpu.cores = ParseCores(cores);
+      if (gpu.cores) break;
+    }
+    if (gpu.name.empty()) return std::nullopt;
+    return gpu;
+  }
+  const auto root = ParseSections(text);
+  ForEachSection(*root, [&](const Section& section) {
+    const std::string name = Field(section.fields, "Chipset Model");
+    if (name.empty() || gpu.cores) return;
+    gpu.name = Clean(name);
+    gpu.cores = ParseCores(Field(section.fields, "Total Number of Cores"));
+  });
+  if (gpu.name.empty()) return std::nullopt;
+  return gpu;
+}
+
+std::optional<Thunderbolt> ParseThunderbolt(std::string_view text) {
+  if (!LooksLikeJson(text)) return ThunderboltFromText(text);
+  Thunderbolt thunderbolt;
+  const json root = ParseJson(text, thunderbolt.cut);
+  const json& entries = At(root, "SPThunderboltDataType");
+  if (!entries.is_array()) return std::nullopt;
+  for (const json& entry : entries) {
+    if (thunderbolt.buses.size() == kMostBuses) break;
+    if (entry.is_object()) thunderbolt.buses.push_back(ReadBus(entry, thunderbolt));
+  }
+  return thunderbolt;
+}
+
+std::optional<VirtualMemory> ParseVmStat(std::string_view text) {
+  std::uint64_t page = 0;
+  const std::size_t at = text.find("page size of ");
+  if (at != std::string_view::npos) {
+    const auto size = ParseLeadingNumber(text.substr(at + 13, 16));
+    if (size && *size >= 512 && *size <= (1 << 24)) page = static_cast<std::uint64_t>(*size);
+  }
+  if (page == 0) return std::nullopt;
+  const Fields fields = ParseFields(text, ':');
+  const auto pages = [&](std::string_view key) -> std::optional<std::uint64_t> {
+    std::string value = Field(fields, key);
+    if (!value.empty() && value.back() == '.') value.pop_back();
+    const auto count = ParseWhole(value);
+    constexpr std::uint64_t kMostPages = std::uint64_t{1} << 40;
+    if (!count || *count > kMostPages) return std::nullopt;
+    return *count * page;
+  };
+  const auto wired = pages("Pages wired down");
+  const auto anonymous = pages("Anonymous pages");
+  const auto compressor = pages("Pages occupied by compressor");
+  if (!wired || !anonymous || !compressor) return std::nullopt;
+  return VirtualMemory{*wired, *anonymous, pages("Pages purgeable").value_or(0), *compressor};
+}
+
+std::optional<double> ParseMemoryPressure(std::string_view text) {
+  constexpr std::string_view kKey = "memory free percentage:";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto percent = ParseLeadingNumber(text.substr(at + kKey.size(), 16));
+  if (!percent || *percent > 100) return std::nullopt;
+  return *percent / 100;
+}
+
+std::vector<HardwarePort> ParseHardwarePorts(std::string_view text) {
+  std::vector<HardwarePort> ports;
+  std::string name;
+  for (const std::string_view line : Lines(text)) {
+    const auto pair = SplitPair(line, ':');
+    if (!pair) continue;
+    if (pair->key == "Hardware Port") name = Clean(pair->value);
+    if (pair->key == "Device" && !name.empty()) {
+      ports.push_back({name, Clean(pair->value, 32)});
+      name.clear();
+    }
+  }
+  return ports;
+}
+
+std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {
+  std::map<std::string, InterfaceState> interfaces;
+  InterfaceState* current = nullptr;
+  for (const std::string_view line : Lines(text)) {
+    if (line.empty()) continue;
+    if (line[0] != ' ' && line[0] != '\t') {
+      const auto pair = SplitPair(line, ':');
+      current =
+          pair && Contains(pair->value, "flags=") ? &interfaces[Clean(pair->key, 32)] : nullptr;
+      continue;
+    }
+    if (current == nullptr) continue;
+    const std::vector<std::string_view> words = Words(line);
+    if (words.size() < 2) continue;
+    if (words[0] == "status:") current->up = words[1] == "active";
+    const bool address = words[0] == "inet" || words[0] == "inet6";
+    if (address && !StartsWith(words[1], "fe80") && !StartsWith(words[1], "127.") &&
+        words[1] != "::1") {
+      current->addresses.push_back(Clean(words[1], 64));
+    }
+  }
+  return interfaces;
+}
+
+std::optional<SystemVersion> ParseSwVers(std::string_view text) {
+  const Fields fields = ParseFields(text, ':');
+  SystemVersion version{Clean(Field(fields, "ProductVersion")),
+                        Clean(Field(fields, "BuildVersion"))};
+  if (version.version.empty()) return std::nullopt;
+  return version;
+}
+
+}  // namespace capacity::probe

@@ -1,0 +1,100 @@
+// What macOS tools print. Every parser is pure and takes any bytes; what it does not find stays
+// empty.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node-agent/probe/text.h"
+#include "node-agent/report.h"
+
+namespace capacity::probe {
+
+// `sysctl NAMES`, `sysctl -a`: "hw.memsize: 103079215104", also with "=". With -n only values are
+// printed, one line for each of the names in `arguments`.
+Fields ParseSysctl(const std::vector<std::string>& arguments, std::string_view text);
+
+// "Performance 8, Efficiency 2" from hw.perflevelN.{name,physicalcpu}. A level without a name
+// (before macOS 14) is called by its number: "level 0".
+std::vector<agent::CoreGroup> CoreGroups(const Fields& sysctl);
+
+// `system_profiler SPHardwareDataType`, JSON or text.
+struct Hardware {
+  std::string product;           // "Mac Studio"
+  std::string model_identifier;  // "Mac15,14"
+  std::string chip;              // "Apple M3 Ultra"
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint32_t> total_cores;  // only the total: positions after it changed meaning
+  bool cut = false;
+};
+std::optional<Hardware> ParseHardware(std::string_view text);
+
+// `system_profiler SPDisplaysDataType`: the chip's own GPU.
+struct Gpu {
+  std::string name;
+  std::optional<std::uint32_t> cores;
+  bool cut = false;
+};
+std::optional<Gpu> ParseGpu(std::string_view text);
+
+// `system_profiler SPThunderboltDataType`.
+struct ThunderboltPeer {  // another computer, not a dock or a drive
+  std::string name;       // "MacBook Pro"
+  std::string model;      // "Mac17,6"
+  std::string domain;     // UUID
+  bool offers_rdma = false;
+};
+struct ThunderboltBus {
+  std::string name;
+  std::string domain;      // UUID; empty: not said
+  std::string receptacle;  // "3"; empty: not said
+  std::optional<bool> connected;
+  std::optional<Speed> speed;
+  std::vector<ThunderboltPeer> peers;
+  bool device = false;  // a dock, a drive or a display is plugged in
+};
+struct Thunderbolt {
+  std::string product;  // of this computer, as its buses name it
+  std::vector<ThunderboltBus> buses;
+  bool cut = false;
+};
+std::optional<Thunderbolt> ParseThunderbolt(std::string_view text);
+
+// `vm_stat`, in bytes.
+struct VirtualMemory {
+  std::uint64_t wired = 0;
+  std::uint64_t anonymous = 0;
+  std::uint64_t purgeable = 0;
+  std::uint64_t compressor = 0;  // occupied by it
+};
+std::optional<VirtualMemory> ParseVmStat(std::string_view text);
+
+// `memory_pressure`: "System-wide memory free percentage: 45%" as 0.45.
+std::optional<double> ParseMemoryPressure(std::string_view text);
+
+// `networksetup -listallhardwareports`: name of the port -> interface.
+struct HardwarePort {
+  std::string name;    // "Thunderbolt 1", "Wi-Fi", "Ethernet"
+  std::string device;  // "en1"
+};
+std::vector<HardwarePort> ParseHardwarePorts(std::string_view text);
+
+// `ifconfig -a`, by interface.
+struct InterfaceState {
+  std::optional<bool> up;
+  std::vector<std::string> addresses;  // without link-local IPv6 and loopback
+};
+std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text);
+
+// `sw_vers`.
+struct SystemVersion {
+  std::string version;
+  std::string build;
+};
+std::optional<SystemVersion> ParseSwVers(std::string_view text);
+
+}  // namespace capacity::probe

@@ -1,0 +1,56 @@
+#include "node-agent/probe/finding.h"
+
+#include <algorithm>
+
+namespace capacity::probe {
+
+void Finding::Unknown(std::string_view what_is, std::string_view why) {
+  std::string unknown = std::string(what_is) + " unknown, because " + std::string(why);
+  const auto& known = result_.unknowns;
+  if (std::find(known.begin(), known.end(), unknown) == known.end()) {
+    result_.unknowns.push_back(std::move(unknown));
+  }
+}
+
+void Finding::Absent(std::string_view why) {
+  absent_ = true;
+  result_.unknowns.emplace_back(why);
+}
+
+agent::ProbeResult Finding::Finish() const {
+  using Outcome = agent::ProbeResult::Outcome;
+  agent::ProbeResult result = result_;
+  if (found_) {
+    result.outcome = result.unknowns.empty() ? Outcome::kOk : Outcome::kPartial;
+  } else if (absent_ || missing_) {
+    result.outcome = Outcome::kAbsent;
+  } else {
+    result.outcome = result.unknowns.empty() ? Outcome::kOk : Outcome::kFailed;
+  }
+  return result;
+}
+
+std::string WhyNotUnderstood(const std::vector<host::Output>& outputs, const host::Command& command,
+                             Finding& finding) {
+  const host::Output& first = outputs[0];
+  if (first.how == host::Output::How::kAbsent) finding.Missing();
+  std::string why = host::WhyNot(first, command);
+  if (!why.empty()) return why;
+  const auto asked = [&command](const host::Output& output) {
+    return std::all_of(command.arguments.begin() + 1, command.arguments.end(),
+                       [&output](const std::string& argument) {
+                         return argument[0] == '-' ||
+                                std::find(output.arguments.begin(), output.arguments.end(),
+                                          argument) != output.arguments.end();
+                       });
+  };
+  if (std::none_of(outputs.begin(), outputs.end(), asked)) {
+    finding.Missing();
+    return host::CommandLine(command.arguments) + " is not in the capture";
+  }
+  why = "what " + std::string(host::ProgramName(command.arguments)) + " printed is not understood";
+  if (first.truncated) why += " (it was cut off)";
+  return why;
+}
+
+}  // namespace capacity::probe

@@ -1,0 +1,311 @@
+#include "node-agent/probe/linux_text.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "node-agent/probe/lenient_json.h"
+
+namespace capacity::probe {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMostCores = 65536;
+constexpr std::size_t kMostGroups = 8;
+constexpr std::size_t kMostInterfaces = 512;
+constexpr int kDeepestField = 8;
+
+// Part numbers of Arm's own cores (implementer 0x41) in the machines this program is for: field
+// "Primary part number" of MIDR_EL1 in each core's technical reference manual.
+struct ArmPart {
+  std::string_view part;
+  std::string_view name;
+};
+constexpr std::array kArmParts = {
+    ArmPart{"0xd85", "Cortex-X925"}, ArmPart{"0xd87", "Cortex-A725"},  // GB10
+    ArmPart{"0xd4f", "Neoverse-V2"},                                   // Grace
+    ArmPart{"0xd0c", "Neoverse-N1"}, ArmPart{"0xd40", "Neoverse-V1"},
+    ArmPart{"0xd49", "Neoverse-N2"}, ArmPart{"0xd42", "Cortex-A78AE"},  // Orin
+    ArmPart{"0xd08", "Cortex-A72"},  ArmPart{"0xd0b", "Cortex-A76"},
+};
+
+std::string ArmName(std::string_view part) {
+  for (const ArmPart& known : kArmParts) {
+    if (known.part == part) return std::string(known.name);
+  }
+  return absl::StrCat("Arm part ", Clean(part, 16));
+}
+
+std::optional<std::uint32_t> Count(std::string_view text) {
+  const auto count = ParseWhole(text);
+  if (!count || *count > kMostCores) return std::nullopt;
+  return static_cast<std::uint32_t>(*count);
+}
+
+// "Cortex-X925 + Cortex-A725" of groups that have names of their own.
+void NameAfterGroups(agent::Processor& processor) {
+  processor.name.clear();
+  for (const agent::CoreGroup& group : processor.groups) {
+    absl::StrAppend(&processor.name, processor.name.empty() ? "" : " + ", group.name);
+  }
+}
+
+// lscpu's fields in order: a "Model name" opens a block, "Core(s) per socket" fills it.
+class LscpuReader {
+ public:
+  void Take(std::string_view key, std::string_view value) {
+    if (!key.empty() && key.back() == ':') key.remove_suffix(1);
+    if (key == "Architecture") processor_.architecture = Clean(value, 32);
+    if (key == "CPU(s)") processor_.logical_cores = Count(value).value_or(0);
+    if (key == "Model name") {
+      Close();
+      name_ = Clean(value);
+    } else if (key == "Core(s) per socket" || key == "Core(s) per cluster") {
+      per_socket_ = Count(value);
+    } else if (key == "Socket(s)" || key == "Cluster(s)") {
+      // "-" where the firmware does not say.
+      sockets_ = Count(value);
+    }
+  }
+
+  std::optional<agent::Processor> Finish() {
+    Close();
+    if (processor_.architecture.empty() && processor_.logical_cores == 0 && blocks_.empty()) {
+      return std::nullopt;
+    }
+    if (blocks_.size() == 1) {
+      processor_.name = blocks_[0].name;
+    } else {
+      processor_.groups = blocks_;
+      NameAfterGroups(processor_);
+    }
+    return processor_;
+  }
+
+ private:
+  void Close() {
+    if (!name_.empty() && name_ != "-" && blocks_.size() < kMostGroups) {
+      const std::uint64_t cores = std::uint64_t{per_socket_.value_or(0)} * sockets_.value_or(1);
+      blocks_.push_back({name_, static_cast<std::uint32_t>(std::min(cores, kMostCores))});
+    }
+    name_.clear();
+    per_socket_.reset();
+    sockets_.reset();
+  }
+
+  agent::Processor processor_;
+  std::vector<agent::CoreGroup> blocks_;
+  std::string name_;
+  std::optional<std::uint32_t> per_socket_;
+  std::optional<std::uint32_t> sockets_;
+};
+
+void TakeJsonFields(const json& fields, int depth, LscpuReader& reader) {
+  if (!fields.is_array() || depth > kDeepestField) return;
+  for (const json& field : fields) {
+    reader.Take(TextAt(field, "field"), TextAt(field, "data"));
+    TakeJsonFields(At(field, "children"), depth + 1, reader);
+  }
+}
+
+bool IsGlobal(std::string_view address) {
+  return !address.empty() && !StartsWith(address, "fe80") && !StartsWith(address, "127.") &&
+         address != "::1";
+}
+
+std::optional<bool> OperState(std::string_view state) {
+  const std::string lower = Lower(Trim(state));
+  if (lower == "up") return true;
+  if (lower == "down" || lower == "lowerlayerdown" || lower == "dormant") return false;
+  return std::nullopt;
+}
+
+std::map<std::string, NetInterface> IpFromJson(std::string_view text) {
+  std::map<std::string, NetInterface> interfaces;
+  bool cut = false;
+  const json root = ParseJson(text, cut);
+  if (!root.is_array()) return interfaces;
+  for (const json& entry : root) {
+    const std::string name = Clean(TextAt(entry, "ifname"), 32);
+    if (name.empty() || interfaces.size() == kMostInterfaces) continue;
+    NetInterface& interface = interfaces[name];
+    interface.up = OperState(TextAt(entry, "operstate"));
+    const json& addresses = At(entry, "addr_info");
+    if (!addresses.is_array()) continue;
+    for (const json& address : addresses) {
+      const std::string local = Clean(TextAt(address, "local"), 64);
+      if (IsGlobal(local)) interface.addresses.push_back(local);
+    }
+  }
+  return interfaces;
+}
+
+// "2: eth0: <BROADCAST,UP> mtu 1500 ... state UP ..." over "    inet 10.0.0.2/24 ...".
+std::map<std::string, NetInterface> IpFromText(std::string_view text) {
+  std::map<std::string, NetInterface> interfaces;
+  NetInterface* current = nullptr;
+  for (const std::string_view line : Lines(text)) {
+    const std::vector<std::string_view> words = Words(line);
+    if (words.size() < 2) continue;
+    if (line[0] >= '0' && line[0] <= '9') {
+      std::string_view name = words[1];
+      name = name.substr(0, name.find_first_of(":@"));
+      current = !name.empty() && words[0].back() == ':' && interfaces.size() < kMostInterfaces
+                    ? &interfaces[Clean(name, 32)]
+                    : nullptr;
+      const auto state = std::find(words.begin(), words.end(), "state");
+      if (current != nullptr && state != words.end() && state + 1 != words.end()) {
+        current->up = OperState(*(state + 1));
+      }
+    } else if (current != nullptr && (words[0] == "inet" || words[0] == "inet6")) {
+      const std::string address = Clean(words[1].substr(0, words[1].find('/')), 64);
+      if (IsGlobal(address)) current->addresses.push_back(address);
+    }
+  }
+  return interfaces;
+}
+
+}  // namespace
+
+std::optional<agent::Processor> ParseLscpu(std::string_view text) {
+  LscpuReader reader;
+  if (Contains(text.substr(0, 200), "{")) {
+    bool cut = false;
+    const json root = ParseJson(text, cut);
+    TakeJsonFields(At(root, "lscpu"), 0, reader);
+  } else {
+    for (const std::string_view line : Lines(text)) {
+      if (const auto pair = SplitPair(line, ':')) reader.Take(pair->key, pair->value);
+    }
+  }
+  return reader.Finish();
+}
+
+std::optional<agent::Processor> ParseCpuinfo(std::string_view text) {
+  agent::Processor processor;
+  std::vector<agent::CoreGroup> parts;
+  std::string name;
+  for (const std::string_view line : Lines(text)) {
+    const auto pair = SplitPair(line, ':');
+    if (!pair) continue;
+    if (pair->key == "processor" && ParseWhole(pair->value)) ++processor.logical_cores;
+    if (pair->key == "model name" && name.empty()) name = Clean(pair->value);
+    if (pair->key != "CPU part") continue;
+    const std::string part = ArmName(Lower(pair->value));
+    const auto known = std::find_if(parts.begin(), parts.end(),
+                                    [&part](const auto& group) { return group.name == part; });
+    if (known != parts.end()) {
+      ++known->cores;
+    } else if (parts.size() < kMostGroups) {
+      parts.push_back({part, 1});
+    }
+  }
+  if (processor.logical_cores == 0) return std::nullopt;
+  if (!name.empty()) {
+    processor.name = name;
+  } else {
+    // Larger cores first, as lscpu names them: part numbers do not tell, so by name.
+    std::sort(parts.begin(), parts.end(),
+              [](const auto& a, const auto& b) { return a.name > b.name; });
+    processor.groups = parts;
+    NameAfterGroups(processor);
+    if (parts.size() == 1) processor.groups.clear();
+  }
+  return processor;
+}
+
+std::map<std::string, std::uint64_t, std::less<>> ParseMeminfo(std::string_view text) {
+  std::map<std::string, std::uint64_t, std::less<>> values;
+  for (const std::string_view line : Lines(text)) {
+    const auto pair = SplitPair(line, ':');
+    if (!pair) continue;
+    const std::vector<std::string_view> words = Words(pair->value);
+    if (words.empty() || (words.size() > 1 && Lower(words[1]) != "kb")) continue;
+    const auto count = ParseWhole(words[0]);
+    constexpr std::uint64_t kMostKibibytes = std::uint64_t{1} << 50;
+    if (!count || *count > kMostKibibytes) continue;
+    values[std::string(pair->key)] = words.size() > 1 ? *count << 10 : *count;
+  }
+  return values;
+}
+
+Fields ParseRelease(std::string_view text) {
+  Fields fields;
+  for (const std::string_view line : Lines(text)) {
+    auto pair = SplitPair(line, '=');
+    if (!pair || pair->key.empty() || pair->key[0] == '#') continue;
+    std::string_view value = pair->value;
+    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
+        value.back() == value.front()) {
+      value = value.substr(1, value.size() - 2);
+    }
+    fields[std::string(pair->key)] = std::string(value);
+  }
+  return fields;
+}
+
+std::optional<Kernel> ParseUname(std::string_view text) {
+  static constexpr std::array kArchitectures = {"x86_64",  "aarch64", "arm64", "riscv64",
+                                                "ppc64le", "armv7l",  "i686",  "s390x"};
+  const std::vector<std::string_view> words = Words(text);
+  if (words.empty() || (words[0] != "Linux" && words[0] != "Darwin")) return std::nullopt;
+  Kernel kernel;
+  kernel.system = std::string(words[0]);
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const bool number = words[i][0] >= '0' && words[i][0] <= '9';
+    if (kernel.release.empty() && number && Contains(words[i], ".")) {
+      kernel.release = Clean(words[i], 64);
+      if (i == 2) kernel.hostname = Clean(words[1], 64);
+    }
+    if (std::find(kArchitectures.begin(), kArchitectures.end(), words[i]) != kArchitectures.end()) {
+      kernel.architecture = std::string(words[i]);
+    }
+  }
+  return kernel;
+}
+
+std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text) {
+  const std::string_view trimmed = Trim(text);
+  std::map<std::string, NetInterface> interfaces =
+      StartsWith(trimmed, "[") ? IpFromJson(text) : IpFromText(text);
+  if (interfaces.empty()) return std::nullopt;
+  return interfaces;
+}
+
+Ethtool ParseEthtool(std::string_view text) {
+  Ethtool ethtool;
+  for (const std::string_view line : Lines(text)) {
+    const std::string_view trimmed = Trim(line);
+    constexpr std::string_view kHeading = "Settings for ";
+    if (StartsWith(trimmed, kHeading)) {
+      const std::string_view name = trimmed.substr(kHeading.size());
+      ethtool.interface = Clean(name.substr(0, name.find(':')), 32);
+    }
+    const auto pair = SplitPair(trimmed, ':');
+    if (!pair || pair->key != "Speed") continue;
+    if (const auto speed = ParseSpeed(pair->value); speed && speed->leads) {
+      ethtool.bits_per_second = speed->bits_per_second;
+    }
+  }
+  return ethtool;
+}
+
+std::vector<std::string> NvidiaInLspci(std::string_view text) {
+  std::vector<std::string> names;
+  for (const std::string_view line : Lines(text)) {
+    const bool display = Contains(line, "VGA compatible controller") ||
+                         Contains(line, "3D controller") || Contains(line, "Display controller");
+    if (!display || !(Contains(line, "NVIDIA") || Contains(line, "[10de:"))) continue;
+    std::string_view name = line;
+    const std::size_t controller = line.find("controller");
+    const std::size_t colon = line.find(": ", controller);
+    if (colon != std::string_view::npos) name = line.substr(colon + 2);
+    names.push_back(Clean(name));
+    if (names.size() == 64) break;
+  }
+  return names;
+}
+
+}  // namespace capacity::probe

@@ -1,0 +1,54 @@
+// What Linux tools and files print. Every parser is pure and takes any bytes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node-agent/probe/text.h"
+#include "node-agent/report.h"
+
+namespace capacity::probe {
+
+// `lscpu`, plain or -J, with one block a core model ("Cortex-X925" and "Cortex-A725").
+std::optional<agent::Processor> ParseLscpu(std::string_view text);
+
+// /proc/cpuinfo. Arm cores have no model name there; their part numbers are looked up.
+std::optional<agent::Processor> ParseCpuinfo(std::string_view text);
+
+// /proc/meminfo, in bytes: "MemTotal", "MemAvailable".
+std::map<std::string, std::uint64_t, std::less<>> ParseMeminfo(std::string_view text);
+
+// /etc/os-release and /etc/dgx-release: KEY="value"; of repeated keys the last counts.
+Fields ParseRelease(std::string_view text);
+
+// `uname -a`, `uname -srm` and the like.
+struct Kernel {
+  std::string system;        // "Linux", "Darwin"
+  std::string release;       // "6.14.0-1013-nvidia"
+  std::string architecture;  // "aarch64"
+  std::string hostname;      // empty when it was not asked for
+};
+std::optional<Kernel> ParseUname(std::string_view text);
+
+struct NetInterface {
+  std::optional<bool> up;
+  std::vector<std::string> addresses;  // global ones
+};
+// `ip -j address`, `ip -j link`, `ip address`, `ip link`.
+std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text);
+
+// `ethtool`: "Speed: 200000Mb/s", "Link detected: yes".
+struct Ethtool {
+  std::string interface;  // from "Settings for enp1s0f1np1:"; empty: not said
+  std::optional<double> bits_per_second;
+};
+Ethtool ParseEthtool(std::string_view text);
+
+// NVIDIA display controllers of `lspci`, `lspci -nn`: their names as printed.
+std::vector<std::string> NvidiaInLspci(std::string_view text);
+
+}  // namespace capacity::probe

@@ -1,0 +1,37 @@
+// RDMA devices as the verbs tools and /sys/class/infiniband list them, on Linux and macOS.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace capacity::probe {
+
+struct RdmaDevice {
+  std::optional<bool> active;  // of its first port
+  // A port that is down still states a rate (40 Gb/s on a ConnectX-7 that does 200).
+  std::optional<double> rate_bits_per_second;
+  std::string netdev;  // "enp1s0f0np0"; empty: not said
+  std::optional<bool> netdev_up;
+};
+
+// By device name, "rocep1s0f0", "rdma_en5".
+using RdmaDevices = std::map<std::string, RdmaDevice>;
+
+// `ibv_devices`: nullopt when this is no such listing; a header only is an empty listing.
+std::optional<RdmaDevices> ParseIbvDevices(std::string_view text);
+// `ibv_devinfo`, with or without -v.
+std::optional<RdmaDevices> ParseIbvDevinfo(std::string_view text);
+// `ibstat`.
+std::optional<RdmaDevices> ParseIbstat(std::string_view text);
+// `ibdev2netdev`: "rocep1s0f0 port 1 ==> enp1s0f0np0 (Up)".
+std::optional<RdmaDevices> ParseIbdev2netdev(std::string_view text);
+// /sys/class/infiniband/*/ports/1/{state,rate}: "4: ACTIVE", "200 Gb/sec (4X HDR)".
+RdmaDevice ParseSysfsPort(std::string_view state, std::string_view rate);
+
+// What `other` knows and `device` does not.
+void Merge(const RdmaDevice& other, RdmaDevice& device);
+void Merge(const RdmaDevices& other, RdmaDevices& devices);
+
+}  // namespace capacity::probe

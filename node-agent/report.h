@@ -1,0 +1,172 @@
+// What one machine says of itself: field by field the message capacity.v1.NodeReport
+// (proto/capacity/v1/node.proto), without protobuf. The reporter converts; everything else in
+// node-agent makes or reads these values.
+//
+// An empty optional or string means "not known"; why not is in the ProbeResult that looked for it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace capacity::agent {
+
+struct Machine {
+  enum class Kind { kUnknown, kMac, kGb10, kLinuxNvidia, kLinux };
+  std::string vendor;            // "Apple", "NVIDIA", "ASUSTeK COMPUTER INC."
+  std::string product;           // "Mac Studio", "NVIDIA_DGX_Spark", "GX10"
+  std::string model_identifier;  // "Mac15,14"
+  Kind kind = Kind::kUnknown;
+
+  friend bool operator==(const Machine&, const Machine&) = default;
+};
+
+struct OperatingSystem {
+  std::string name;            // "macOS", "Ubuntu"
+  std::string version;         // "26.2", "24.04"
+  std::string build;           // "25C56"; the kernel's release on Linux
+  std::string vendor_release;  // "DGX OS 7.6.0"; empty where the vendor adds none
+
+  friend bool operator==(const OperatingSystem&, const OperatingSystem&) = default;
+};
+
+struct CoreGroup {
+  std::string name;  // "Performance", "Super", "Cortex-X925"
+  std::uint32_t cores = 0;
+
+  friend bool operator==(const CoreGroup&, const CoreGroup&) = default;
+};
+
+struct Processor {
+  std::string name;                 // "Apple M3 Ultra", "Cortex-X925 + Cortex-A725", "AMD EPYC"
+  std::string architecture;         // "arm64", "aarch64", "x86_64"
+  std::uint32_t logical_cores = 0;  // 0: not known
+  std::vector<CoreGroup> groups;
+
+  friend bool operator==(const Processor&, const Processor&) = default;
+};
+
+struct Memory {
+  std::optional<std::uint64_t> installed_bytes;
+  std::optional<std::uint64_t> visible_bytes;      // what the operating system counts as total
+  std::optional<std::uint64_t> available_bytes;    // what programs could have now
+  std::optional<std::uint64_t> wired_bytes;        // macOS
+  std::optional<std::uint64_t> wired_limit_bytes;  // macOS: iogpu.wired_limit_mb when not 0
+  bool unified = false;                            // one pool for processor and accelerator
+  std::optional<double> pressure_free_share;       // macOS: 0 to 1
+
+  friend bool operator==(const Memory&, const Memory&) = default;
+};
+
+// One card, one slice of a card, or the GPU of a unified chip.
+struct Accelerator {
+  std::string name;                           // "NVIDIA GeForce RTX 3090", "Apple M3 Ultra"
+  std::optional<std::uint32_t> gpu_cores;     // Apple only
+  std::optional<std::uint64_t> memory_bytes;  // its own; absent when unified or not said
+  std::optional<std::uint64_t> memory_used_bytes;
+  std::string driver_version;
+  std::string slice;  // MIG profile ("1g.12gb"); empty: the whole card
+  std::optional<double> power_limit_watts;
+
+  friend bool operator==(const Accelerator&, const Accelerator&) = default;
+};
+
+// One physical socket: a Thunderbolt receptacle, a ConnectX cage, or a network interface.
+struct Port {
+  enum class Kind { kUnknown, kThunderbolt, kConnectx, kEthernet, kWifi };
+  enum class State { kUnknown, kUp, kDown, kEmpty };
+  Kind kind = Kind::kUnknown;
+  std::string name;                     // "receptacle 3", "cage 0", "enP7s7"
+  std::vector<std::string> interfaces;  // behind it; twins of a cage: two
+  std::string rdma_device;              // "rdma_en5", "rocep1s0f1"; empty: none
+  State state = State::kUnknown;
+  std::optional<double> capable_bits_per_second;
+  std::optional<double> negotiated_bits_per_second;  // absent while down
+  std::optional<bool> rdma_capable;                  // false: this socket never can
+  std::optional<bool> rdma_active;                   // an RDMA port in state ACTIVE
+  std::string peer_name;                             // empty: none or not a computer
+  std::string domain;                                // Thunderbolt: hash of this bus's domain UUID
+  std::string peer_domain;                           // and of the peer's
+  std::vector<std::string> addresses;
+  bool management = false;
+  std::optional<bool> peer_offers_rdma;  // Thunderbolt: the peer advertises its RDMA service
+  std::string rdma_twin;                 // the second RDMA device of one ConnectX cage
+
+  friend bool operator==(const Port&, const Port&) = default;
+};
+
+struct Rdma {
+  enum class State { kUnknown, kEnabled, kDisabled, kUnsupported };
+  State state = State::kUnknown;
+  std::string reason;  // why so, in words
+
+  friend bool operator==(const Rdma&, const Rdma&) = default;
+};
+
+// Under what conditions a measurement was made.
+struct Conditions {
+  enum class Power { kUnknown, kMains, kBattery };
+  std::optional<double> load_average;  // one minute, before the measurement
+  Power power = Power::kUnknown;
+  std::string thermal;  // "nominal", "87 C"; empty: nothing said
+  bool forced = false;  // the user insisted on a machine that was busy or on battery
+
+  friend bool operator==(const Conditions&, const Conditions&) = default;
+};
+
+// Achieved memory bandwidth.
+struct MemoryBandwidth {
+  enum class Kind { kUnknown, kCpuTriad, kCpuRead, kGpuCopy, kGpuRead };
+  Kind kind = Kind::kUnknown;
+  double best_bytes_per_second = 0;
+  double median_bytes_per_second = 0;
+  std::uint32_t repeats = 0;
+  std::uint64_t buffer_bytes = 0;  // of all arrays together
+  std::uint32_t threads = 0;
+  std::string device;  // which accelerator; empty: the processors
+  std::int64_t taken_at_unix_ms = 0;
+  Conditions conditions;
+
+  friend bool operator==(const MemoryBandwidth&, const MemoryBandwidth&) = default;
+};
+
+// How one probe went. A probe that fails takes nothing from the others.
+struct ProbeResult {
+  enum class Outcome { kUnknown, kOk, kAbsent, kFailed, kPartial };
+  std::string name;
+  Outcome outcome = Outcome::kUnknown;
+  std::vector<std::string> unknowns;  // "GPU cores are unknown, because ..."
+
+  friend bool operator==(const ProbeResult&, const ProbeResult&) = default;
+};
+
+// Catalogue entries that the machine is.
+struct Identity {
+  std::string machine;  // catalogue id; empty: none matches
+  std::string chip;     // catalogue id; empty: none matches
+  std::uint32_t chips = 0;
+  std::string why;  // what was looked for when something is empty
+
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
+struct Report {
+  std::string agent_version;
+  std::string hostname;
+  std::int64_t taken_at_unix_ms = 0;
+  Machine machine;
+  OperatingSystem os;
+  Processor processor;
+  Memory memory;
+  std::vector<Accelerator> accelerators;
+  std::vector<Port> ports;
+  Rdma rdma;
+  std::vector<MemoryBandwidth> memory_bandwidths;
+  std::vector<ProbeResult> probes;
+  std::optional<Identity> identity;  // nullopt: there was no catalogue
+
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+}  // namespace capacity::agent

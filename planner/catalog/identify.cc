@@ -1,0 +1,318 @@
+#include "planner/catalog/identify.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace capacity::catalog {
+namespace {
+
+// A card shows a little less than it is sold with (an L40S of 48 GiB shows 46068 MiB, 94 %), and
+// two cards of one name differ by a fifth or more (RTX 3080: 10 or 12 GiB).
+constexpr double kMemoryTolerance = 0.1;
+
+// Lower case; everything but letters, digits and "+" as single spaces.
+std::string Plain(const std::string& text) {
+  std::string plain;
+  for (const char c : text) {
+    const bool kept = absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+';
+    if (kept) {
+      plain += absl::ascii_tolower(static_cast<unsigned char>(c));
+    } else if (!plain.empty() && plain.back() != ' ') {
+      plain += ' ';
+    }
+  }
+  if (!plain.empty() && plain.back() == ' ') plain.pop_back();
+  return plain;
+}
+
+// Older drivers leave the maker's name out.
+std::string PlainCard(const std::string& name) {
+  const std::string plain = Plain(name);
+  return absl::StartsWith(plain, "nvidia ") ? plain.substr(7) : plain;
+}
+
+// `part` stands in `text` as whole words; both plain.
+bool HasWords(const std::string& text, const std::string& part) {
+  return absl::StrContains(absl::StrCat(" ", text, " "), absl::StrCat(" ", part, " "));
+}
+
+// "Apple M1 (7-core GPU)" -> "apple m1".
+std::string ChipFamilyName(const Chip& chip) {
+  return Plain(chip.name.substr(0, chip.name.find(" (")));
+}
+
+template <class T>
+std::string Ids(const std::vector<const T*>& entries) {
+  return absl::StrJoin(entries, " or ",
+                       [](std::string* out, const T* entry) { out->append(entry->id); });
+}
+
+std::string Described(Bytes memory) { return absl::StrCat(std::llround(memory.gib()), " GiB"); }
+
+bool Near(Bytes a, Bytes b) {
+  return std::abs(static_cast<double>(a.count - b.count)) <=
+         kMemoryTolerance * static_cast<double>(b.count);
+}
+
+// ---------------------------------------------------------------- chips
+
+// Every chip that prints itself as `name`: cards by their whole name, Apple's by the name without
+// its core count.
+std::vector<const Chip*> ChipsNamed(const Catalog& catalog, const std::string& name) {
+  std::vector<const Chip*> found;
+  const std::string plain = PlainCard(name);
+  if (plain.empty()) return found;
+  for (const Chip& chip : catalog.chips) {
+    const bool apple = chip.vendor == "apple" && ChipFamilyName(chip) == plain;
+    const bool reported =
+        std::any_of(chip.reported_as.begin(), chip.reported_as.end(),
+                    [&plain](const std::string& known) { return PlainCard(known) == plain; });
+    if (apple || reported || PlainCard(chip.name) == plain) found.push_back(&chip);
+  }
+  return found;
+}
+
+bool SoldWith(const Chip& chip, Bytes memory) {
+  return std::find(chip.memory_options.begin(), chip.memory_options.end(), memory) !=
+         chip.memory_options.end();
+}
+
+struct ChipAnswer {
+  const Chip* chip = nullptr;
+  std::string why;
+};
+
+ChipAnswer AppleChip(const Catalog& catalog, const Seen& seen) {
+  if (seen.chip_name.empty()) return {nullptr, "the chip's name is not known"};
+  std::vector<const Chip*> named = ChipsNamed(catalog, seen.chip_name);
+  if (named.empty()) {
+    return {nullptr, absl::StrCat("no chip of the catalogue is called \"", seen.chip_name, "\"")};
+  }
+  std::vector<const Chip*> fitting;
+  for (const Chip* chip : named) {
+    if (seen.gpu_cores ? chip->gpu_cores == *seen.gpu_cores
+                       : !seen.memory || SoldWith(*chip, *seen.memory)) {
+      fitting.push_back(chip);
+    }
+  }
+  if (fitting.size() == 1) return {fitting[0], ""};
+  if (seen.gpu_cores) {
+    return {nullptr, absl::StrCat("the catalogue has no ", seen.chip_name, " with ",
+                                  *seen.gpu_cores, " GPU cores")};
+  }
+  return {nullptr, absl::StrCat("the number of GPU cores is not known: ",
+                                Ids(fitting.empty() ? named : fitting))};
+}
+
+ChipAnswer CardChip(const Catalog& catalog, const SeenAccelerator& card) {
+  const std::vector<const Chip*> named = ChipsNamed(catalog, card.name);
+  std::vector<const Chip*> fitting;
+  for (const Chip* chip : named) {
+    const bool fits = !card.memory || chip->unified_memory || chip->memory_options.empty() ||
+                      std::any_of(chip->memory_options.begin(), chip->memory_options.end(),
+                                  [&card](Bytes option) { return Near(*card.memory, option); });
+    if (fits) fitting.push_back(chip);
+  }
+  if (fitting.size() == 1) return {fitting[0], ""};
+  const std::string& name = card.name;
+  if (name.empty()) return {nullptr, "the card's name is not known"};
+  if (named.empty()) {
+    return {nullptr, absl::StrCat("no chip of the catalogue is called \"", name, "\"")};
+  }
+  if (fitting.empty()) {
+    return {nullptr, absl::StrCat("the catalogue's ", named[0]->id, " is not sold with ",
+                                  Described(*card.memory))};
+  }
+  return {nullptr, absl::StrCat("\"", name, "\" may be ", Ids(fitting))};
+}
+
+// ---------------------------------------------------------------- machines
+
+bool Holds(const Machine& machine, const std::string& chip) {
+  return machine.chip == chip || std::find(machine.other_chips.begin(), machine.other_chips.end(),
+                                           chip) != machine.other_chips.end();
+}
+
+bool HasIdentifier(const Machine& machine, const std::string& identifier) {
+  return std::find(machine.model_identifiers.begin(), machine.model_identifiers.end(),
+                   identifier) != machine.model_identifiers.end();
+}
+
+// "MacBookPro18,1" says its form; "Mac15,14" does not.
+std::string FormOf(const Seen& seen) {
+  if (!seen.product.empty()) return Plain(seen.product);
+  if (absl::StartsWith(seen.model_identifier, "MacBookPro")) return "macbook pro";
+  if (absl::StartsWith(seen.model_identifier, "MacBookAir")) return "macbook air";
+  if (absl::StartsWith(seen.model_identifier, "Macmini")) return "mac mini";
+  return "";
+}
+
+// "Mac Studio Mac15,14 Apple M3 Ultra 96 GiB": what there is of it.
+std::string Saw(const Seen& seen) {
+  std::string saw;
+  for (const std::string& word : {seen.product, seen.model_identifier, seen.chip_name,
+                                  seen.memory ? Described(*seen.memory) : std::string()}) {
+    if (!word.empty()) absl::StrAppend(&saw, saw.empty() ? "; saw " : " ", word);
+  }
+  return saw;
+}
+
+Identified IdentifyMac(const Catalog& catalog, const Seen& seen) {
+  Identified identified;
+  const ChipAnswer chip = AppleChip(catalog, seen);
+  if (chip.chip != nullptr) {
+    identified.chip = chip.chip->id;
+    identified.chips = 1;
+  } else {
+    identified.why = chip.why;
+  }
+  const auto because = [&identified](const std::string& why) {
+    absl::StrAppend(&identified.why, identified.why.empty() ? "" : "; ", why);
+  };
+  const std::string saw = Saw(seen);
+  if (!seen.memory) {
+    because(absl::StrCat("installed memory is not known", saw));
+    return identified;
+  }
+  const bool known_identifier = !seen.model_identifier.empty() &&
+                                std::any_of(catalog.machines.begin(), catalog.machines.end(),
+                                            [&seen](const Machine& machine) {
+                                              return HasIdentifier(machine, seen.model_identifier);
+                                            });
+  const std::string form = FormOf(seen);
+  if (!known_identifier && form.empty()) {
+    because(absl::StrCat("neither product nor a known model identifier was seen", saw));
+    return identified;
+  }
+  std::vector<const Chip*> chips = ChipsNamed(catalog, seen.chip_name);
+  if (chip.chip != nullptr) chips = {chip.chip};
+  std::vector<const Machine*> fitting;
+  for (const Machine& machine : catalog.machines) {
+    if (machine.os != OperatingSystem::kMacos || machine.memory != *seen.memory) continue;
+    if (known_identifier ? !HasIdentifier(machine, seen.model_identifier)
+                         : !absl::StartsWith(Plain(machine.name) + " ", form + " ")) {
+      continue;
+    }
+    // Without a chip's name the model identifier, which is of one chip family, has to do.
+    const bool holds = seen.chip_name.empty()
+                           ? known_identifier
+                           : std::any_of(chips.begin(), chips.end(), [&machine](const Chip* known) {
+                               return Holds(machine, known->id);
+                             });
+    if (holds) {
+      fitting.push_back(&machine);
+    }
+  }
+  if (fitting.size() == 1) {
+    identified.machine = fitting[0]->id;
+  } else if (fitting.empty()) {
+    because(absl::StrCat("no machine of the catalogue fits", saw));
+  } else {
+    because(absl::StrCat("it may be ", Ids(fitting)));
+  }
+  return identified;
+}
+
+// Machines whose maker's name for them is in what was seen; the longest name wins.
+std::vector<const Machine*> MachinesReported(const Catalog& catalog, const Seen& seen) {
+  const std::string text =
+      Plain(absl::StrCat(seen.vendor, " ", seen.product, " ", seen.model_identifier));
+  std::vector<const Machine*> found;
+  std::size_t longest = 0;
+  for (const Machine& machine : catalog.machines) {
+    for (const std::string& name : machine.reported_as) {
+      const std::string plain = Plain(name);
+      if (plain.size() < longest || !HasWords(text, plain)) continue;
+      if (plain.size() > longest) found.clear();
+      longest = plain.size();
+      if (found.empty() || found.back() != &machine) found.push_back(&machine);
+    }
+  }
+  return found;
+}
+
+// A workstation is described by its cards.
+void MachineOfCards(const Catalog& catalog, const Seen& seen, Identified& identified) {
+  std::vector<const Machine*> fitting;
+  for (const Machine& machine : catalog.machines) {
+    if (machine.os == OperatingSystem::kMacos || !machine.vram_per_accelerator) continue;
+    if (machine.chip != identified.chip || machine.accelerators != identified.chips) continue;
+    fitting.push_back(&machine);
+  }
+  const auto named = [&seen](const Machine* machine) {
+    return std::any_of(machine->reported_as.begin(), machine->reported_as.end(),
+                       [&seen](const std::string& name) {
+                         return PlainCard(name) == PlainCard(seen.accelerators[0].name);
+                       });
+  };
+  // Of two machines with one chip, the one that names the card as it was printed.
+  std::vector<const Machine*> exact;
+  std::copy_if(fitting.begin(), fitting.end(), std::back_inserter(exact), named);
+  if (fitting.size() > 1 && !exact.empty()) fitting = exact;
+  if (fitting.size() == 1) {
+    identified.machine = fitting[0]->id;
+  } else if (fitting.empty()) {
+    identified.why = absl::StrCat("the catalogue has no machine with ", identified.chips, " × ",
+                                  identified.chip);
+  } else {
+    identified.why = absl::StrCat("it may be ", Ids(fitting));
+  }
+}
+
+Identified IdentifyLinux(const Catalog& catalog, const Seen& seen) {
+  Identified identified;
+  const std::vector<const Machine*> reported = MachinesReported(catalog, seen);
+  if (reported.size() == 1) {
+    identified = {reported[0]->id, reported[0]->chip, reported[0]->accelerators, ""};
+    return identified;
+  }
+  if (seen.accelerators.empty()) {
+    // A chip with its GPU inside is known by the processor's name.
+    const std::vector<const Chip*> named = ChipsNamed(catalog, seen.chip_name);
+    if (named.size() == 1) {
+      identified.chip = named[0]->id;
+      identified.chips = 1;
+      identified.why = "the machine's maker and product are not in the catalogue";
+    } else {
+      identified.why = absl::StrCat("no accelerator; saw processor \"", seen.chip_name, "\"");
+    }
+  } else if (std::any_of(seen.accelerators.begin(), seen.accelerators.end(),
+                         [](const SeenAccelerator& card) { return card.slice; })) {
+    identified.why =
+        absl::StrCat("\"", seen.accelerators[0].name,
+                     "\" is split into MIG slices, which the catalogue does not describe");
+    return identified;
+  } else {
+    for (const SeenAccelerator& card : seen.accelerators) {
+      const ChipAnswer answer = CardChip(catalog, card);
+      if (answer.chip == nullptr) return {"", "", 0, answer.why};
+      if (!identified.chip.empty() && identified.chip != answer.chip->id) {
+        return {"", "", 0,
+                absl::StrCat("cards of two kinds: ", identified.chip, " and ", answer.chip->id)};
+      }
+      identified.chip = answer.chip->id;
+      ++identified.chips;
+    }
+    MachineOfCards(catalog, seen, identified);
+  }
+  if (!identified.machine.empty()) return identified;
+  const std::string maker =
+      std::string(absl::StripAsciiWhitespace(absl::StrCat(seen.vendor, " ", seen.product)));
+  if (!maker.empty()) absl::StrAppend(&identified.why, "; saw \"", maker, "\"");
+  return identified;
+}
+
+}  // namespace
+
+Identified Identify(const Catalog& catalog, const Seen& seen) {
+  if (seen.vendor == "Apple") return IdentifyMac(catalog, seen);
+  return IdentifyLinux(catalog, seen);
+}
+
+}  // namespace capacity::catalog

@@ -1,0 +1,42 @@
+// Which catalogue entries a machine is, from what it says of itself.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/base/units.h"
+#include "planner/catalog/catalog.h"
+
+namespace capacity::catalog {
+
+// What was seen. Empty: not known.
+struct SeenAccelerator {
+  std::string name;             // as the driver prints it: "NVIDIA GeForce RTX 3090"
+  std::optional<Bytes> memory;  // its own; nullopt when unified or not said
+  bool slice = false;           // a MIG slice
+};
+struct Seen {
+  std::string vendor;            // "Apple", "ASUSTeK COMPUTER INC."
+  std::string product;           // "Mac Studio", "Ascent GX10"
+  std::string model_identifier;  // "Mac15,14"
+  std::string chip_name;         // of the processor: "Apple M3 Ultra"
+  std::optional<int> gpu_cores;  // Apple
+  std::optional<Bytes> memory;   // installed
+  std::vector<SeenAccelerator> accelerators;
+};
+
+struct Identified {
+  std::string machine;  // catalogue id; empty: none, or not known which
+  std::string chip;     // catalogue id; empty: none, or not known which
+  int chips = 0;        // how many of it; 0 when `chip` is empty
+  std::string why;      // when something is empty: what was seen and what it lacks
+
+  friend bool operator==(const Identified&, const Identified&) = default;
+};
+
+// By printed names (`reported_as`, `model_identifiers`), core count and memory; never by guess: of
+// two entries that fit neither is taken.
+Identified Identify(const Catalog& catalog, const Seen& seen);
+
+}  // namespace capacity::catalog
