@@ -168,7 +168,12 @@ class Scanner {
 
   bool ReplaceFieldValue() {
     const std::string_view value = text_.substr(value_start_, value_end_ - value_start_);
-    if (SaysNothing(value)) return false;
+    // Where an identifier of a known shape stands as the value, it keeps its shape.
+    if (SaysNothing(value) || UuidLength(value) == value.size() ||
+        value.find(':') != std::string_view::npos) {
+      value_start_ = std::string_view::npos;
+      return Replace();
+    }
     const int digits = static_cast<int>(std::min<std::size_t>(value.size(), 16));
     if (value.size() > 2 && value[0] == '0' && (value[1] == 'x' || value[1] == 'X')) {
       Emit(value.size(), "0x" + Hash(value, digits));

@@ -65,7 +65,8 @@ std::vector<std::string> QueriedColumns(const std::vector<std::string>& argument
     for (const std::string_view option : {"--query-gpu=", "-query-gpu="}) {
       if (!StartsWith(argument, option)) continue;
       std::vector<std::string> columns;
-      for (const std::string_view column : Split(argument.substr(option.size()), ',')) {
+      for (const std::string_view column :
+           Split(std::string_view(argument).substr(option.size()), ',')) {
         columns.push_back(Lower(column));
       }
       return columns;

@@ -1,0 +1,143 @@
+#include "planner/catalog/identify.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/shipped.h"
+
+namespace capacity::catalog {
+namespace {
+
+using capacity::testing::Shipped;
+using ::testing::HasSubstr;
+
+Identified Mac(const std::string& product, const std::string& identifier, const std::string& chip,
+               std::optional<int> cores, int gib) {
+  return Identify(Shipped(), {.vendor = "Apple",
+                              .product = product,
+                              .model_identifier = identifier,
+                              .chip_name = chip,
+                              .gpu_cores = cores,
+                              .memory = GiB(gib)});
+}
+
+Identified Cards(const std::vector<SeenAccelerator>& cards) {
+  return Identify(Shipped(), {.accelerators = cards});
+}
+
+TEST(Identify, EveryAppleChipByItsNameAndCores) {
+  int chips = 0;
+  for (const Chip& chip : Shipped().chips) {
+    if (chip.vendor != "apple") continue;
+    ++chips;
+    const Identified found =
+        Identify(Shipped(), {.vendor = "Apple",
+                             .chip_name = chip.name.substr(0, chip.name.find(" (")),
+                             .gpu_cores = chip.gpu_cores});
+    EXPECT_EQ(found.chip, chip.id);
+  }
+  EXPECT_GT(chips, 30);
+}
+
+TEST(Identify, EveryCardByWhatTheDriverPrints) {
+  for (const Chip& chip : Shipped().chips) {
+    if (chip.vendor != "nvidia") continue;
+    std::vector<std::string> names = chip.reported_as;
+    if (names.empty()) names = {chip.name};
+    for (const std::string& name : names) {
+      ASSERT_EQ(name.rfind("NVIDIA ", 0), 0u) << name;
+      EXPECT_EQ(Cards({{name}}).chip, chip.id);
+      EXPECT_EQ(Cards({{name.substr(7)}}).chip, chip.id) << "an older driver";
+      for (const Bytes memory : chip.memory_options) {
+        EXPECT_EQ(Cards({{name, memory * 0.94}}).chip, chip.id) << name;
+      }
+    }
+  }
+}
+
+TEST(Identify, EveryMacOfTheCatalogue) {
+  for (const Machine& machine : Shipped().machines) {
+    if (machine.os != OperatingSystem::kMacos) continue;
+    const Chip* chip = Shipped().FindChip(machine.chip);
+    const std::string name = chip->name.substr(0, chip->name.find(" ("));
+    const std::string product = machine.name.substr(0, machine.name.find(" M"));
+    const int gib = static_cast<int>(machine.memory.gib());
+    EXPECT_EQ(Mac(product, "", name, chip->gpu_cores, gib).machine, machine.id);
+    for (const std::string& identifier : machine.model_identifiers) {
+      EXPECT_EQ(Mac("", identifier, name, chip->gpu_cores, gib).machine, machine.id) << identifier;
+    }
+  }
+}
+
+TEST(Identify, AMacWhoseCoresAreNotKnownByMemoryWhereThatDecides) {
+  EXPECT_EQ(Mac("Mac Studio", "Mac15,14", "Apple M3 Ultra", std::nullopt, 512).chip,
+            "apple-m3-ultra-80");
+  const Identified open = Mac("Mac Studio", "Mac15,14", "Apple M3 Ultra", std::nullopt, 96);
+  EXPECT_EQ(open.machine, "mac-studio-m3-ultra-96gb");
+  EXPECT_EQ(open.chip, "");
+  EXPECT_THAT(open.why, HasSubstr("apple-m3-ultra-60 or apple-m3-ultra-80"));
+}
+
+TEST(Identify, Gb10MachinesByTheirMakersNames) {
+  struct Case {
+    const char* vendor;
+    const char* product;
+    const char* machine;
+  };
+  for (const Case& one : {Case{"NVIDIA", "NVIDIA_DGX_Spark", "dgx-spark"},
+                          Case{"ASUS", "Ascent GX10", "asus-ascent-gx10"},
+                          Case{"ASUSTeK COMPUTER INC.", "GX10", "asus-ascent-gx10"},
+                          Case{"HP", "HP ZGX Nano G1n AI Station", "hp-zgx-nano"},
+                          Case{"LENOVO", "ThinkStation PGX", "lenovo-thinkstation-pgx"},
+                          Case{"Dell  Inc.", "Dell Pro Max with GB10 FCM1253", "dell-pro-max-gb10"},
+                          Case{"MSI", "EdgeXpert-MS-C931", "msi-edgexpert"},
+                          Case{"GIGABYTE", "AI TOP ATOM", "gigabyte-ai-top-atom"},
+                          Case{"Acer", "Veriton GN100", "acer-veriton-gn100"}}) {
+    const Identified found =
+        Identify(Shipped(),
+                 {.vendor = one.vendor, .product = one.product, .accelerators = {{"NVIDIA GB10"}}});
+    EXPECT_EQ(found.machine, one.machine);
+    EXPECT_EQ(found.chip, "gb10");
+  }
+  const Identified unknown =
+      Identify(Shipped(), {.vendor = "Acme", .product = "Box", .accelerators = {{"NVIDIA GB10"}}});
+  EXPECT_EQ(unknown.machine, "");
+  EXPECT_EQ(unknown.chip, "gb10");
+  EXPECT_THAT(unknown.why, HasSubstr("Acme Box"));
+}
+
+TEST(Identify, WorkstationsByTheirCards) {
+  const SeenAccelerator card = {"NVIDIA GeForce RTX 3090", Bytes{std::int64_t{24576} << 20}};
+  EXPECT_EQ(Cards({card}).machine, "rtx-3090-24gb");
+  EXPECT_EQ(Cards({card, card}), (Identified{"dual-rtx-3090", "rtx-3090", 2, ""}));
+  EXPECT_EQ(Cards({card, card, card}).chips, 3);
+  EXPECT_EQ(Cards({card, card, card}).machine, "");
+  EXPECT_EQ(Cards({{"NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition"}}).machine,
+            "rtx-pro-6000-max-q-96gb");
+  EXPECT_EQ(Cards({{"NVIDIA RTX PRO 6000 Blackwell Workstation Edition"}}).machine,
+            "rtx-pro-6000-96gb");
+}
+
+TEST(Identify, WhatIsUnknownStaysUnknownWithWhatWasSeen) {
+  for (const char* name : {"NVIDIA GeForce RTX 9090", "NVIDIA GeForce RTX 4090 Laptop GPU",
+                           "NVIDIA A100-SXM4-40GB", "NVIDIA GeForce RTX 2080 SUPER"}) {
+    const Identified found = Cards({{name}});
+    EXPECT_EQ(found.chip, "") << name;
+    EXPECT_THAT(found.why, HasSubstr(name));
+  }
+  // The RTX 3080 with 12 GiB is another card than the one with 10.
+  EXPECT_THAT(Cards({{"NVIDIA GeForce RTX 3080", GiB(12)}}).why, HasSubstr("12 GiB"));
+  EXPECT_THAT(Cards({{"NVIDIA L40S"}, {"NVIDIA A40"}}).why, HasSubstr("two kinds"));
+  EXPECT_THAT(Cards({{"NVIDIA H100 PCIe", std::nullopt, true}}).why, HasSubstr("MIG"));
+  EXPECT_THAT(Cards({{""}}).why, HasSubstr("name is not known"));
+  EXPECT_THAT(Mac("Mac Studio", "Mac99,1", "Apple M9 Ultra", 99, 512).why,
+              HasSubstr("Apple M9 Ultra"));
+  EXPECT_THAT(Mac("Mac Studio", "Mac15,14", "Apple M3 Ultra", 70, 512).why,
+              HasSubstr("70 GPU cores"));
+  EXPECT_THAT(Identify(Shipped(), {.chip_name = "AMD EPYC"}).why, HasSubstr("AMD EPYC"));
+}
+
+}  // namespace
+}  // namespace capacity::catalog

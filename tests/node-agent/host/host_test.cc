@@ -1,0 +1,284 @@
+#include "node-agent/host/host.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "node-agent/host/capture.h"
+#include "node-agent/host/live.h"
+#include "node-agent/host/redact.h"
+
+namespace capacity::host {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+Output Live(std::vector<std::string> arguments,
+            std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
+  return host::Live()->Run({std::move(arguments), timeout}).at(0);
+}
+
+fs::path FreshDirectory(const std::string& name) {
+  const fs::path path = fs::path(::testing::TempDir()) / (name + "-" + std::to_string(getpid()));
+  fs::remove_all(path);
+  return path;
+}
+
+void Write(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// ---------------------------------------------------------------- live
+
+TEST(LiveHost, GivesArgumentsToTheProgramAndNotToAShell) {
+  const Output output = Live({"printf", "%s|", "a b", "$HOME", "*"});
+  EXPECT_EQ(output.how, Output::How::kRan);
+  EXPECT_EQ(output.exit_code, 0);
+  EXPECT_EQ(output.text, "a b|$HOME|*|");
+}
+
+TEST(LiveHost, RunsInTheCLocaleWithTheSystemDirectories) {
+  const Output output = Live({"env"});
+  EXPECT_THAT(output.text, HasSubstr("LC_ALL=C\n"));
+  EXPECT_THAT(output.text, HasSubstr("/usr/sbin:"));
+}
+
+TEST(LiveHost, AMissingProgramIsAbsent) {
+  EXPECT_EQ(Live({"no-such-program-here"}).how, Output::How::kAbsent);
+  EXPECT_EQ(Live({}).how, Output::How::kAbsent);
+}
+
+TEST(LiveHost, AFailingProgramTellsItsCodeAndWhatItComplainedOf) {
+  const Output output = Live({"sh", "-c", "echo out; echo complaint >&2; exit 6"});
+  EXPECT_EQ(output.exit_code, 6);
+  EXPECT_EQ(output.text, "out\ncomplaint\n");
+  EXPECT_EQ(Live({"sh", "-c", "echo out; echo warning >&2"}).text, "out\n");
+}
+
+TEST(LiveHost, ASlowProgramIsStoppedWithItsChildren) {
+  const auto start = std::chrono::steady_clock::now();
+  const Output output = Live({"sh", "-c", "sleep 30 & sleep 30"}, std::chrono::milliseconds(200));
+  EXPECT_EQ(output.how, Output::How::kTimedOut);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(LiveHost, AGrandchildThatKeepsTheOutputOpenHoldsNobodyUp) {
+  const auto start = std::chrono::steady_clock::now();
+  const Output output = Live({"sh", "-c", "echo done; sleep 20 &"});
+  EXPECT_EQ(output.text, "done\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(LiveHost, EndlessOutputIsCut) {
+  const Output output = Live({"yes"});
+  EXPECT_TRUE(output.truncated);
+  EXPECT_EQ(output.text.size(), kLongestText);
+}
+
+TEST(LiveHost, AProgramKilledByASignalFailed) {
+  EXPECT_EQ(Live({"sh", "-c", "kill -9 $$"}).how, Output::How::kFailed);
+}
+
+TEST(LiveHost, ReadsRegularFilesOnly) {
+  const auto live = host::Live();
+  EXPECT_FALSE(live->Read("/no/such/file").has_value());
+  EXPECT_FALSE(live->Read("/").has_value());
+  EXPECT_FALSE(live->Read("/dev/zero").has_value());
+  const fs::path file = FreshDirectory("live-read") / "file";
+  Write(file, "text");
+  EXPECT_EQ(live->Read(file.string()), "text");
+  EXPECT_THAT(live->List(file.parent_path().string()), ElementsAre("file"));
+  EXPECT_THAT(live->List("/no/such/directory"), IsEmpty());
+}
+
+// ---------------------------------------------------------------- command lines
+
+TEST(CommandLine, SplitsAsAShellWould) {
+  EXPECT_THAT(SplitCommandLine("sysctl  -n   hw.memsize"),
+              ElementsAre("sysctl", "-n", "hw.memsize"));
+  EXPECT_THAT(SplitCommandLine("LC_ALL=C sudo /usr/sbin/sysctl 'a b' \"c d\" e\\ f"),
+              ElementsAre("/usr/sbin/sysctl", "a b", "c d", "e f"));
+  EXPECT_THAT(SplitCommandLine("sysctl -a 2>/dev/null | grep cpu"), ElementsAre("sysctl", "-a"));
+  EXPECT_THAT(SplitCommandLine("   "), IsEmpty());
+  EXPECT_EQ(ProgramName({"/usr/sbin/sysctl"}), "sysctl");
+}
+
+TEST(CommandFile, HasACommandLineAnExitLineAndTheOutput) {
+  const auto output = ParseCommandFile("$ lscpu -J\nexit 0\n{}\n");
+  ASSERT_TRUE(output.has_value());
+  EXPECT_THAT(output->arguments, ElementsAre("lscpu", "-J"));
+  EXPECT_EQ(output->text, "{}\n");
+  EXPECT_EQ(FormatCommandFile(*output), "$ lscpu -J\nexit 0\n{}\n");
+}
+
+TEST(CommandFile, IsReadAsStrangersWriteIt) {
+  struct Case {
+    const char* text;
+    const char* program;
+    const char* output;
+    Output::How how;
+  };
+  for (const Case& one : {
+           Case{"\xEF\xBB\xBF$ vm_stat\r\nexit 0\r\nline\r\n", "vm_stat", "line\n",
+                Output::How::kRan},
+           Case{"$ vm_stat\nline\n", "vm_stat", "line\n", Output::How::kRan},
+           Case{"user@host:~$ vm_stat\nexit 0\nline\n", "vm_stat", "line\n", Output::How::kRan},
+           Case{"# taken by hand\n$ vm_stat\nexit: 0\nline\n", "vm_stat", "line\n",
+                Output::How::kRan},
+           Case{"\n$vm_stat\nexit status 0\nline\n", "vm_stat", "line\n", Output::How::kRan},
+           Case{"$ vm_stat\nexit 127\nwhatever\n", "vm_stat", "", Output::How::kAbsent},
+           Case{"$ vm_stat\nzsh: command not found: vm_stat\n", "vm_stat", "",
+                Output::How::kAbsent},
+           Case{"$ vm_stat\nexit 124\npart\n", "vm_stat", "part\n", Output::How::kTimedOut},
+           Case{"$ vm_stat\nexit strategy\n", "vm_stat", "exit strategy\n", Output::How::kRan},
+       }) {
+    const auto output = ParseCommandFile(one.text);
+    ASSERT_TRUE(output.has_value()) << one.text;
+    EXPECT_EQ(output->arguments.at(0), one.program) << one.text;
+    EXPECT_EQ(output->text, one.output) << one.text;
+    EXPECT_EQ(output->how, one.how) << one.text;
+  }
+  EXPECT_FALSE(ParseCommandFile("no command line\n").has_value());
+  EXPECT_FALSE(ParseCommandFile("").has_value());
+}
+
+// ---------------------------------------------------------------- captures
+
+TEST(Capture, EveryOutputOfAProgramServesTheExactOneFirst) {
+  const fs::path directory = FreshDirectory("capture-superset");
+  Write(directory / "commands/zz", "$ /usr/sbin/sysctl -a\nexit 0\nall\n");
+  Write(directory / "commands/notes.md", "my notes\n");
+  Write(directory / "commands/1.log", "$ sysctl   hw\nexit 0\nhw\n");
+  const auto capture = ReadCapture(directory.string());
+  ASSERT_TRUE(capture.ok()) << capture.status().message();
+  const auto replay = Replay(*capture);
+  const auto outputs = replay->Run({{"sysctl", "-a"}});
+  ASSERT_THAT(outputs, SizeIs(2));
+  EXPECT_EQ(outputs[0].text, "all\n");
+  EXPECT_EQ(outputs[1].text, "hw\n");
+  EXPECT_EQ(replay->Run({{"lscpu"}}).at(0).how, Output::How::kAbsent);
+}
+
+TEST(Capture, FilesMayBeMirroredOrShownByCommands) {
+  const fs::path directory = FreshDirectory("capture-files");
+  Write(directory / "files/proc/meminfo", "MemTotal: 1 kB\r\n");
+  Write(directory / "sys/class/net/eth0/operstate", "up\n");
+  Write(directory / "commands/1", "$ cat /etc/os-release\nexit 0\nNAME=\"Debian\"\n");
+  Write(directory / "commands/2", "$ cat /sys/a /sys/b\nexit 0\nfirst\nsecond\n");
+  Write(directory / "commands/3", "$ grep . /sys/c /sys/d\nexit 0\n/sys/c:1: x\n/sys/d:y\n");
+  Write(directory / "commands/4",
+        "$ cat /etc/absent\nexit 1\ncat: /etc/absent: No such file or directory\n");
+  const auto replay = Replay(*ReadCapture(directory.string()));
+  EXPECT_EQ(replay->Read("/proc/meminfo"), "MemTotal: 1 kB\n");
+  EXPECT_EQ(replay->Read("/etc/os-release"), "NAME=\"Debian\"\n");
+  EXPECT_EQ(replay->Read("/sys/b"), "second\n");
+  EXPECT_EQ(replay->Read("/sys/c"), "1: x\n");
+  EXPECT_FALSE(replay->Read("/etc/absent").has_value());
+  EXPECT_THAT(replay->List("/sys/class/net"), ElementsAre("eth0"));
+  EXPECT_THAT(replay->List("/sys"), ElementsAre("a", "b", "c", "class", "d"));
+}
+
+TEST(Capture, LinksThatLeadOutAreNotFollowed) {
+  const fs::path directory = FreshDirectory("capture-links");
+  Write(directory / "files/proc/meminfo", "inside\n");
+  fs::create_directories(directory / "files/etc");
+  fs::create_symlink("/etc/passwd", directory / "files/etc/passwd");
+  fs::create_symlink(directory / "files/proc/meminfo", directory / "files/etc/same");
+  const auto replay = Replay(*ReadCapture(directory.string()));
+  EXPECT_FALSE(replay->Read("/etc/passwd").has_value());
+  EXPECT_EQ(replay->Read("/etc/same"), "inside\n");
+}
+
+TEST(Capture, AWrongDirectoryIsAnswered) {
+  EXPECT_EQ(ReadCapture("/no/such/capture").status().code(), absl::StatusCode::kNotFound);
+  const fs::path empty = FreshDirectory("capture-empty");
+  fs::create_directories(empty);
+  EXPECT_EQ(ReadCapture(empty.string()).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Capture, IsWrittenWholeOrNotAtAll) {
+  const fs::path directory = FreshDirectory("capture-written");
+  Capture capture;
+  capture.files["/proc/meminfo"] = "MemTotal: 1 kB\n";
+  capture.directories.insert("/sys/class/net/eth0");
+  capture.commands.push_back({.arguments = {"uname", "-a"}, .text = "Linux\n"});
+  ASSERT_TRUE(WriteCapture(capture, directory.string()).ok());
+  EXPECT_EQ(WriteCapture(capture, directory.string()).code(), absl::StatusCode::kAlreadyExists);
+  const auto replay = Replay(*ReadCapture(directory.string()));
+  EXPECT_EQ(replay->Read("/proc/meminfo"), "MemTotal: 1 kB\n");
+  EXPECT_THAT(replay->List("/sys/class/net"), ElementsAre("eth0"));
+  EXPECT_EQ(replay->Run({{"uname", "-a"}}).at(0).text, "Linux\n");
+  EXPECT_FALSE(WriteCapture(capture, "/proc/no/such/place").ok());
+}
+
+// ---------------------------------------------------------------- redaction
+
+std::string Redacted(const std::string& text) {
+  return Redactor("salt", {{"studio-1.local"}, {"alice", "root"}}).Redact(text);
+}
+
+TEST(Redaction, ReplacesWhatIdentifies) {
+  for (const char* secret :
+       {"7F158861-C131-4D0D-83B6-CA50EF76C32B", "a4:83:e7:12:34:56", "8096a9d9edbaac05",
+        "4cbb:4703:002d:1a16", "192.168.1.17", "2001:db8::1:2", "0x05AC897E0A474D02",
+        "enx001122aabbcc", "studio-1", "alice"}) {
+    const std::string text = std::string("x ") + secret + " y\n";
+    EXPECT_THAT(Redacted(text), AllOf(Not(HasSubstr(secret)), HasSubstr("x "), HasSubstr(" y\n")))
+        << secret;
+  }
+  for (const char* line :
+       {"Serial Number (system): C02ABC123DEF\n", "DGX_SERIAL_NUMBER=\"1983925\"\n",
+        "  \"serial_number\" : \"C02ABC123DEF\",\n", "<serial>0320219</serial>\n",
+        "Provisioning UDID: 00008103-000A\n"}) {
+    EXPECT_NE(Redacted(line), line);
+    EXPECT_THAT(Redacted(line), Not(HasSubstr("C02ABC")));
+  }
+}
+
+TEST(Redaction, LeavesWhatTellsTheMachine) {
+  for (const char* text :
+       {"Driver Version: 580.126.09  VBIOS 95.02.66.00.02 fw 28.45.4028\n",
+        "0000:01:00.0 [15b3:1021]\n", "127.0.0.1 ::1 255.255.255.0 0.0.0.0\n",
+        "00:00:00:00:00:00 ff:ff:ff:ff:ff:ff\n", "Sat Dec  6 13:53:03 2025\n",
+        "0x00000000000001FF\n", "Flags: serialize sse\n", "root\n", "memory.total [MiB]\n",
+        "\"protocol_id_key\": 64087,\n", "iBoot 10151.61.4\n"}) {
+    EXPECT_EQ(Redacted(text), text);
+  }
+}
+
+TEST(Redaction, TheSameValueHasTheSamePseudonymEverywhere) {
+  const std::string lower = Redacted("7f158861-c131-4d0d-83b6-ca50ef76c32b");
+  const std::string upper = Redacted("7F158861-C131-4D0D-83B6-CA50EF76C32B");
+  EXPECT_EQ(lower.size(), 36u);
+  EXPECT_TRUE(std::equal(lower.begin(), lower.end(), upper.begin(),
+                         [](char a, char b) { return std::tolower(a) == std::tolower(b); }));
+  EXPECT_NE(Redactor("other", {}).Redact("7f158861-c131-4d0d-83b6-ca50ef76c32b"), lower);
+  EXPECT_EQ(Redacted("\"domain_uuid_key\" : \"7f158861-c131-4d0d-83b6-ca50ef76c32b\""),
+            "\"domain_uuid_key\" : \"" + lower + "\"");
+  EXPECT_THAT(Redacted("169.254.10.20"), HasSubstr("169.254."));
+  EXPECT_THAT(Redacted("fe80::aede:48ff:fe00:1122"), HasSubstr("fe80::"));
+}
+
+TEST(Redaction, KnowsTheNamesThatTheCaptureTells) {
+  Capture capture;
+  capture.files["/proc/sys/kernel/hostname"] = "spark-bd26\n";
+  capture.commands.push_back(
+      {.arguments = {"uname", "-a"}, .text = "Darwin Mac-von-Anna 25.2.0 x\n"});
+  const Capture redacted = Redact(capture, Redactor("salt", NamesIn(capture)));
+  EXPECT_THAT(redacted.commands[0].text, Not(HasSubstr("Anna")));
+  EXPECT_THAT(redacted.files.at("/proc/sys/kernel/hostname"), Not(HasSubstr("bd26")));
+}
+
+}  // namespace
+}  // namespace capacity::host
