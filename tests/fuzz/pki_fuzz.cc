@@ -55,6 +55,24 @@ void ReadAsRequest(std::string_view text) {
          "a request decides nothing but the key");
 }
 
+// RFC 7468, in one line as readers accept it.
+std::string Pem(std::string_view label, std::string_view der) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text = "-----BEGIN " + std::string(label) + "-----\n";
+  for (std::size_t i = 0; i < der.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t j = i; j < i + 3; ++j) {
+      bits = (bits << 8) | (j < der.size() ? static_cast<unsigned char>(der[j]) : 0U);
+    }
+    for (std::size_t j = 0; j < 4; ++j) {
+      text += i + j <= der.size() ? kAlphabet[(bits >> (18 - 6 * j)) & 63] : '=';
+    }
+    if (i % 48 == 45) text += '\n';
+  }
+  return text + "\n-----END " + std::string(label) + "-----\n";
+}
+
 }  // namespace
 }  // namespace capacity::pki
 
@@ -66,5 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ReadAsRequest(text);
   KeyFingerprint(text).IgnoreError();
   AuthorityFingerprint(text).IgnoreError();
+  // The same bytes as what PEM wraps, so that a changed bit is one bit of the structure.
+  ReadAsCertificate(Pem("CERTIFICATE", text));
+  ReadAsRequest(Pem("CERTIFICATE REQUEST", text));
   return 0;
 }
