@@ -1,0 +1,206 @@
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "node-agent/cli/commands.h"
+#include "node-agent/cli/common.h"
+#include "node-agent/host/live.h"
+#include "node-agent/reporter/run.h"
+#include "node-agent/reporter/vitals.h"
+#include "planner/pki/files.h"
+
+namespace capacity::agent_cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kPatience{3};  // from a signal to the end, at most
+
+struct Arguments {
+  std::string planner;
+  std::string token;
+  std::string token_file;
+  std::string state_directory;
+  std::string name;
+  std::string data;
+  double heartbeat_seconds = 10;
+};
+
+std::string Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// $STATE_DIRECTORY is what systemd made for the service.
+std::string DefaultStateDirectory() {
+  if (const std::string stated = Environment("STATE_DIRECTORY"); !stated.empty()) return stated;
+  if (geteuid() == 0) return "/var/lib/node-agent";
+  if (const std::string home = Environment("XDG_STATE_HOME"); !home.empty()) {
+    return (fs::path(home) / "node-agent").string();
+  }
+  return (fs::path(Environment("HOME")) / ".local/state/node-agent").string();
+}
+
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+// The machine's own name up to the first dot, as far as a planner takes it.
+std::string DefaultName() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0) return "";
+  std::string label(name, std::find(name, name + sizeof name - 1, '.'));
+  label.resize(std::min(std::string(label.c_str()).size(), std::size_t{63}));
+  std::replace_if(label.begin(), label.end(), [](char c) { return !IsNameCharacter(c); }, '-');
+  label.erase(0, label.find_first_not_of('-'));
+  return label;
+}
+
+// "2026-11-22T20:14:31Z warning ...", a line on stderr.
+void Log(reporter::Severity severity, const std::string& text) {
+  char time[32] = {};
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
+  const char* const word = severity == reporter::Severity::kInfo      ? "info"
+                           : severity == reporter::Severity::kWarning ? "warning"
+                                                                      : "error";
+  std::fprintf(stderr, "%s %s %s\n", time, word, text.c_str());
+}
+
+std::int64_t UnixMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// While this lives, SIGTERM and SIGINT ask `stop` to end. Nothing that was promised is in memory
+// only, so that what does not end in time is ended.
+class EndOnSignal {
+ public:
+  // Before any other thread starts: those inherit that the signals are blocked.
+  explicit EndOnSignal(reporter::Stop& stop) : stop_(stop) {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] { Wait(); });
+  }
+  ~EndOnSignal() {
+    over_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+  EndOnSignal(const EndOnSignal&) = delete;
+  EndOnSignal& operator=(const EndOnSignal&) = delete;
+
+ private:
+  void Wait() {
+    int signal = 0;
+    sigwait(&signals_, &signal);
+    if (over_) return;
+    stop_.Request();
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!over_ && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    if (!over_) std::_Exit(kOk);
+  }
+
+  reporter::Stop& stop_;
+  sigset_t signals_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+absl::StatusOr<std::string> TokenOf(const Arguments& arguments) {
+  if (arguments.token_file.empty()) return arguments.token;
+  return pki::ReadFile(arguments.token_file);
+}
+
+absl::StatusOr<reporter::Settings> SettingsOf(const Arguments& arguments) {
+  reporter::Settings settings;
+  auto planner = reporter::ParseAddress(arguments.planner);
+  if (!planner.ok()) return planner.status();
+  auto token = TokenOf(arguments);
+  if (!token.ok()) return token.status();
+  settings.planner = *std::move(planner);
+  settings.join_token = *std::move(token);
+  settings.state_directory =
+      arguments.state_directory.empty() ? DefaultStateDirectory() : arguments.state_directory;
+  settings.name = arguments.name.empty() ? DefaultName() : arguments.name;
+  settings.heartbeat =
+      std::chrono::milliseconds(static_cast<std::int64_t>(arguments.heartbeat_seconds * 1000));
+  return settings;
+}
+
+int Run(const Arguments& arguments) {
+  const auto settings = SettingsOf(arguments);
+  if (!settings.ok()) return Fail(settings.status());
+  reporter::Stop stop;
+  const EndOnSignal end(stop);
+  const std::unique_ptr<host::Host> host = host::Live();
+  const reporter::World world = {.report = [&arguments] { return ReportOf("", arguments.data); },
+                                 .vitals = [&host] { return reporter::ReadVitals(*host); },
+                                 .clock = &UnixMs,
+                                 .log = &Log,
+                                 .agent_version = AgentVersion()};
+  Log(reporter::Severity::kInfo,
+      absl::StrCat("node-agent ", AgentVersion(), " reports to ", arguments.planner, ", state in ",
+                   settings->state_directory));
+  const absl::Status ended = reporter::Run(*settings, world, stop);
+  if (!ended.ok()) return Fail(ended);
+  Log(reporter::Severity::kInfo, "ended as asked");
+  return kOk;
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "run",
+      "Report to a planner until stopped\n\n"
+      "  node-agent run --planner planner.local:7443 --token-file token   # the first time\n"
+      "  node-agent run --planner planner.local:7443                      # afterwards\n"
+      "  node-agent run --planner localhost:7443        # the planner of this very machine\n\n"
+      "`planner token create` prints the token. It is used once; the key that it enrols is made\n"
+      "here and never leaves.");
+  command->add_option("--planner", arguments->planner, "Where the planner listens")
+      ->type_name("HOST:PORT")
+      ->required();
+  auto* token = command->add_option("--token", arguments->token, "Join token, for the first time")
+                    ->type_name("TOKEN");
+  command->add_option("--token-file", arguments->token_file, "File that holds the join token")
+      ->type_name("FILE")
+      ->excludes(token);
+  command
+      ->add_option("--state-dir", arguments->state_directory,
+                   "Where key, certificate and unsent reports are kept (default: " +
+                       DefaultStateDirectory() + ")")
+      ->type_name("DIR");
+  command->add_option("--name", arguments->name, "What to be called (default: the host's name)")
+      ->type_name("NAME");
+  command
+      ->add_option("--heartbeat", arguments->heartbeat_seconds,
+                   "Seconds between signs of life, until the planner asks for others")
+      ->check(CLI::Range(1.0, 3600.0))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  command->add_option("--data", arguments->data, "Directory that holds catalog/")->type_name("DIR");
+  command->callback([arguments, &action] { action = [arguments] { return Run(*arguments); }; });
+}
+
+}  // namespace capacity::agent_cli

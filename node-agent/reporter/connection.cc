@@ -1,0 +1,213 @@
+#include "node-agent/reporter/connection.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "capacity/v1/error.pb.h"
+#include "capacity/v1/planner.grpc.pb.h"
+#include "planner/pki/certificate.h"
+
+namespace capacity::reporter {
+namespace {
+
+constexpr std::chrono::seconds kCallDeadline{10};
+constexpr int kFirstReconnectMs = 500;
+constexpr int kLongestReconnectMs = 15'000;
+
+// Name of the payload that carries the planner's wish, in ms as text.
+constexpr char kRetryDelay[] = "capacity.retry-delay-ms";
+constexpr std::string_view kRetryInfo = "type.googleapis.com/google.rpc.RetryInfo";
+
+std::optional<std::int64_t> RetryDelayMs(const std::string& details) {
+  v1::Status status;
+  if (!status.ParseFromString(details)) return std::nullopt;
+  for (const auto& detail : status.details()) {
+    v1::RetryInfo info;
+    if (detail.type_url() != kRetryInfo || !info.ParseFromString(detail.value())) continue;
+    return info.retry_delay().seconds() * 1'000 + info.retry_delay().nanos() / 1'000'000;
+  }
+  return std::nullopt;
+}
+
+absl::Status StatusOf(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
+                         status.error_message());
+  if (const auto delay = RetryDelayMs(status.error_details())) {
+    converted.SetPayload(kRetryDelay, absl::Cord(absl::StrCat(*delay)));
+  }
+  return converted;
+}
+
+void SetOrigin(v1::Origin& origin, const std::string& node_id, std::uint64_t boot_id,
+               std::uint64_t sequence) {
+  origin.set_node_id(node_id);
+  origin.set_boot_id(boot_id);
+  origin.set_sequence(sequence);
+}
+
+std::string Target(const Address& address) {
+  const bool numeric_six = address.host.find(':') != std::string::npos;
+  return absl::StrCat(numeric_six ? "[" : "", address.host, numeric_six ? "]:" : ":", address.port);
+}
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMs);
+  // A connection of its own: one with another certificate must not be shared.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // A home network has no proxy between its machines.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+}  // namespace
+
+std::optional<std::chrono::milliseconds> RetryDelayOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRetryDelay);
+  if (!payload) return std::nullopt;
+  return std::chrono::milliseconds(std::stoll(std::string(*payload)));
+}
+
+class Connection::Impl {
+ public:
+  explicit Impl(const std::shared_ptr<grpc::Channel>& channel)
+      : agents_(v1::Agents::NewStub(channel)) {}
+
+  // `call(stub, context)` is one blocking call.
+  template <class Call>
+  absl::Status Run(Call call) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+    if (!Begin(context)) return absl::CancelledError("the agent ends");
+    const grpc::Status status = call(*agents_, context);
+    End();
+    return StatusOf(status);
+  }
+
+  void Cancel() {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (running_ != nullptr) running_->TryCancel();
+  }
+
+ private:
+  bool Begin(grpc::ClientContext& context) {
+    const std::lock_guard lock(mutex_);
+    running_ = cancelled_ ? nullptr : &context;
+    return !cancelled_;
+  }
+  void End() {
+    const std::lock_guard lock(mutex_);
+    running_ = nullptr;
+  }
+
+  const std::unique_ptr<v1::Agents::Stub> agents_;
+  std::mutex mutex_;
+  grpc::ClientContext* running_ = nullptr;  // guarded by mutex_
+  bool cancelled_ = false;                  // guarded by mutex_
+};
+
+Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Connection::~Connection() = default;
+
+std::unique_ptr<Connection> Connection::Plaintext(const Address& address) {
+  return std::unique_ptr<Connection>(
+      new Connection(std::make_unique<Impl>(grpc::CreateCustomChannel(
+          Target(address), grpc::InsecureChannelCredentials(), Arguments()))));
+}
+
+std::unique_ptr<Connection> Connection::Secured(const Address& address,
+                                                const std::string& authority_pem,
+                                                const std::string& certificate_pem,
+                                                const std::string& key_pem) {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = authority_pem;
+  options.pem_cert_chain = certificate_pem;
+  options.pem_private_key = certificate_pem.empty() ? "" : key_pem;
+  grpc::ChannelArguments arguments = Arguments();
+  // The authority signs for one planner only, whatever its address is today.
+  arguments.SetSslTargetNameOverride(std::string(pki::kServerName));
+  return std::unique_ptr<Connection>(new Connection(std::make_unique<Impl>(
+      grpc::CreateCustomChannel(Target(address), grpc::SslCredentials(options), arguments))));
+}
+
+void Connection::Cancel() { impl_->Cancel(); }
+
+absl::StatusOr<Membership> Connection::Enrol(const EnrolRequest& request) {
+  v1::EnrolRequest message;
+  message.set_join_token(request.join_token);
+  message.set_node_name(request.node_name);
+  message.set_csr_pem(request.signing_request_pem);
+  message.set_agent_version(request.agent_version);
+  v1::EnrolResponse answer;
+  const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.Enrol(&context, message, &answer);
+  });
+  if (!status.ok()) return status;
+  return Membership{.node_id = answer.node_id(),
+                    .planner_id = answer.planner_id(),
+                    .certificate_pem = answer.certificate_pem(),
+                    .authority_pem = answer.certificate_pem().empty() ? "" : answer.ca_pem()};
+}
+
+absl::StatusOr<Membership> Connection::Renew(const Membership& membership,
+                                             const std::string& signing_request_pem) {
+  v1::RenewRequest message;
+  message.set_node_id(membership.node_id);
+  message.set_csr_pem(signing_request_pem);
+  v1::RenewResponse answer;
+  const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.Renew(&context, message, &answer);
+  });
+  if (!status.ok()) return status;
+  Membership renewed = membership;
+  renewed.certificate_pem = answer.certificate_pem();
+  renewed.authority_pem = answer.ca_pem();
+  return renewed;
+}
+
+absl::StatusOr<std::int64_t> Connection::SendReport(const std::string& node_id,
+                                                    const Entry& entry) {
+  v1::SendReportRequest message;
+  SetOrigin(*message.mutable_origin(), node_id, entry.boot_id, entry.sequence);
+  if (!message.mutable_report()->ParseFromString(entry.bytes)) {
+    return absl::InvalidArgumentError("what was kept is not a report");
+  }
+  v1::SendReportResponse answer;
+  const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.SendReport(&context, message, &answer);
+  });
+  if (!status.ok()) return status;
+  return answer.received_at_unix_ms();
+}
+
+absl::StatusOr<PulseAnswer> Connection::SendPulse(const std::string& node_id, const Pulse& pulse) {
+  v1::HeartbeatRequest message;
+  SetOrigin(*message.mutable_origin(), node_id, pulse.boot_id, pulse.sequence);
+  message.set_sent_at_unix_ms(pulse.sent_at_unix_ms);
+  if (pulse.available_memory_bytes) {
+    message.set_available_memory_bytes(*pulse.available_memory_bytes);
+  }
+  if (pulse.load_average) message.set_load_average(*pulse.load_average);
+  message.set_report_boot_id(pulse.report_boot_id);
+  message.set_report_sequence(pulse.report_sequence);
+  message.set_spooled_reports(pulse.spooled_reports);
+  message.set_dropped_reports(pulse.dropped_reports);
+  v1::HeartbeatResponse answer;
+  const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.Heartbeat(&context, message, &answer);
+  });
+  if (!status.ok()) return status;
+  return PulseAnswer{.received_at_unix_ms = answer.received_at_unix_ms(),
+                     .report_wanted = answer.report_wanted(),
+                     .next = std::chrono::milliseconds(answer.next_heartbeat_ms())};
+}
+
+}  // namespace capacity::reporter

@@ -1,0 +1,34 @@
+// Knowing the planner before trusting anybody: by the fingerprint in a join token.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace capacity::reporter {
+
+// "planner.local:7443", "192.168.1.2:7443", "[fd00::1]:7443".
+struct Address {
+  std::string host;  // without brackets
+  std::string port;
+
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+// InvalidArgument says what would be right.
+absl::StatusOr<Address> ParseAddress(std::string_view text);
+
+// 127.0.0.0/8, ::1 or "localhost": what never leaves the machine.
+bool IsLoopback(const Address& address);
+
+// Shakes hands with the planner at `address` and gives the certificate of its authority in PEM,
+// when the authority has this fingerprint (32 bytes) and really signed the planner's certificate.
+// Unavailable: nobody answers, or not in TLS, within `timeout`. PermissionDenied: somebody answers
+// who is not the planner that made the token.
+absl::StatusOr<std::string> FetchAuthority(const Address& address, std::string_view fingerprint,
+                                           std::int64_t now_unix_ms,
+                                           std::chrono::milliseconds timeout);
+
+}  // namespace capacity::reporter

@@ -1,0 +1,411 @@
+#include "node-agent/reporter/run.h"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "node-agent/reporter/backoff.h"
+#include "node-agent/reporter/connection.h"
+#include "node-agent/reporter/state.h"
+#include "node-agent/reporter/wire.h"
+#include "planner/pki/certificate.h"
+#include "planner/pki/token.h"
+
+namespace capacity::reporter {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::milliseconds;
+
+constexpr Milliseconds kFirstContact{10'000};
+constexpr Milliseconds kRetryToKeep{60'000};  // when the disk refuses a report
+constexpr Milliseconds kShortestHeartbeat{1'000};
+constexpr Milliseconds kLongestHeartbeat{60 * 60'000};
+
+// The planner takes requests of 256 KiB; this leaves room for what is around the report.
+constexpr std::size_t kMaxReportBytes = 250 * 1024;
+
+// What no waiting mends.
+bool EndsEnrolment(const absl::Status& status) {
+  return absl::IsUnauthenticated(status) || absl::IsAlreadyExists(status) ||
+         absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status);
+}
+
+// The planner does not know this node, or not any more.
+bool IsNoMember(const absl::Status& status) {
+  return absl::IsUnauthenticated(status) || absl::IsNotFound(status);
+}
+
+class Agent {
+ public:
+  Agent(const Settings& settings, const World& world, Stop& stop, const State& state, Spool spool)
+      : settings_(settings),
+        world_(world),
+        stop_(stop),
+        state_(state),
+        spool_(std::move(spool)),
+        boot_id_(state.NextBootId(world.clock())),
+        heartbeat_(settings.heartbeat) {}
+
+  ~Agent() { stop_.SetCancel(nullptr); }
+
+  absl::Status Run() {
+    if (absl::Status loaded = LoadMembership(); !loaded.ok()) return loaded;
+    while (!stop_.requested()) {
+      if (IsDue(next_probe_)) LookForChanges();
+      if (IsDue(blocked_until_)) {
+        if (absl::Status end = TalkToPlanner(); !end.ok()) return end;
+      }
+      stop_.WaitFor(UntilSomethingIsDue());
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static bool IsDue(SteadyClock::time_point time) { return SteadyClock::now() >= time; }
+
+  Milliseconds UntilSomethingIsDue() const {
+    const auto talk = std::max(blocked_until_, next_heartbeat_);
+    const auto left = std::min(talk, next_probe_) - SteadyClock::now();
+    return std::max(std::chrono::duration_cast<Milliseconds>(left) + Milliseconds(1),
+                    Milliseconds(1));
+  }
+
+  std::int64_t PlannerNow() const { return world_.clock() + planner_ahead_ms_; }
+
+  // ---------------------------------------------------------------- reports
+
+  void LookForChanges() {
+    const SteadyClock::time_point now = SteadyClock::now();
+    next_probe_ = now + settings_.probe;
+    auto report = world_.report();
+    if (!report.ok()) {
+      world_.log(Severity::kWarning, absl::StrCat("this machine cannot be looked at: ",
+                                                  std::string(report.status().message())));
+      return;
+    }
+    const bool unchanged = newest_ && SameFacts(*newest_, *report);
+    if (unchanged && !IsDue(next_report_)) return;
+    if (!Keep(*report)) {
+      next_probe_ = now + std::min(settings_.probe, kRetryToKeep);
+      return;
+    }
+    newest_ = *std::move(report);
+    next_report_ = now + settings_.report;
+  }
+
+  // On disk before it is sent for the first time.
+  bool Keep(const agent::Report& report) {
+    const Entry entry = {boot_id_, report_sequence_ + 1, Serialize(report)};
+    if (entry.bytes.size() > kMaxReportBytes) {
+      world_.log(Severity::kError, absl::StrCat("the report has ", entry.bytes.size(),
+                                                " bytes, more than a planner takes"));
+      return false;
+    }
+    const std::uint64_t dropped = spool_.dropped();
+    if (absl::Status kept = spool_.Append(entry); !kept.ok()) {
+      world_.log(Severity::kWarning,
+                 absl::StrCat("a report cannot be kept: ", std::string(kept.message())));
+      return false;
+    }
+    ++report_sequence_;
+    if (spool_.dropped() > dropped) {
+      world_.log(Severity::kWarning, "the spool is full; the oldest report was dropped");
+    }
+    return true;
+  }
+
+  // ---------------------------------------------------------------- talking
+
+  absl::Status TalkToPlanner() {
+    absl::Status status = Member() ? absl::OkStatus() : Enrol();
+    if (!status.ok() && !enrolled_before_ && EndsEnrolment(status)) return status;
+    if (status.ok()) status = RenewIfDue();
+    if (status.ok()) status = Deliver();
+    if (status.ok() && IsDue(next_heartbeat_)) status = Beat();
+    if (status.ok()) {
+      Succeeded();
+    } else if (!stop_.requested()) {
+      Failed(status);
+    }
+    return absl::OkStatus();
+  }
+
+  void Succeeded() {
+    if (failures_ > 0) world_.log(Severity::kInfo, "the planner is reached again");
+    failures_ = 0;
+    problems_.clear();
+  }
+
+  void Failed(const absl::Status& status) {
+    ++failures_;
+    const auto asked = RetryDelayOf(status);
+    const bool hopeless = IsNoMember(status) || EndsEnrolment(status);
+    const Milliseconds own = BackOff(hopeless ? 100 : failures_, Random());
+    blocked_until_ = SteadyClock::now() + std::max(own, asked.value_or(Milliseconds(0)));
+    // Once with a new enrolment, once with the old one, in turn: either may be what helps.
+    if (IsNoMember(status) && MayEnrol()) rejoin_ = !rejoin_;
+    const std::string problem = Explain(status);
+    if (!problems_.insert(problem).second) return;  // once is enough
+    world_.log(hopeless ? Severity::kError : Severity::kWarning, problem);
+  }
+
+  bool MayEnrol() const {
+    return !settings_.join_token.empty() || membership_.certificate_pem.empty();
+  }
+
+  std::string Explain(const absl::Status& status) const {
+    const std::string said(status.message());
+    if (CertificateIsOver()) {
+      return "this node's certificate has expired: enrol again with a new join token (planner "
+             "token create)";
+    }
+    if (absl::IsNotFound(status)) {
+      return absl::StrCat("the planner has forgotten this node (", said,
+                          "): enrol again with a new join token");
+    }
+    if (absl::IsUnauthenticated(status)) {
+      return absl::StrCat("the planner refuses this node (", said,
+                          "): enrol again with a new join token");
+    }
+    return absl::StrCat("the planner cannot be told: ", said, "; reports are kept until it can");
+  }
+
+  double Random() { return std::uniform_real_distribution<double>(0, 1)(random_); }
+
+  absl::Status Deliver() {
+    while (!stop_.requested()) {
+      const std::optional<Entry> entry = spool_.Front();
+      if (!entry) return absl::OkStatus();
+      const auto received = connection_->SendReport(membership_.node_id, *entry);
+      if (absl::IsInvalidArgument(received.status())) {
+        world_.log(Severity::kError, absl::StrCat("the planner does not understand a report, which "
+                                                  "is dropped: ",
+                                                  std::string(received.status().message())));
+      } else if (!received.ok()) {
+        return received.status();
+      } else {
+        NotePlannerClock(*received);
+        acknowledged_ = {entry->boot_id, entry->sequence};
+      }
+      if (absl::Status removed = spool_.RemoveFront(); !removed.ok()) return removed;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Beat() {
+    const Vitals vitals = world_.vitals();
+    const auto answer = connection_->SendPulse(
+        membership_.node_id, {.boot_id = boot_id_,
+                              .sequence = ++pulse_sequence_,
+                              .sent_at_unix_ms = world_.clock(),
+                              .available_memory_bytes = vitals.available_memory_bytes,
+                              .load_average = vitals.load_average,
+                              .report_boot_id = acknowledged_.first,
+                              .report_sequence = acknowledged_.second,
+                              .spooled_reports = spool_.size(),
+                              .dropped_reports = spool_.dropped()});
+    next_heartbeat_ = SteadyClock::now() + heartbeat_;
+    if (!answer.ok()) return answer.status();
+    NotePlannerClock(answer->received_at_unix_ms);
+    if (answer->next > Milliseconds(0)) {
+      heartbeat_ = std::clamp(answer->next, kShortestHeartbeat, kLongestHeartbeat);
+    }
+    if (answer->report_wanted) {
+      next_report_ = SteadyClock::now();
+      next_probe_ = next_report_;
+    }
+    return absl::OkStatus();
+  }
+
+  void NotePlannerClock(std::int64_t planner_unix_ms) {
+    if (planner_unix_ms > 0) planner_ahead_ms_ = planner_unix_ms - world_.clock();
+  }
+
+  // ---------------------------------------------------------------- membership
+
+  absl::Status LoadMembership() {
+    auto kept = state_.LoadMembership();
+    if (!kept.ok()) return kept.status();
+    const bool token = !settings_.join_token.empty();
+    if (!*kept && !token && !IsLoopback(settings_.planner)) {
+      return absl::InvalidArgumentError(
+          "a join token is needed the first time (planner token create prints one); without one, "
+          "only a planner on this very machine is talked to");
+    }
+    // An enrolment in plaintext is given up for one with a token.
+    const bool plaintext = *kept && (*kept)->certificate_pem.empty();
+    if (!*kept || (plaintext && (token || !IsLoopback(settings_.planner)))) {
+      if (token || IsLoopback(settings_.planner)) return absl::OkStatus();
+      return absl::InvalidArgumentError(
+          "this node was enrolled in plaintext, which is for this machine only: give a join token");
+    }
+    enrolled_before_ = true;
+    return Adopt(**std::move(kept));
+  }
+
+  bool Member() const { return connection_ != nullptr && !rejoin_; }
+
+  absl::Status Adopt(Membership membership) {
+    membership_ = std::move(membership);
+    if (membership_.certificate_pem.empty()) {
+      Connect(Connection::Plaintext(settings_.planner));
+      return absl::OkStatus();
+    }
+    const auto key = state_.Key();
+    if (!key.ok()) return key.status();
+    const auto identity = pki::ParseCertificate(membership_.certificate_pem);
+    if (!identity.ok()) return identity.status();
+    certificate_ = *identity;
+    Connect(Connection::Secured(settings_.planner, membership_.authority_pem,
+                                membership_.certificate_pem, *key));
+    return absl::OkStatus();
+  }
+
+  void Connect(std::unique_ptr<Connection> connection) {
+    connection_ = std::move(connection);
+    LetStopCancel(connection_);
+  }
+
+  void LetStopCancel(const std::shared_ptr<Connection>& connection) {
+    stop_.SetCancel([connection] { connection->Cancel(); });
+    if (stop_.requested()) connection->Cancel();
+  }
+
+  absl::Status Enrol() {
+    auto membership = settings_.join_token.empty() ? EnrolInPlaintext() : EnrolWithToken();
+    if (!membership.ok()) return membership.status();
+    if (absl::Status saved = state_.SaveMembership(*membership); !saved.ok()) return saved;
+    if (absl::Status adopted = Adopt(*std::move(membership)); !adopted.ok()) return adopted;
+    enrolled_before_ = true;
+    rejoin_ = false;
+    world_.log(Severity::kInfo,
+               absl::StrCat("enrolled as ", settings_.name, " (node ", membership_.node_id, ")"));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Membership> EnrolInPlaintext() {
+    const std::shared_ptr<Connection> connection = Connection::Plaintext(settings_.planner);
+    LetStopCancel(connection);
+    return connection->Enrol({.node_name = settings_.name, .agent_version = world_.agent_version});
+  }
+
+  absl::StatusOr<Membership> EnrolWithToken() {
+    const auto token = pki::ParseJoinToken(settings_.join_token);
+    if (!token.ok()) return token.status();
+    const auto key = state_.Key();
+    if (!key.ok()) return key.status();
+    const auto request = pki::CreateSigningRequest(*key);
+    if (!request.ok()) return request.status();
+    const auto authority = FetchAuthority(settings_.planner, token->authority_fingerprint,
+                                          world_.clock(), kFirstContact);
+    if (!authority.ok()) return authority.status();
+    const std::shared_ptr<Connection> connection =
+        Connection::Secured(settings_.planner, *authority, "", "");
+    LetStopCancel(connection);
+    auto membership = connection->Enrol({.join_token = pki::Format(*token),
+                                         .node_name = settings_.name,
+                                         .signing_request_pem = *request,
+                                         .agent_version = world_.agent_version});
+    if (!membership.ok()) return membership;
+    // Trust stays with the authority that the token named, whatever came back.
+    membership->authority_pem = *authority;
+    if (absl::Status good = CheckCertificate(*membership, *key); !good.ok()) return good;
+    return membership;
+  }
+
+  // What a planner issues is for this node and this key.
+  absl::Status CheckCertificate(const Membership& membership, const std::string& key) const {
+    const auto identity = pki::ParseCertificate(membership.certificate_pem);
+    if (!identity.ok()) return absl::InternalError(std::string(identity.status().message()));
+    if (identity->role != pki::Role::kNode || identity->id != membership.node_id) {
+      return absl::InternalError("the planner issued a certificate for somebody else");
+    }
+    return pki::CheckKeyMatches({membership.certificate_pem, key});
+  }
+
+  bool CertificateIsOver() const {
+    return certificate_ && PlannerNow() >= certificate_->not_after_unix_ms;
+  }
+
+  absl::Status RenewIfDue() {
+    if (!certificate_ || PlannerNow() < pki::RenewalTimeUnixMs(*certificate_)) {
+      return absl::OkStatus();
+    }
+    const auto key = state_.Key();
+    if (!key.ok()) return key.status();
+    const auto request = pki::CreateSigningRequest(*key);
+    if (!request.ok()) return request.status();
+    auto renewed = connection_->Renew(membership_, *request);
+    if (!renewed.ok()) return renewed.status();
+    if (absl::Status good = CheckCertificate(*renewed, *key); !good.ok()) return good;
+    if (absl::Status saved = state_.SaveMembership(*renewed); !saved.ok()) return saved;
+    world_.log(Severity::kInfo, "the certificate was renewed");
+    return Adopt(*std::move(renewed));
+  }
+
+  const Settings& settings_;
+  const World& world_;
+  Stop& stop_;
+  const State& state_;
+  Spool spool_;
+  std::mt19937_64 random_{std::random_device{}()};
+
+  // Who this node is.
+  Membership membership_;
+  std::optional<pki::Identity> certificate_;  // absent in plaintext
+  std::shared_ptr<Connection> connection_;    // null before the first enrolment
+  bool enrolled_before_ = false;
+  bool rejoin_ = false;  // the planner does not know this node; a token is at hand
+
+  // What it said.
+  const std::uint64_t boot_id_;
+  std::uint64_t report_sequence_ = 0;
+  std::uint64_t pulse_sequence_ = 0;
+  std::pair<std::uint64_t, std::uint64_t> acknowledged_{0, 0};  // boot, sequence of a report
+  std::optional<agent::Report> newest_;                         // kept in this run
+
+  // When it speaks next.
+  Milliseconds heartbeat_;
+  SteadyClock::time_point next_probe_{};
+  SteadyClock::time_point next_report_{};
+  SteadyClock::time_point next_heartbeat_{};
+  SteadyClock::time_point blocked_until_{};
+  int failures_ = 0;                // in a row
+  std::set<std::string> problems_;  // said since the planner was last reached
+  std::int64_t planner_ahead_ms_ = 0;
+};
+
+// Without what changes all the time.
+agent::Report Facts(agent::Report report) {
+  report.taken_at_unix_ms = 0;
+  report.memory.available_bytes.reset();
+  report.memory.wired_bytes.reset();
+  report.memory.pressure_free_share.reset();
+  for (agent::Accelerator& accelerator : report.accelerators) {
+    accelerator.memory_used_bytes.reset();
+  }
+  for (agent::MemoryBandwidth& bandwidth : report.memory_bandwidths) bandwidth.conditions = {};
+  return report;
+}
+
+}  // namespace
+
+bool SameFacts(const agent::Report& a, const agent::Report& b) { return Facts(a) == Facts(b); }
+
+absl::Status Run(const Settings& settings, const World& world, Stop& stop) {
+  if (!settings.join_token.empty()) {
+    const auto token = pki::ParseJoinToken(settings.join_token);
+    if (!token.ok()) return token.status();
+  }
+  const auto state = State::Open(settings.state_directory);
+  if (!state.ok()) return state.status();
+  auto spool = Spool::Open((*state)->SpoolDirectory(), settings.spool);
+  if (!spool.ok()) return spool.status();
+  return Agent(settings, world, stop, **state, *std::move(spool)).Run();
+}
+
+}  // namespace capacity::reporter

@@ -1,0 +1,68 @@
+// What an agent keeps between its runs: its key, who it is to its planner, how often it started,
+// and what waits to be sent.
+//
+//     DIRECTORY/agent.lock       held while the agent runs
+//     DIRECTORY/node.key         the private key; made here, mode 0600, never leaves
+//     DIRECTORY/membership.pem   node id, certificate, authority; complete or absent
+//     DIRECTORY/boot             the latest boot id
+//     DIRECTORY/spool/           what waits
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace capacity::reporter {
+
+// Who this node is to one planner.
+struct Membership {
+  std::string node_id;
+  std::string planner_id;       // of the planner's store
+  std::string certificate_pem;  // of this node; empty: plaintext on loopback
+  std::string authority_pem;    // whom to trust; may hold several; empty with the certificate
+
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
+// As membership.pem holds it. InvalidArgument when it is not complete.
+std::string Format(const Membership& membership);
+absl::StatusOr<Membership> ParseMembership(std::string_view text);
+
+class State {
+ public:
+  // Makes the directory (mode 0700) when it is absent. FailedPrecondition when another agent runs
+  // from it; Unavailable when it cannot be used.
+  static absl::StatusOr<std::unique_ptr<State>> Open(std::string directory);
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // The private key in PEM, made at the first call.
+  absl::StatusOr<std::string> Key() const;
+
+  // nullopt before the first enrolment.
+  absl::StatusOr<std::optional<Membership>> LoadMembership() const;
+  absl::Status SaveMembership(const Membership& membership) const;
+  absl::Status RemoveMembership() const;
+
+  // Larger than every one before, also when the directory was lost, as long as the clock was not
+  // set back: at least the milliseconds since 1970. A disk that refuses to keep it is no reason
+  // not to run.
+  std::uint64_t NextBootId(std::int64_t now_unix_ms) const;
+
+  std::string SpoolDirectory() const;
+
+ private:
+  State(std::string directory, int lock);
+  std::string PathOf(std::string_view name) const;
+
+  const std::string directory_;
+  const int lock_;
+};
+
+}  // namespace capacity::reporter

@@ -1,0 +1,94 @@
+#include "node-agent/reporter/first_contact.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <ctime>
+
+#include "planner/pki/token.h"
+#include "tests/node-agent/reporter/fake_planner.h"
+
+namespace capacity::reporter {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::FakePlanner;
+using ::testing::HasSubstr;
+
+std::int64_t Now() { return std::int64_t{std::time(nullptr)} * 1000; }
+
+std::string FingerprintIn(const std::string& token) {
+  return pki::ParseJoinToken(token)->authority_fingerprint;
+}
+
+TEST(ParsedAddress, IsHostAndPort) {
+  EXPECT_EQ(*ParseAddress("planner.local:7443"), (Address{"planner.local", "7443"}));
+  EXPECT_EQ(*ParseAddress("[fd00::1]:1"), (Address{"fd00::1", "1"}));
+  for (const char* text : {"", ":", "host", "host:", ":7443", "host:0", "host:65536", "host:x",
+                           "fd00::1:7443", "[]:1", "host:7443 "}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseAddress(text).status())) << text;
+  }
+}
+
+TEST(Loopback, IsWhatNeverLeavesTheMachine) {
+  for (const char* host : {"127.0.0.1", "127.8.9.1", "::1", "localhost"}) {
+    EXPECT_TRUE(IsLoopback({host, "1"})) << host;
+  }
+  for (const char* host : {"128.0.0.1", "0.0.0.0", "::", "192.168.1.2", "localhost.evil.org",
+                           "127.0.0.1.evil.org", "planner"}) {
+    EXPECT_FALSE(IsLoopback({host, "1"})) << host;
+  }
+}
+
+TEST(FirstContact, KnowsThePlannerByItsToken) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const std::string fingerprint = FingerprintIn(planner.NewToken());
+  const auto authority = FetchAuthority(planner.address(), fingerprint, Now(), milliseconds(5'000));
+  ASSERT_TRUE(authority.ok()) << authority.status();
+  EXPECT_EQ(*pki::AuthorityFingerprint(*authority), fingerprint);
+}
+
+TEST(FirstContact, RefusesAnother) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  FakePlanner other(FakePlanner::Security::kTls);
+  const auto authority = FetchAuthority(planner.address(), FingerprintIn(other.NewToken()), Now(),
+                                        milliseconds(5'000));
+  EXPECT_TRUE(absl::IsPermissionDenied(authority.status())) << authority.status();
+  EXPECT_THAT(std::string(authority.status().message()), HasSubstr("another fingerprint"));
+}
+
+TEST(FirstContact, SaysThatNobodySpeaksTls) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  const auto authority =
+      FetchAuthority(planner.address(), std::string(32, 'x'), Now(), milliseconds(1'000));
+  EXPECT_TRUE(absl::IsUnavailable(authority.status())) << authority.status();
+}
+
+TEST(FirstContact, SaysThatNobodyAnswers) {
+  const auto authority =
+      FetchAuthority({"127.0.0.1", "1"}, std::string(32, 'x'), Now(), milliseconds(1'000));
+  EXPECT_TRUE(absl::IsUnavailable(authority.status())) << authority.status();
+}
+
+TEST(FirstContact, DoesNotWaitForASilentPeer) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in local = {};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof local;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&local), size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&local), &size), 0);
+  const auto start = std::chrono::steady_clock::now();
+  const auto authority = FetchAuthority({"127.0.0.1", std::to_string(ntohs(local.sin_port))},
+                                        std::string(32, 'x'), Now(), milliseconds(300));
+  EXPECT_TRUE(absl::IsUnavailable(authority.status())) << authority.status();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+  close(listener);
+}
+
+}  // namespace
+}  // namespace capacity::reporter

@@ -1,0 +1,301 @@
+#include "node-agent/reporter/run.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <ctime>
+#include <future>
+#include <mutex>
+
+#include "node-agent/reporter/state.h"
+#include "tests/node-agent/reporter/fake_planner.h"
+#include "tests/node-agent/reporter/support.h"
+
+namespace capacity::reporter {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::FakePlanner;
+using ::testing::HasSubstr;
+using testing::TemporaryDirectory;
+using Told = FakePlanner::Told;
+
+std::int64_t Now() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+class RunTest : public ::testing::Test {
+ protected:
+  ~RunTest() override {
+    if (running_.valid()) StopAgent().IgnoreError();
+  }
+
+  World TestWorld() {
+    return {.report = [this]() -> absl::StatusOr<agent::Report> {
+              agent::Report report;
+              const std::lock_guard lock(mutex_);
+              report.hostname = hostname_;
+              report.taken_at_unix_ms = Now();
+              report.memory.available_bytes = ++looks_;
+              return report;
+            },
+            .vitals = [] { return Vitals{.available_memory_bytes = 7, .load_average = 0.5}; },
+            .clock = [this] { return Now() + ahead_ms_; },
+            .log =
+                [this](Severity, const std::string& text) {
+                  const std::lock_guard lock(mutex_);
+                  log_.push_back(text);
+                },
+            .agent_version = "1.2.3"};
+  }
+
+  Settings TestSettings(const FakePlanner& planner, std::string token = "") {
+    Settings settings;
+    settings.planner = planner.address();
+    settings.state_directory = directory_.path() + "/state";
+    settings.name = "spark-1";
+    settings.join_token = std::move(token);
+    settings.heartbeat = milliseconds(30);
+    settings.probe = milliseconds(50);
+    return settings;
+  }
+
+  void Start(const Settings& settings) {
+    stop_ = std::make_unique<Stop>();
+    running_ = std::async(std::launch::async, [this, settings, world = TestWorld()] {
+      return reporter::Run(settings, world, *stop_);
+    });
+  }
+
+  absl::Status StopAgent() {
+    stop_->Request();
+    return running_.get();
+  }
+
+  void Rename(const std::string& hostname) {
+    const std::lock_guard lock(mutex_);
+    hostname_ = hostname;
+  }
+
+  std::vector<std::string> Log() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
+
+  bool LoggedSoon(const std::string& text) {
+    for (int i = 0; i < 250; ++i) {
+      for (const std::string& line : Log()) {
+        if (line.find(text) != std::string::npos) return true;
+      }
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+    return false;
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<Stop> stop_;
+  std::future<absl::Status> running_;
+  std::atomic<std::int64_t> ahead_ms_{0};
+  std::mutex mutex_;
+  std::string hostname_ = "first";
+  std::uint64_t looks_ = 0;
+  std::vector<std::string> log_;
+};
+
+// ---------------------------------------------------------------- membership
+
+TEST_F(RunTest, EnrolsOnceAndIsKnownByItsCertificate) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const std::string token = planner.NewToken();
+  Start(TestSettings(planner, token));
+  // A heartbeat comes after the report was acknowledged.
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+  const Told first = planner.told();
+  ASSERT_EQ(first.enrolments.size(), 1u);
+  EXPECT_EQ(first.enrolments[0].join_token(), token);
+  EXPECT_EQ(first.enrolments[0].node_name(), "spark-1");
+  EXPECT_EQ(first.enrolments[0].agent_version(), "1.2.3");
+  EXPECT_EQ(first.last_certificate_id, "node-1");
+  EXPECT_EQ(first.reports[0].origin().node_id(), "node-1");
+  EXPECT_EQ(first.reports[0].report().hostname(), "first");
+
+  Start(TestSettings(planner, token));  // the token may stay on the command line
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+  ASSERT_TRUE(StopAgent().ok());
+  EXPECT_EQ(planner.told().enrolments.size(), 1u);
+  EXPECT_GT(planner.told().reports[1].origin().boot_id(),
+            planner.told().reports[0].origin().boot_id());
+}
+
+TEST_F(RunTest, EnrolsInPlaintextOnLoopback) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
+  EXPECT_EQ(planner.told().enrolments[0].csr_pem(), "");
+  EXPECT_TRUE(StopAgent().ok());
+}
+
+TEST_F(RunTest, NeverSpeaksPlaintextBeyondTheMachine) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Settings settings = TestSettings(planner);
+  settings.planner.host = "192.0.2.1";
+  Start(settings);
+  const absl::Status end = running_.get();
+  EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
+  EXPECT_THAT(std::string(end.message()), HasSubstr("a join token is needed"));
+
+  Start(TestSettings(planner));  // enrolled in plaintext
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+  Start(settings);
+  EXPECT_TRUE(absl::IsInvalidArgument(running_.get()));
+}
+
+TEST_F(RunTest, EndsAtOnceWhenItIsRefused) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  FakePlanner other(FakePlanner::Security::kTls);
+  const std::string used = planner.NewToken();
+  Settings settings = TestSettings(planner, used);
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+
+  settings.state_directory = directory_.path() + "/another";
+  Start(settings);
+  EXPECT_TRUE(absl::IsUnauthenticated(running_.get()));
+  settings.join_token = other.NewToken();
+  Start(settings);
+  EXPECT_TRUE(absl::IsPermissionDenied(running_.get()));
+  settings.join_token = "cpjt_nonsense";
+  Start(settings);
+  EXPECT_TRUE(absl::IsInvalidArgument(running_.get()));
+}
+
+TEST_F(RunTest, RenewsItsCertificateAfterTwoThirds) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  planner.SetCertificateLife(
+      60'000);  // with the five minutes before, more than two thirds are over
+  Start(TestSettings(planner, planner.NewToken()));
+  ASSERT_TRUE(planner.WaitFor(
+      [](const Told& told) { return told.renewals == 1 && told.heartbeats.size() > 3; }));
+  ASSERT_TRUE(StopAgent().ok());
+  EXPECT_EQ(planner.told().renewals, 1);
+  const auto membership = (*State::Open(directory_.path() + "/state"))->LoadMembership();
+  EXPECT_GT(pki::ParseCertificate((*membership)->certificate_pem)->not_after_unix_ms,
+            Now() + pki::kDayMs);
+}
+
+TEST_F(RunTest, AForgottenNodeSaysSo) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  planner.AnswerHeartbeats(grpc::NOT_FOUND, "no such node");
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 1; }));
+  EXPECT_TRUE(LoggedSoon("has forgotten this node"));
+  EXPECT_TRUE(StopAgent().ok());
+}
+
+// ---------------------------------------------------------------- reports
+
+TEST_F(RunTest, SendsANewReportWhenFactsChangeAndOnlyThen) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  // Free memory differs at each look, which is no new fact.
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 5; }));
+  EXPECT_EQ(planner.told().reports.size(), 1u);
+  Rename("second");
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+  const Told told = planner.told();
+  EXPECT_EQ(told.reports[1].report().hostname(), "second");
+  EXPECT_EQ(told.reports[1].origin().boot_id(), told.reports[0].origin().boot_id());
+  EXPECT_EQ(told.reports[1].origin().sequence(), 2u);
+}
+
+TEST_F(RunTest, SendsAReportWhenThePlannerWantsOne) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 1; }));
+  planner.AnswerHeartbeats(0, "", true);
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+}
+
+TEST_F(RunTest, HeartbeatsSayWhatIsNowAndWhatWasAcknowledged) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 2; }));
+  const auto beats = planner.told().heartbeats;
+  EXPECT_EQ(beats[1].origin().sequence(), 2u);
+  EXPECT_EQ(beats[1].available_memory_bytes(), 7u);
+  EXPECT_EQ(beats[1].load_average(), 0.5);
+  EXPECT_EQ(beats[1].report_boot_id(), beats[1].origin().boot_id());
+  EXPECT_EQ(beats[1].report_sequence(), 1u);
+  EXPECT_EQ(beats[1].spooled_reports(), 0u);
+}
+
+TEST_F(RunTest, KeepsReportsThroughAnOutageAndSendsThemInOrder) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 1; }));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  planner.Stop();
+  Rename("second");
+  ASSERT_TRUE(LoggedSoon("reports are kept until"));
+  std::this_thread::sleep_for(milliseconds(200));
+  ASSERT_TRUE(StopAgent().ok());  // and it is restarted while the planner is away
+  Rename("third");
+  Start(TestSettings(planner));
+  std::this_thread::sleep_for(milliseconds(300));
+  planner.Start();
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 3; }));
+  const auto reports = planner.told().reports;
+  EXPECT_EQ(reports[1].report().hostname(), "second");
+  EXPECT_EQ(reports[2].report().hostname(), "third");
+  EXPECT_GT(reports[2].origin().boot_id(), reports[1].origin().boot_id());
+  ASSERT_TRUE(LoggedSoon("reached again"));
+}
+
+TEST_F(RunTest, AReportThatIsNotUnderstoodDoesNotBlockTheNext) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.AnswerReports(grpc::INVALID_ARGUMENT, "report.hostname");
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 1; }));
+  planner.AnswerReports(0, "");
+  Rename("second");
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
+  EXPECT_EQ(planner.told().reports[0].report().hostname(), "second");
+}
+
+// ---------------------------------------------------------------- the end
+
+TEST_F(RunTest, EndsWithinSecondsWhileThePlannerIsSlow) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.SetDelay(milliseconds(3'000));
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.enrolments.empty(); }));
+  std::this_thread::sleep_for(milliseconds(200));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(StopAgent().ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  // What was not acknowledged is sent by the next one.
+  planner.SetDelay(milliseconds(0));
+  Start(TestSettings(planner));
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() >= 2; }));
+}
+
+TEST(SameFacts, LeavesOutWhatChangesAllTheTime) {
+  agent::Report a;
+  agent::Report b;
+  b.taken_at_unix_ms = 5;
+  b.memory.available_bytes = 5;
+  EXPECT_TRUE(SameFacts(a, b));
+  b.memory.installed_bytes = 5;
+  EXPECT_FALSE(SameFacts(a, b));
+}
+
+}  // namespace
+}  // namespace capacity::reporter

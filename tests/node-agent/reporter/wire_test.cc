@@ -1,0 +1,126 @@
+#include "node-agent/reporter/wire.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "capacity/v1/node.pb.h"
+
+namespace capacity::reporter {
+namespace {
+
+v1::NodeReport Converted(const agent::Report& report) {
+  v1::NodeReport message;
+  EXPECT_TRUE(message.ParseFromString(Serialize(report)));
+  return message;
+}
+
+// Every field of the report, each with a value of its own.
+agent::Report Whole() {
+  agent::Report report;
+  report.agent_version = "0.1.0";
+  report.hostname = "studio";
+  report.taken_at_unix_ms = 1;
+  report.machine = {"Apple", "Mac Studio", "Mac15,14", agent::Machine::Kind::kMac};
+  report.os = {"macOS", "26.2", "25C56", "release"};
+  report.processor = {"Apple M3 Ultra", "arm64", 32, {{"Performance", 24}, {"Efficiency", 8}}};
+  report.memory = {10, 11, 12, 13, 14, true, 0.5};
+  report.accelerators = {{"Apple M3 Ultra", 80, 20, 21, "driver", "1g.12gb", 350.0}};
+  report.ports = {{agent::Port::Kind::kThunderbolt,
+                   "receptacle 3",
+                   {"en5"},
+                   "rdma_en5",
+                   agent::Port::State::kUp,
+                   80e9,
+                   40e9,
+                   true,
+                   false,
+                   "peer",
+                   "domain",
+                   "peer-domain",
+                   {"10.0.0.1"},
+                   true,
+                   true,
+                   "twin"}};
+  report.rdma = {agent::Rdma::State::kEnabled, "why"};
+  report.memory_bandwidths = {{agent::MemoryBandwidth::Kind::kGpuRead,
+                               100.0,
+                               90.0,
+                               5,
+                               1'000,
+                               8,
+                               "gpu 0",
+                               2,
+                               {0.25, agent::Conditions::Power::kBattery, "nominal", true}}};
+  report.probes = {{"sysctl", agent::ProbeResult::Outcome::kPartial, {"x is unknown"}}};
+  report.identity = agent::Identity{"mac-studio", "m3-ultra", 1, "why not"};
+  return report;
+}
+
+// Paths of fields that have no value, below `message` and everything that it holds.
+void FindEmpty(const google::protobuf::Message& message, const std::string& path,
+               std::set<std::string>& empty) {
+  const auto* const reflection = message.GetReflection();
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    const auto* const field = message.GetDescriptor()->field(i);
+    const std::string name = path + std::string(field->name());
+    const int count = field->is_repeated() ? reflection->FieldSize(message, field)
+                                           : reflection->HasField(message, field);
+    if (count == 0) {
+      empty.insert(name);
+    } else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
+      FindEmpty(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, 0)
+                                     : reflection->GetMessage(message, field),
+                name + ".", empty);
+    }
+  }
+}
+
+TEST(Wire, EveryFieldOfTheMessageIsFilled) {
+  std::set<std::string> empty;
+  FindEmpty(Converted(Whole()), "", empty);
+  for (const std::string& field : empty) ADD_FAILURE() << field << " is never filled";
+}
+
+TEST(Wire, FieldsKeepTheirMeaning) {
+  const v1::NodeReport message = Converted(Whole());
+  EXPECT_EQ(message.machine().kind(), v1::Machine::KIND_MAC);
+  EXPECT_EQ(message.os().vendor_release(), "release");
+  EXPECT_EQ(message.processor().groups(1).cores(), 8u);
+  EXPECT_EQ(message.memory().installed_bytes(), 10u);
+  EXPECT_EQ(message.memory().wired_limit_bytes(), 14u);
+  EXPECT_EQ(message.accelerators(0).memory_used_bytes(), 21u);
+  EXPECT_EQ(message.ports(0).capable_bits_per_second(), 80e9);
+  EXPECT_EQ(message.ports(0).negotiated_bits_per_second(), 40e9);
+  EXPECT_TRUE(message.ports(0).rdma_capable());
+  EXPECT_TRUE(message.ports(0).has_rdma_active());
+  EXPECT_FALSE(message.ports(0).rdma_active());
+  EXPECT_EQ(message.rdma().state(), v1::Rdma::STATE_ENABLED);
+  EXPECT_EQ(message.memory_bandwidths(0).best_bytes_per_second(), 100.0);
+  EXPECT_EQ(message.memory_bandwidths(0).conditions().power(), v1::Conditions::POWER_BATTERY);
+  EXPECT_EQ(message.probes(0).outcome(), v1::Probe::OUTCOME_PARTIAL);
+  EXPECT_EQ(message.identity().chip(), "m3-ultra");
+}
+
+TEST(Wire, WhatIsNotKnownIsAbsent) {
+  const v1::NodeReport message = Converted({});
+  EXPECT_FALSE(message.memory().has_installed_bytes());
+  EXPECT_FALSE(message.has_identity());
+}
+
+TEST(Wire, TextInAnotherEncodingArrives) {
+  agent::Report report;
+  const std::pair<const char*, const char*> texts[] = {
+      {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+      {"caf\xe9", "caf?"},
+      {"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xff", "??????????"},
+      {"\xe2\x82", "??"}};
+  for (const auto& [text, expected] : texts) {
+    report.hostname = text;
+    EXPECT_EQ(Converted(report).hostname(), expected);
+  }
+}
+
+}  // namespace
+}  // namespace capacity::reporter
