@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
       "What this machine really is, and how fast: for you to read, or for a planner.\n\n"
       "  node-agent report --print\n"
       "  node-agent doctor\n"
-      "  node-agent capture --out my-machine\n"};
+      "  node-agent capture --out my-machine\n"
+      "  node-agent run --planner planner.local:7443 --token-file token\n"};
   app.name("node-agent");
   app.require_subcommand(0, 1);  // none is answered below; an unknown one is named by the parser
   app.set_version_flag("--version", AgentVersion());
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
   AddReport(app, action);
   AddCapture(app, action);
   AddDoctor(app, action);
+  AddRun(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

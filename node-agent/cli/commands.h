@@ -22,5 +22,6 @@ using Action = std::function<int()>;
 void AddReport(CLI::App& app, Action& action);
 void AddCapture(CLI::App& app, Action& action);
 void AddDoctor(CLI::App& app, Action& action);
+void AddRun(CLI::App& app, Action& action);
 
 }  // namespace capacity::agent_cli

@@ -26,6 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kBusyShare = 0.5;            // of the cores, in the load of the last minute
 constexpr std::chrono::seconds kPatience{3};  // from a signal to the end, at most
 
 struct Arguments {
@@ -125,6 +126,19 @@ class EndOnSignal {
   std::thread thread_;
 };
 
+// Others' work would spoil the measurement, and the measurement their work.
+reporter::Readiness ReadinessNow() {
+  reporter::Readiness readiness;
+  double load = 0;
+  if (getloadavg(&load, 1) != 1) return readiness;
+  readiness.conditions.load_average = load;
+  const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
+  if (load > kBusyShare * cores) {
+    readiness.refusal = absl::StrCat("the machine is busy: load ", load, " on ", cores, " cores");
+  }
+  return readiness;
+}
+
 absl::StatusOr<std::string> TokenOf(const Arguments& arguments) {
   if (arguments.token_file.empty()) return arguments.token;
   return pki::ReadFile(arguments.token_file);
@@ -154,6 +168,7 @@ int Run(const Arguments& arguments) {
   const std::unique_ptr<host::Host> host = host::Live();
   const reporter::World world = {.report = [&arguments] { return ReportOf("", arguments.data); },
                                  .vitals = [&host] { return reporter::ReadVitals(*host); },
+                                 .readiness = &ReadinessNow,
                                  .clock = &UnixMs,
                                  .log = &Log,
                                  .agent_version = AgentVersion()};

@@ -2,13 +2,16 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "capacity/v1/error.pb.h"
 #include "capacity/v1/planner.grpc.pb.h"
+#include "node-agent/reporter/wire.h"
 #include "planner/pki/certificate.h"
 
 namespace capacity::reporter {
@@ -17,6 +20,9 @@ namespace {
 constexpr std::chrono::seconds kCallDeadline{10};
 constexpr int kFirstReconnectMs = 500;
 constexpr int kLongestReconnectMs = 15'000;
+
+// What is asked for is capped again where it is done; this one only has to fit an int.
+constexpr std::uint32_t kMostRoundTrips = 1'000'000;
 
 // Name of the payload that carries the planner's wish, in ms as text.
 constexpr char kRetryDelay[] = "capacity.retry-delay-ms";
@@ -67,6 +73,52 @@ grpc::ChannelArguments Arguments() {
   return arguments;
 }
 
+Task TaskOf(const v1::Task& from) {
+  Task task;
+  task.task_id = from.task_id();
+  task.role = from.role() == v1::Task::ROLE_LISTEN ? Task::Role::kListen : Task::Role::kConnect;
+  task.peer_node_id = from.peer_node_id();
+  task.peer_name = from.peer_name();
+  task.addresses.assign(from.addresses().begin(), from.addresses().end());
+  task.port = static_cast<int>(from.port() & 0xFFFF);
+  task.secret = from.secret();
+  task.lease = std::chrono::milliseconds(from.lease_ms());
+  task.round_trips = static_cast<int>(std::min(from.round_trips(), kMostRoundTrips));
+  task.transfer = std::chrono::milliseconds(from.transfer_ms());
+  task.transfer_limit_bytes = from.transfer_limit_bytes();
+  return task;
+}
+
+v1::TaskState StateOf(TaskState state) {
+  switch (state) {
+    case TaskState::kListening:
+      return v1::TASK_STATE_LISTENING;
+    case TaskState::kDone:
+      return v1::TASK_STATE_DONE;
+    case TaskState::kRefused:
+      return v1::TASK_STATE_REFUSED;
+    case TaskState::kFailed:
+      return v1::TASK_STATE_FAILED;
+  }
+  return v1::TASK_STATE_UNSPECIFIED;
+}
+
+void Convert(const LinkResult& from, v1::LinkMeasurement& to) {
+  to.set_task_id(from.task_id);
+  to.set_peer_node_id(from.peer_node_id);
+  to.set_local_address(from.local_address);
+  to.set_peer_address(from.peer_address);
+  if (from.round_trip_best_us) to.set_round_trip_best_us(*from.round_trip_best_us);
+  if (from.round_trip_median_us) to.set_round_trip_median_us(*from.round_trip_median_us);
+  to.set_round_trips(from.round_trips);
+  if (from.send_bits_per_second) to.set_send_bits_per_second(*from.send_bits_per_second);
+  if (from.receive_bits_per_second) to.set_receive_bits_per_second(*from.receive_bits_per_second);
+  to.set_transferred_bytes(from.transferred_bytes);
+  to.set_taken_at_unix_ms(from.taken_at_unix_ms);
+  to.mutable_conditions()->ParseFromString(Serialize(from.conditions));
+  to.set_failure(from.failure);
+}
+
 }  // namespace
 
 std::optional<std::chrono::milliseconds> RetryDelayOf(const absl::Status& status) {
@@ -87,30 +139,30 @@ class Connection::Impl {
     context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
     if (!Begin(context)) return absl::CancelledError("the agent ends");
     const grpc::Status status = call(*agents_, context);
-    End();
+    End(context);
     return StatusOf(status);
   }
 
   void Cancel() {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
-    if (running_ != nullptr) running_->TryCancel();
+    for (grpc::ClientContext* context : running_) context->TryCancel();
   }
 
  private:
   bool Begin(grpc::ClientContext& context) {
     const std::lock_guard lock(mutex_);
-    running_ = cancelled_ ? nullptr : &context;
+    if (!cancelled_) running_.insert(&context);
     return !cancelled_;
   }
-  void End() {
+  void End(grpc::ClientContext& context) {
     const std::lock_guard lock(mutex_);
-    running_ = nullptr;
+    running_.erase(&context);
   }
 
   const std::unique_ptr<v1::Agents::Stub> agents_;
   std::mutex mutex_;
-  grpc::ClientContext* running_ = nullptr;  // guarded by mutex_
+  std::set<grpc::ClientContext*> running_;  // guarded by mutex_
   bool cancelled_ = false;                  // guarded by mutex_
 };
 
@@ -200,6 +252,7 @@ absl::StatusOr<PulseAnswer> Connection::SendPulse(const std::string& node_id, co
   message.set_report_sequence(pulse.report_sequence);
   message.set_spooled_reports(pulse.spooled_reports);
   message.set_dropped_reports(pulse.dropped_reports);
+  message.set_busy(pulse.busy);
   v1::HeartbeatResponse answer;
   const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
     return agents.Heartbeat(&context, message, &answer);
@@ -207,7 +260,50 @@ absl::StatusOr<PulseAnswer> Connection::SendPulse(const std::string& node_id, co
   if (!status.ok()) return status;
   return PulseAnswer{.received_at_unix_ms = answer.received_at_unix_ms(),
                      .report_wanted = answer.report_wanted(),
+                     .task_waiting = answer.task_waiting(),
                      .next = std::chrono::milliseconds(answer.next_heartbeat_ms())};
+}
+
+absl::StatusOr<std::optional<Task>> Connection::PollTask(const std::string& node_id,
+                                                         const std::string& refusal) {
+  v1::PollTaskRequest message;
+  message.set_node_id(node_id);
+  message.set_refusal(refusal);
+  v1::PollTaskResponse answer;
+  const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.PollTask(&context, message, &answer);
+  });
+  if (!status.ok()) return status;
+  if (!answer.has_task()) return std::nullopt;
+  return TaskOf(answer.task());
+}
+
+absl::StatusOr<bool> Connection::UpdateTask(const std::string& node_id, const std::string& task_id,
+                                            TaskState state, int port, const std::string& reason) {
+  v1::UpdateTaskRequest message;
+  message.set_node_id(node_id);
+  message.set_task_id(task_id);
+  message.set_state(StateOf(state));
+  message.set_port(static_cast<std::uint32_t>(port));
+  message.set_reason(reason);
+  v1::UpdateTaskResponse answer;
+  const absl::Status status = impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.UpdateTask(&context, message, &answer);
+  });
+  if (!status.ok()) return status;
+  return answer.over();
+}
+
+absl::Status Connection::SendMeasurements(const std::string& node_id, std::uint64_t boot_id,
+                                          std::uint64_t sequence,
+                                          const std::vector<LinkResult>& results) {
+  v1::SendMeasurementsRequest message;
+  SetOrigin(*message.mutable_origin(), node_id, boot_id, sequence);
+  for (const LinkResult& result : results) Convert(result, *message.add_links());
+  v1::SendMeasurementsResponse answer;
+  return impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.SendMeasurements(&context, message, &answer);
+  });
 }
 
 }  // namespace capacity::reporter

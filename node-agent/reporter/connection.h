@@ -1,7 +1,7 @@
 // The agent's side of capacity.v1.Agents (proto/capacity/v1/planner.proto), in plain values.
 //
 // Errors are the planner's, as planner.proto lists them; Unavailable also when nobody answers.
-// Every call ends within ten seconds. One thread at a time, except Cancel.
+// Every call ends within ten seconds. Every function may be called from any thread.
 #pragma once
 
 #include <chrono>
@@ -10,9 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "node-agent/report.h"
 #include "node-agent/reporter/first_contact.h"
 #include "node-agent/reporter/spool.h"
 #include "node-agent/reporter/state.h"
@@ -40,12 +42,49 @@ struct Pulse {
   std::uint64_t report_sequence = 0;
   std::uint64_t spooled_reports = 0;
   std::uint64_t dropped_reports = 0;
+  bool busy = false;  // would refuse to measure now
 };
 
 struct PulseAnswer {
   std::int64_t received_at_unix_ms = 0;  // the planner's clock
   bool report_wanted = false;
+  bool task_waiting = false;
   std::chrono::milliseconds next{0};  // when the next one is wanted; 0: as now
+};
+
+// One end of one link measurement, as the planner wants it.
+struct Task {
+  enum class Role { kListen, kConnect };
+  std::string task_id;
+  Role role = Role::kListen;
+  std::string peer_node_id;
+  std::string peer_name;
+  std::vector<std::string> addresses;  // of this node (listen), of the peer (connect)
+  int port = 0;                        // connect only
+  std::string secret;                  // 32 bytes
+  std::chrono::milliseconds lease{0};
+  int round_trips = 0;
+  std::chrono::milliseconds transfer{0};
+  std::uint64_t transfer_limit_bytes = 0;
+};
+
+enum class TaskState { kListening, kDone, kRefused, kFailed };
+
+// One way to a peer, as capacity.v1.LinkMeasurement says.
+struct LinkResult {
+  std::string task_id;
+  std::string peer_node_id;
+  std::string local_address;
+  std::string peer_address;
+  std::optional<double> round_trip_best_us;
+  std::optional<double> round_trip_median_us;
+  std::uint32_t round_trips = 0;
+  std::optional<double> send_bits_per_second;
+  std::optional<double> receive_bits_per_second;
+  std::uint64_t transferred_bytes = 0;
+  std::int64_t taken_at_unix_ms = 0;
+  agent::Conditions conditions;
+  std::string failure;
 };
 
 class Connection {
@@ -72,7 +111,18 @@ class Connection {
 
   absl::StatusOr<PulseAnswer> SendPulse(const std::string& node_id, const Pulse& pulse);
 
-  // From any thread: the call that runs now, and every later one, ends at once with Cancelled.
+  // nullopt: nothing to do. With a `refusal` the planner asks again later.
+  absl::StatusOr<std::optional<Task>> PollTask(const std::string& node_id,
+                                               const std::string& refusal);
+
+  // True when the task is over. `port` with kListening, `reason` with kRefused and kFailed.
+  absl::StatusOr<bool> UpdateTask(const std::string& node_id, const std::string& task_id,
+                                  TaskState state, int port, const std::string& reason);
+
+  absl::Status SendMeasurements(const std::string& node_id, std::uint64_t boot_id,
+                                std::uint64_t sequence, const std::vector<LinkResult>& results);
+
+  // The calls that run now, and every later one, end at once with Cancelled.
   void Cancel();
 
  private:

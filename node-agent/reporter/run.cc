@@ -48,9 +48,16 @@ class Agent {
         state_(state),
         spool_(std::move(spool)),
         boot_id_(state.NextBootId(world.clock())),
-        heartbeat_(settings.heartbeat) {}
+        heartbeat_(settings.heartbeat),
+        links_({.readiness = world.readiness,
+                .clock = world.clock,
+                .log = [&world](const std::string& text) { world.log(Severity::kInfo, text); },
+                .boot_id = boot_id_}) {}
 
-  ~Agent() { stop_.SetCancel(nullptr); }
+  ~Agent() {
+    if (connection_ != nullptr) connection_->Cancel();
+    stop_.SetCancel(nullptr);
+  }
 
   absl::Status Run() {
     if (absl::Status loaded = LoadMembership(); !loaded.ok()) return loaded;
@@ -207,13 +214,15 @@ class Agent {
                               .report_boot_id = acknowledged_.first,
                               .report_sequence = acknowledged_.second,
                               .spooled_reports = spool_.size(),
-                              .dropped_reports = spool_.dropped()});
+                              .dropped_reports = spool_.dropped(),
+                              .busy = links_.busy()});
     next_heartbeat_ = SteadyClock::now() + heartbeat_;
     if (!answer.ok()) return answer.status();
     NotePlannerClock(answer->received_at_unix_ms);
     if (answer->next > Milliseconds(0)) {
       heartbeat_ = std::clamp(answer->next, kShortestHeartbeat, kLongestHeartbeat);
     }
+    if (answer->task_waiting && world_.readiness) links_.Begin(connection_, membership_.node_id);
     if (answer->report_wanted) {
       next_report_ = SteadyClock::now();
       next_probe_ = next_report_;
@@ -377,6 +386,8 @@ class Agent {
   int failures_ = 0;                // in a row
   std::set<std::string> problems_;  // said since the planner was last reached
   std::int64_t planner_ahead_ms_ = 0;
+
+  LinkWork links_;  // last: its thread uses the others
 };
 
 // Without what changes all the time.

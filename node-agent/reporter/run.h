@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "node-agent/report.h"
 #include "node-agent/reporter/first_contact.h"
+#include "node-agent/reporter/link_work.h"
 #include "node-agent/reporter/spool.h"
 #include "node-agent/reporter/stop.h"
 
@@ -40,7 +41,8 @@ enum class Severity { kInfo, kWarning, kError };
 struct World {
   std::function<absl::StatusOr<agent::Report>()> report;  // may take seconds
   std::function<Vitals()> vitals;                         // must be cheap
-  std::function<std::int64_t()> clock;                    // Unix ms
+  std::function<Readiness()> readiness;  // to measure a link; called in a thread of its own
+  std::function<std::int64_t()> clock;   // Unix ms
   std::function<void(Severity, const std::string&)> log;
   std::string agent_version;
 };

@@ -270,4 +270,10 @@ std::string Serialize(const agent::Report& report) {
   return message.SerializeAsString();
 }
 
+std::string Serialize(const agent::Conditions& conditions) {
+  v1::Conditions message;
+  Convert(conditions, message);
+  return message.SerializeAsString();
+}
+
 }  // namespace capacity::reporter

@@ -78,6 +78,39 @@ class FakePlanner::Service final : public v1::Agents::Service {
     if (!heartbeat_answer_.ok()) return heartbeat_answer_;
     response->set_received_at_unix_ms(Now());
     response->set_report_wanted(std::exchange(report_wanted_, false));
+    response->set_task_waiting(task_waiting_);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status PollTask(grpc::ServerContext*, const v1::PollTaskRequest* request,
+                        v1::PollTaskResponse* response) override {
+    const std::lock_guard lock(mutex_);
+    task_waiting_ = false;
+    if (request->refusal().empty()) {
+      *response->mutable_task() = task_;
+    } else {
+      told_.refusals.push_back(request->refusal());
+    }
+    changed_.notify_all();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UpdateTask(grpc::ServerContext*, const v1::UpdateTaskRequest* request,
+                          v1::UpdateTaskResponse* response) override {
+    const std::lock_guard lock(mutex_);
+    told_.updates.push_back(*request);
+    changed_.notify_all();
+    if (request->state() != v1::TASK_STATE_LISTENING) task_over_ = true;
+    response->set_over(task_over_);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status SendMeasurements(grpc::ServerContext*, const v1::SendMeasurementsRequest* request,
+                                v1::SendMeasurementsResponse* response) override {
+    const std::lock_guard lock(mutex_);
+    told_.measurements.push_back(*request);
+    changed_.notify_all();
+    response->set_outcome(v1::OUTCOME_ACCEPTED);
     return grpc::Status::OK;
   }
 
@@ -102,6 +135,9 @@ class FakePlanner::Service final : public v1::Agents::Service {
   grpc::Status report_answer_;
   grpc::Status heartbeat_answer_;
   bool report_wanted_ = false;
+  v1::Task task_;
+  bool task_waiting_ = false;
+  bool task_over_ = false;
   std::int64_t life_ms_ = pki::kClientLifeMs;
   std::chrono::milliseconds delay_{0};
 };
@@ -179,6 +215,18 @@ void FakePlanner::SetCertificateLife(std::int64_t life_ms) {
 void FakePlanner::SetDelay(std::chrono::milliseconds delay) {
   const std::lock_guard lock(service_->mutex_);
   service_->delay_ = delay;
+}
+
+void FakePlanner::GiveTask(v1::Task task) {
+  const std::lock_guard lock(service_->mutex_);
+  service_->task_ = std::move(task);
+  service_->task_waiting_ = true;
+  service_->task_over_ = false;
+}
+
+void FakePlanner::EndTask() {
+  const std::lock_guard lock(service_->mutex_);
+  service_->task_over_ = true;
 }
 
 }  // namespace capacity::reporter::testing

@@ -37,6 +37,9 @@ class FakePlanner {
     std::vector<v1::EnrolRequest> enrolments;
     std::vector<v1::SendReportRequest> reports;  // every delivery, also repeated ones
     std::vector<v1::HeartbeatRequest> heartbeats;
+    std::vector<v1::UpdateTaskRequest> updates;
+    std::vector<v1::SendMeasurementsRequest> measurements;
+    std::vector<std::string> refusals;
     int renewals = 0;
     std::string last_certificate_id;  // of the peer of the last report; empty: no certificate
   };
@@ -49,6 +52,10 @@ class FakePlanner {
   void AnswerReports(int code, const std::string& message);
   void AnswerHeartbeats(int code, const std::string& message, bool report_wanted = false);
   void SetCertificateLife(std::int64_t life_ms);
+  // The next heartbeat is told of it; it is over when an update says anything but listening, or
+  // EndTask.
+  void GiveTask(v1::Task task);
+  void EndTask();
   // Answers reports only after this long.
   void SetDelay(std::chrono::milliseconds delay);
 

@@ -9,6 +9,7 @@
 #include <future>
 #include <mutex>
 
+#include "node-agent/link/link.h"
 #include "node-agent/reporter/state.h"
 #include "tests/node-agent/reporter/fake_planner.h"
 #include "tests/node-agent/reporter/support.h"
@@ -35,22 +36,25 @@ class RunTest : public ::testing::Test {
   }
 
   World TestWorld() {
-    return {.report = [this]() -> absl::StatusOr<agent::Report> {
-              agent::Report report;
+    return {
+        .report = [this]() -> absl::StatusOr<agent::Report> {
+          agent::Report report;
+          const std::lock_guard lock(mutex_);
+          report.hostname = hostname_;
+          report.taken_at_unix_ms = Now();
+          report.memory.available_bytes = ++looks_;
+          return report;
+        },
+        .vitals = [] { return Vitals{.available_memory_bytes = 7, .load_average = 0.5}; },
+        .readiness =
+            [this] { return Readiness{.conditions = {.load_average = 0.5}, .refusal = refusal_}; },
+        .clock = [this] { return Now() + ahead_ms_; },
+        .log =
+            [this](Severity, const std::string& text) {
               const std::lock_guard lock(mutex_);
-              report.hostname = hostname_;
-              report.taken_at_unix_ms = Now();
-              report.memory.available_bytes = ++looks_;
-              return report;
+              log_.push_back(text);
             },
-            .vitals = [] { return Vitals{.available_memory_bytes = 7, .load_average = 0.5}; },
-            .clock = [this] { return Now() + ahead_ms_; },
-            .log =
-                [this](Severity, const std::string& text) {
-                  const std::lock_guard lock(mutex_);
-                  log_.push_back(text);
-                },
-            .agent_version = "1.2.3"};
+        .agent_version = "1.2.3"};
   }
 
   Settings TestSettings(const FakePlanner& planner, std::string token = "") {
@@ -100,6 +104,7 @@ class RunTest : public ::testing::Test {
   std::unique_ptr<Stop> stop_;
   std::future<absl::Status> running_;
   std::atomic<std::int64_t> ahead_ms_{0};
+  std::string refusal_;  // set before Start
   std::mutex mutex_;
   std::string hostname_ = "first";
   std::uint64_t looks_ = 0;
@@ -268,6 +273,80 @@ TEST_F(RunTest, AReportThatIsNotUnderstoodDoesNotBlockTheNext) {
   Rename("second");
   ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
   EXPECT_EQ(planner.told().reports[0].report().hostname(), "second");
+}
+
+// ---------------------------------------------------------------- links
+
+const std::string kSecretText(link::kSecretBytes, 's');
+
+link::Secret SharedSecret() {
+  link::Secret secret;
+  secret.fill('s');
+  return secret;
+}
+
+v1::Task LinkTask(v1::Task::Role role, int port) {
+  v1::Task task;
+  task.set_task_id("task-1");
+  task.set_role(role);
+  task.set_peer_node_id("node-2");
+  task.set_peer_name("spark-2");
+  task.add_addresses("127.0.0.1");
+  task.set_port(static_cast<std::uint32_t>(port));
+  task.set_secret(kSecretText);
+  task.set_lease_ms(20'000);
+  task.set_round_trips(20);
+  task.set_transfer_ms(50);
+  task.set_transfer_limit_bytes(1 << 26);
+  return task;
+}
+
+TEST_F(RunTest, ListensForAPeerUntilThePlannerHasEnough) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.GiveTask(LinkTask(v1::Task::ROLE_LISTEN, 0));
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.updates.empty(); }));
+  const v1::UpdateTaskRequest update = planner.told().updates[0];
+  EXPECT_EQ(update.state(), v1::TASK_STATE_LISTENING);
+  EXPECT_EQ(update.node_id(), "node-1");
+  const auto measured =
+      link::Measure({"127.0.0.1"}, static_cast<int>(update.port()), SharedSecret(),
+                    {.round_trips = 20, .transfer = milliseconds(50)}, milliseconds(5'000));
+  ASSERT_EQ(measured.size(), 1u);
+  EXPECT_EQ(measured[0].failure, "");
+  planner.EndTask();
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.updates.size() >= 2; }));
+}
+
+TEST_F(RunTest, MeasuresTheWayToAPeerAndSaysSo) {
+  const auto listener = link::Listener::Open({"127.0.0.1"}, SharedSecret(), milliseconds(30'000));
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.GiveTask(LinkTask(v1::Task::ROLE_CONNECT, (*listener)->port()));
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.updates.empty(); }));
+  const Told told = planner.told();
+  EXPECT_EQ(told.updates[0].state(), v1::TASK_STATE_DONE);
+  ASSERT_EQ(told.measurements.size(), 1u);
+  EXPECT_EQ(told.measurements[0].origin().sequence(), 1u);
+  const v1::LinkMeasurement& measured = told.measurements[0].links(0);
+  EXPECT_EQ(measured.task_id(), "task-1");
+  EXPECT_EQ(measured.peer_node_id(), "node-2");
+  EXPECT_EQ(measured.peer_address(), "127.0.0.1");
+  EXPECT_EQ(measured.failure(), "");
+  EXPECT_GT(measured.round_trip_best_us(), 0.0);
+  EXPECT_GT(measured.send_bits_per_second(), 0.0);
+  EXPECT_EQ(measured.conditions().load_average(), 0.5);
+}
+
+TEST_F(RunTest, RefusesToMeasureOnABusyMachine) {
+  refusal_ = "the machine is busy";
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.GiveTask(LinkTask(v1::Task::ROLE_LISTEN, 0));
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.refusals.empty(); }));
+  EXPECT_EQ(planner.told().refusals[0], "the machine is busy");
+  EXPECT_TRUE(planner.told().updates.empty());
 }
 
 // ---------------------------------------------------------------- the end

@@ -176,7 +176,7 @@ TEST(SpoolCrash, NothingKeptIsLost) {
   for (int kill = 0; kill < kills && !::testing::Test::HasFailure(); ++kill) {
     std::uint64_t last_sent = 0;
     for (const Step& step :
-         StepsUntilKilled(path, next, std::chrono::milliseconds(random() % 40))) {
+         StepsUntilKilled(path, next, std::chrono::milliseconds(random() % 80))) {
       if (step.what == 'a') {
         unsent.insert(step.sequence);
         ++kept;
@@ -207,7 +207,7 @@ TEST(SpoolCrash, NothingKeptIsLost) {
     }
     unsent.clear();
   }
-  EXPECT_GT(kept, static_cast<std::uint64_t>(kills)) << "too few for a test";
+  EXPECT_GT(kept, static_cast<std::uint64_t>(kills) / 4) << "too few for a test";
   std::printf("%d kills, %llu kept reports, none lost\n", kills,
               static_cast<unsigned long long>(kept));
 }
