@@ -33,6 +33,7 @@ std::vector<std::size_t> Standing(const Known& known, const std::vector<std::siz
   for (std::size_t index : offers) {
     const Offer& offer = known.offers[index];
     if (offer.first > day || offer.contradicted || day - seen(offer) > kStandsUnseen) continue;
+    if (offer.superseded_on && day >= *offer.superseded_on) continue;
     const auto [it, added] = newest.try_emplace(KeyOf(offer), index);
     const Offer& held = known.offers[it->second];
     if (!added && std::pair(seen(offer), offer.first) > std::pair(seen(held), held.first)) {

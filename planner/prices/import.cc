@@ -41,7 +41,7 @@ absl::StatusOr<ImportOutcome> ImportInto(const std::string& store, FeedContents 
   imported.known = KnownOffers(catalog, after);
   for (std::size_t i = 0; i < imported.known.contradictions.size(); ++i) {
     const Contradiction& found = imported.known.contradictions[i];
-    if (IsOf(imported.contents, imported.known.offers[found.trusted]) ||
+    if ((found.trusted && IsOf(imported.contents, imported.known.offers[*found.trusted])) ||
         IsOf(imported.contents, imported.known.offers[found.distrusted])) {
       imported.contradictions.push_back(i);
     }

@@ -8,15 +8,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/prices/trust.h"
 
 namespace capacity::prices {
 namespace {
 
-constexpr double kContradiction = 5;                    // times
-constexpr std::chrono::days kContradictionWindow{183};  // later it is a change of price
-constexpr std::chrono::days kListingGone{31};           // unseen so long while its feed goes on
-constexpr std::chrono::days kHasHeld{31};               // no slip that is soon corrected
-constexpr std::size_t kFewestOthers = 2;                // for a median
+constexpr std::chrono::days kListingGone{31};  // unseen so long while its feed goes on
 
 // ---------------------------------------------------------------- collecting
 
@@ -61,126 +58,6 @@ std::vector<Offer> HistoryOffers(const NameResolver& names, const History& histo
   }
   return offers;
 }
-
-// ---------------------------------------------------------------- contradictions
-
-// What all providers offer of one thing: a model of the catalogue, else a product by its name.
-std::string ThingOf(const Offer& offer) {
-  return offer.model.known() ? "id/" + offer.model.id : "product/" + ProductKey(offer.listing);
-}
-
-double Ratio(Price a, Price b) {
-  const double ratio = a.usd_per_mtok() / b.usd_per_mtok();
-  return ratio < 1 ? 1 / ratio : ratio;
-}
-
-bool Contradict(const Offer& a, const Offer& b) {
-  // Listings that one feed names apart are different things to it.
-  if (a.feed == b.feed && a.listing != b.listing) return false;
-  const Date late = std::max(a.first, b.first);
-  const Date early = std::min(a.last, b.last);
-  if (late - early > kContradictionWindow) return false;
-  return Ratio(a.prices.input, b.prices.input) > kContradiction ||
-         Ratio(a.prices.output, b.prices.output) > kContradiction;
-}
-
-// How far `offer` is from `reference`, in orders of e, input and output together.
-double Distance(const Offer& offer, const TokenPrices& reference) {
-  return std::log(Ratio(offer.prices.input, reference.input)) +
-         std::log(Ratio(offer.prices.output, reference.output));
-}
-
-class Judge {
- public:
-  explicit Judge(Known& known) : known_(known) {
-    for (std::size_t i = 0; i < known.offers.size(); ++i) {
-      by_thing_[ThingOf(known.offers[i])].push_back(i);
-    }
-  }
-
-  void FindAll() {
-    // One product at one provider, whoever tells of it.
-    std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> products;
-    for (std::size_t i = 0; i < known_.offers.size(); ++i) {
-      const Offer& offer = known_.offers[i];
-      products[{offer.provider, ProductKey(offer.listing)}].push_back(i);
-    }
-    for (const auto& [key, offers] : products) {
-      for (std::size_t a = 0; a < offers.size(); ++a) {
-        for (std::size_t b = a + 1; b < offers.size(); ++b) Compare(offers[a], offers[b]);
-      }
-    }
-  }
-
- private:
-  void Compare(std::size_t a, std::size_t b) {
-    if (!Contradict(known_.offers[a], known_.offers[b])) return;
-    Contradiction found;
-    bool first_wins = false;
-    if (const std::optional<bool> held = HasHeld(known_.offers[a], known_.offers[b])) {
-      first_wins = *held;
-      found.reason = "the newer, which the same feed has shown for a month";
-    } else if (const auto others = MedianOfOthers(known_.offers[a])) {
-      const double da = Distance(known_.offers[a], *others);
-      const double db = Distance(known_.offers[b], *others);
-      first_wins = da != db ? da < db : IsNewerOrCheaper(a, b);
-      found.reason = absl::StrCat("nearer to what other providers ask ($", ToString(others->input),
-                                  " in, $", ToString(others->output), " out at the median)");
-    } else {
-      first_wins = IsNewerOrCheaper(a, b);
-      found.reason =
-          known_.offers[a].last == known_.offers[b].last ? "the cheaper of one day" : "the newer";
-    }
-    found.trusted = first_wins ? a : b;
-    found.distrusted = first_wins ? b : a;
-    known_.offers[found.distrusted].contradicted = true;
-    known_.contradictions.push_back(std::move(found));
-  }
-
-  // A price that its own feed changed and then kept is a change of price: whether `a` is the new
-  // one. Nullopt when that is not so (yet).
-  static std::optional<bool> HasHeld(const Offer& a, const Offer& b) {
-    if (a.feed != b.feed || a.listing != b.listing) return std::nullopt;
-    const bool a_newer = a.last > b.last;
-    const Offer& newer = a_newer ? a : b;
-    if (newer.last - newer.first < kHasHeld) return std::nullopt;
-    return a_newer;
-  }
-
-  bool IsNewerOrCheaper(std::size_t a, std::size_t b) const {
-    const Offer& x = known_.offers[a];
-    const Offer& y = known_.offers[b];
-    if (x.last != y.last) return x.last > y.last;
-    return Blended(x.prices) < Blended(y.prices);
-  }
-
-  // Of the newest price of each other provider of the same model.
-  std::optional<TokenPrices> MedianOfOthers(const Offer& offer) const {
-    std::map<std::string, const Offer*> newest;
-    for (std::size_t index : by_thing_.at(ThingOf(offer))) {
-      const Offer& other = known_.offers[index];
-      if (other.provider == offer.provider) continue;
-      const Offer*& held = newest[other.provider];
-      if (held == nullptr || other.last > held->last) held = &other;
-    }
-    if (newest.size() < kFewestOthers) return std::nullopt;
-    std::vector<Price> inputs;
-    std::vector<Price> outputs;
-    for (const auto& [provider, other] : newest) {
-      inputs.push_back(other->prices.input);
-      outputs.push_back(other->prices.output);
-    }
-    std::sort(inputs.begin(), inputs.end());
-    std::sort(outputs.begin(), outputs.end());
-    TokenPrices median;
-    median.input = inputs[(inputs.size() - 1) / 2];
-    median.output = outputs[(outputs.size() - 1) / 2];
-    return median;
-  }
-
-  Known& known_;
-  std::map<std::string, std::vector<std::size_t>> by_thing_;
-};
 
 // ---------------------------------------------------------------- overlay
 
@@ -301,27 +178,32 @@ Known KnownOffers(const catalog::Catalog& catalog, const History& history) {
   for (Offer& offer : HistoryOffers(NameResolver(catalog), history)) {
     known.offers.push_back(std::move(offer));
   }
-  Judge(known).FindAll();
+  Judge(known);
   return known;
 }
 
 std::vector<std::size_t> CurrentOffers(const Known& known) {
-  std::map<std::tuple<std::optional<Feed>, std::string, std::string>, std::size_t> newest;
+  using Listing = std::tuple<std::optional<Feed>, std::string, std::string>;
+  std::map<Listing, std::size_t> newest;
+  std::map<Listing, Date> listing_seen;  // at whatever price
   std::map<Feed, Date> feed_seen;
+  const auto see = [](auto& days, const auto& key, Date day) {
+    Date& seen = days.try_emplace(key, day).first->second;
+    seen = std::max(seen, day);
+  };
   for (std::size_t i = 0; i < known.offers.size(); ++i) {
     const Offer& offer = known.offers[i];
-    if (offer.feed) {
-      Date& seen = feed_seen.try_emplace(*offer.feed, offer.last).first->second;
-      seen = std::max(seen, offer.last);
-    }
-    if (offer.contradicted) continue;
-    const auto [it, added] = newest.try_emplace({offer.feed, offer.provider, offer.listing}, i);
+    const Listing listing{offer.feed, offer.provider, offer.listing};
+    if (offer.feed) see(feed_seen, *offer.feed, offer.last);
+    see(listing_seen, listing, offer.last);
+    if (offer.contradicted || offer.superseded_on) continue;
+    const auto [it, added] = newest.try_emplace(listing, i);
     if (!added && offer.last > known.offers[it->second].last) it->second = i;
   }
   std::vector<std::size_t> current;
-  for (const auto& [key, index] : newest) {
-    const Offer& offer = known.offers[index];
-    if (offer.feed && feed_seen.at(*offer.feed) - offer.last > kListingGone) continue;
+  for (const auto& [listing, index] : newest) {
+    const std::optional<Feed>& feed = known.offers[index].feed;
+    if (feed && feed_seen.at(*feed) - listing_seen.at(listing) > kListingGone) continue;
     current.push_back(index);
   }
   std::sort(current.begin(), current.end());

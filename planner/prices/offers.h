@@ -22,15 +22,17 @@ struct Offer {
   Date last;
   std::optional<Feed> feed;   // nullopt: the catalogue
   std::string source;         // "LiteLLM deepinfra/openai/gpt-oss-120b", or "catalogue: SOURCE"
-  bool contradicted = false;  // another offer is trusted in its place
+  bool contradicted = false;  // not to be believed
+  // True in its time; from that day on another source's change of price holds.
+  std::optional<Date> superseded_on;
 };
 
-// Two prices of the same product at the same provider, seen within half a year of each other, that
-// differ by more than five times.
+// Two prices of the same product at the same provider that differ by more than five times, and are
+// no change of price. Indices into Known::offers.
 struct Contradiction {
-  std::size_t trusted;  // indices into Known::offers
-  std::size_t distrusted;
-  std::string reason;  // why the one is trusted
+  std::optional<std::size_t> trusted;  // nullopt: nothing tells which is right
+  std::size_t distrusted = 0;
+  std::string reason;  // why the one is not trusted
 };
 
 struct Known {
@@ -38,13 +40,11 @@ struct Known {
   std::vector<Contradiction> contradictions;
 };
 
-// The rule of docs/prices.md: of two offers that contradict each other, the one nearer to the
-// median of what other providers ask for the model is trusted; where fewer than two others are
-// known, the newer, and of two of the same day the cheaper.
+// Everything known, judged by the rule of docs/prices.md (planner/prices/trust.h).
 Known KnownOffers(const catalog::Catalog& catalog, const History& history);
 
-// Which offers were in force at the newest moment: per feed and listing the last one seen, less
-// those of listings that their feed has stopped to show and those that are contradicted.
+// Which offers were in force at the newest moment: per feed and listing the last one that is
+// trusted and not superseded, less those of listings that their feed has stopped to show.
 std::vector<std::size_t> CurrentOffers(const Known& known);
 
 // The catalogue with cloud and hosted prices replaced by newer ones of the history, and with hosts

@@ -47,7 +47,7 @@ Json OfferJson(const Offer& offer) {
 }
 
 Json ContradictionJson(const prices::Known& known, const prices::Contradiction& found) {
-  return {{"trusted", OfferJson(known.offers[found.trusted])},
+  return {{"trusted", found.trusted ? OfferJson(known.offers[*found.trusted]) : Json(nullptr)},
           {"distrusted", OfferJson(known.offers[found.distrusted])},
           {"reason", found.reason}};
 }

@@ -89,13 +89,15 @@ std::string ContradictionsText(const prices::Known& known, const std::vector<std
       absl::StrCat("\n", style.Bold(absl::StrCat("CONTRADICTIONS ", indices.size())), "\n");
   for (std::size_t index : indices) {
     const prices::Contradiction& found = known.contradictions[index];
-    const Offer& trusted = known.offers[found.trusted];
     const Offer& other = known.offers[found.distrusted];
-    absl::StrAppend(&out,
-                    Wrap(absl::StrCat(other.listing, " at ", other.provider, ": ", Asked(trusted),
-                                      " is trusted, ", Asked(other), " is not: ", found.reason),
-                         style.width, 4),
-                    "\n");
+    const std::string instead =
+        found.trusted ? absl::StrCat(Asked(known.offers[*found.trusted]), " is trusted, ") : "";
+    absl::StrAppend(
+        &out,
+        Wrap(absl::StrCat(other.listing, " at ", other.provider, ": ", instead, Asked(other),
+                          " is not", found.trusted ? ": " : " trusted: ", found.reason),
+             style.width, 4),
+        "\n");
   }
   return out;
 }
@@ -204,7 +206,7 @@ std::string PriceHistoryText(const PriceHistoryView& view, const Style& style) {
   std::vector<std::size_t> contradictions;
   const std::set<std::size_t> shown(view.offers.begin(), view.offers.end());
   for (std::size_t i = 0; i < view.known->contradictions.size(); ++i) {
-    if (shown.count(view.known->contradictions[i].trusted) > 0) contradictions.push_back(i);
+    if (shown.count(view.known->contradictions[i].distrusted) > 0) contradictions.push_back(i);
   }
   absl::StrAppend(
       &out,
