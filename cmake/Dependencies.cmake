@@ -28,6 +28,7 @@ if(NOT Protobuf_FOUND)
   capacity_require(Protobuf "libprotobuf-dev protobuf-compiler" protobuf MODULE)
 endif()
 capacity_require(gRPC "libgrpc++-dev protobuf-compiler-grpc" grpc CONFIG)
+capacity_require(prometheus-cpp prometheus-cpp-dev prometheus-cpp CONFIG)
 # CBC ships a pkg-config file and no CMake package.
 find_package(PkgConfig QUIET)
 if(NOT PkgConfig_FOUND)

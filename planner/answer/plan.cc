@@ -41,10 +41,13 @@ Answered<PlanAnswer> AnswerPlan(const Facts& facts, const PlanQuestion& question
     if (!problem.empty()) return {std::nullopt, {}, {{"explain", std::move(problem)}}};
     return {std::move(answer), {}, {}};
   }
-  if (documents.overlays.empty()) return {std::move(answer), {}, {}};
+  if (documents.overlays.size() == documents.standing) return {std::move(answer), {}, {}};
 
+  const std::vector<std::string> standing(
+      documents.overlays.begin(),
+      documents.overlays.begin() + static_cast<std::ptrdiff_t>(documents.standing));
   const auto base =
-      inventory::LoadScenarioWith(documents.read, facts.catalog, documents.inventory, {});
+      inventory::LoadScenarioWith(documents.read, facts.catalog, documents.inventory, standing);
   if (!base.value) return {std::nullopt, base.problems, {}};
   PlanOptions options = question.options;
   options.watch = {};

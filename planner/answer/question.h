@@ -28,6 +28,7 @@ struct Documents {
   inventory::DocumentReader read;
   std::string inventory;
   std::vector<std::string> overlays;  // in the order in which they apply
+  std::size_t standing = 0;           // how many of them, from the first, are no what-if but hold
 };
 
 // What is wrong with one argument. The names are those of the protocol: "budget", "model", "nodes";

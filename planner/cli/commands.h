@@ -16,5 +16,11 @@ void AddValidate(CLI::App& app, Common& common, Action& action);
 void AddCalibrate(CLI::App& app, Common& common, Action& action);
 void AddPrices(CLI::App& app, Common& common, Action& action);
 void AddUsage(CLI::App& app, Common& common, Action& action);
+void AddServe(CLI::App& app, Common& common, Action& action);
+void AddInit(CLI::App& app, Common& common, Action& action);
+void AddToken(CLI::App& app, Common& common, Action& action);  // and credential
+void AddNodes(CLI::App& app, Common& common, Action& action);  // and forget, rename
+void AddStore(CLI::App& app, Common& common, Action& action);  // and backup
+void AddDoctor(CLI::App& app, Common& common, Action& action);
 
 }  // namespace capacity::cli

@@ -5,12 +5,14 @@
 #include "planner/cli/answers.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/load_arguments.h"
+#include "planner/cli/remote_questions.h"
 
 namespace capacity::cli {
 namespace {
 
 struct FitArguments {
   FleetArguments fleet;
+  RemoteArguments remote;
   std::vector<std::string> models;
   std::vector<std::string> quants;
   LoadArguments load;
@@ -18,7 +20,20 @@ struct FitArguments {
   bool all = false;
 };
 
+int AskRemote(const Common& common, const FitArguments& arguments) {
+  const auto load = WireLoad(arguments.load);
+  if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
+  v1::FitRequest request;
+  for (const std::string& model : arguments.models) request.add_models(model);
+  for (const std::string& quant : arguments.quants) request.add_quants(quant);
+  *request.mutable_load() = *load;
+  request.set_top(static_cast<std::uint32_t>(arguments.top));
+  request.set_all(arguments.all);
+  return AskFit(common, arguments.remote, arguments.fleet, request);
+}
+
 int RunFit(const Common& common, const FitArguments& arguments) {
+  if (!arguments.remote.planner.empty()) return AskRemote(common, arguments);
   const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
   const absl::StatusOr<placement::Load> load = ParseLoad(facts->catalog, arguments.load);
@@ -41,6 +56,7 @@ void AddFit(CLI::App& app, Common& common, Action& action) {
       "Example:\n  planner fit --inventory inventories/home-lab.yaml --model gpt-oss-120b "
       "--context 128k");
   AddFleetOptions(*command, arguments->fleet);
+  AddRemoteOptions(*command, arguments->remote);
   command->add_option("--model", arguments->models, "Only this model; repeatable")
       ->type_name("MODEL");
   command->add_option("--quant", arguments->quants, "Only this quantization; repeatable")

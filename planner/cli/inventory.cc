@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "planner/cli/commands.h"
+#include "planner/cli/remote.h"
 #include "planner/report/json.h"
+#include "planner/report/service.h"
 
 namespace capacity::cli {
 namespace {
@@ -36,6 +38,25 @@ int RunCheck(const Common& common, const CheckArguments& arguments) {
                    scenario.offers.size(), " offers; no problems\n"));
 }
 
+int RunExport(const Common& common, RemoteArguments remote) {
+  if (remote.planner.empty()) remote.planner = "127.0.0.1:7443";
+  const auto channel = ConnectOrPrint(remote);
+  if (channel == nullptr) return kBadInput;
+  grpc::ClientContext context;
+  constexpr int kPatienceSeconds = 30;
+  SetDeadline(context, kPatienceSeconds);
+  v1::ExportInventoryResponse response;
+  const grpc::Status status = v1::Planner::NewStub(channel)->ExportInventory(
+      &context, v1::ExportInventoryRequest(), &response);
+  if (!status.ok()) return PrintRefusal("inventory export", status);
+  if (!common.json()) return Print(response.yaml());
+  std::vector<report::LeftOut> omitted;
+  for (const v1::OmittedNode& node : response.omitted()) {
+    omitted.push_back({node.name(), node.reason()});
+  }
+  return Print(report::InventoryExportJson(response.yaml(), omitted));
+}
+
 }  // namespace
 
 void AddInventory(CLI::App& app, Common& common, Action& action) {
@@ -50,6 +71,16 @@ void AddInventory(CLI::App& app, Common& common, Action& action) {
   AddCommonOptions(*check, common);
   check->callback([arguments, &common, &action] {
     action = [arguments, &common] { return RunCheck(common, *arguments); };
+  });
+
+  auto remote = std::make_shared<RemoteArguments>();
+  CLI::App* written =
+      command->add_subcommand("export", "The fleet of a running planner as an inventory");
+  written->footer("Example:\n  planner inventory export --planner 127.0.0.1:7443 > fleet.yaml");
+  AddRemoteOptions(*written, *remote);
+  AddCatalogOptions(*written, common);
+  written->callback([remote, &common, &action] {
+    action = [remote, &common] { return RunExport(common, *remote); };
   });
 }
 

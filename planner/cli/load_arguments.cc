@@ -46,15 +46,21 @@ void AddLoadOptions(CLI::App& command, LoadArguments& arguments) {
       ->capture_default_str();
 }
 
-absl::StatusOr<placement::Load> ParseLoad(const catalog::Catalog& catalog,
-                                          const LoadArguments& arguments) {
+absl::StatusOr<Tokens> ParseLoadTokens(const LoadArguments& arguments) {
   const absl::StatusOr<int> context = ParseTokens("--context", arguments.context);
   if (!context.ok()) return context.status();
   const absl::StatusOr<int> prompt = ParseTokens("--prompt", arguments.prompt);
   if (!prompt.ok()) return prompt.status();
   if (*prompt == 0) return absl::InvalidArgumentError("--prompt: a prompt has at least one token");
-  absl::StatusOr<placement::Load> load =
-      answer::MakeLoad(catalog, *context, *prompt, arguments.streams, arguments.kv_type);
+  return Tokens{*context, *prompt};
+}
+
+absl::StatusOr<placement::Load> ParseLoad(const catalog::Catalog& catalog,
+                                          const LoadArguments& arguments) {
+  const absl::StatusOr<Tokens> tokens = ParseLoadTokens(arguments);
+  if (!tokens.ok()) return tokens.status();
+  absl::StatusOr<placement::Load> load = answer::MakeLoad(catalog, tokens->context, tokens->prompt,
+                                                          arguments.streams, arguments.kv_type);
   if (load.ok()) return load;
   return absl::InvalidArgumentError(
       absl::StrCat("--kv-type: ", std::string(load.status().message())));

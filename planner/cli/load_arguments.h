@@ -19,7 +19,14 @@ struct LoadArguments {
 
 void AddLoadOptions(CLI::App& command, LoadArguments& arguments);
 
-// InvalidArgument names the option and what would be right.
+struct Tokens {
+  int context = 0;  // in the cache while decoding
+  int prompt = 0;
+};
+
+// InvalidArgument names the option and what would be right; so does ParseLoad.
+absl::StatusOr<Tokens> ParseLoadTokens(const LoadArguments& arguments);
+
 absl::StatusOr<placement::Load> ParseLoad(const catalog::Catalog& catalog,
                                           const LoadArguments& arguments);
 

@@ -25,6 +25,12 @@ int main(int argc, char** argv) {
   AddCalibrate(app, common, action);
   AddPrices(app, common, action);
   AddUsage(app, common, action);
+  AddServe(app, common, action);
+  AddInit(app, common, action);
+  AddToken(app, common, action);
+  AddNodes(app, common, action);
+  AddStore(app, common, action);
+  AddDoctor(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,6 +4,7 @@
 
 #include "planner/cli/answers.h"
 #include "planner/cli/commands.h"
+#include "planner/cli/remote_questions.h"
 #include "planner/cli/watch.h"
 
 namespace capacity::cli {
@@ -12,6 +13,7 @@ namespace {
 struct PlanArguments {
   std::string budget;
   FleetArguments fleet;
+  RemoteArguments remote;
   std::string baseline = fleet::Name(fleet::Baseline::kFrontierEquivalent);
   double min_bits = 4;
   std::vector<double> thresholds = PlanOptions{}.thresholds_months;
@@ -21,6 +23,16 @@ struct PlanArguments {
 int RunPlan(const Common& common, const PlanArguments& arguments) {
   const absl::StatusOr<Usd> budget = ParseUsd(arguments.budget);
   if (!budget.ok()) return BadArgument("--budget", std::string(budget.status().message()));
+  if (!arguments.remote.planner.empty()) {
+    v1::PlanRequest request;
+    request.set_budget_usd(budget->dollars());
+    request.set_baseline(arguments.baseline);
+    request.set_min_nominal_bits(arguments.min_bits);
+    request.mutable_threshold_months()->Assign(arguments.thresholds.begin(),
+                                               arguments.thresholds.end());
+    request.set_explain_rung(static_cast<std::uint32_t>(arguments.explain));
+    return AskPlan(common, arguments.remote, arguments.fleet, request);
+  }
   const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
   answer::PlanQuestion question;
@@ -56,6 +68,7 @@ void AddPlan(CLI::App& app, Common& common, Action& action) {
       ->required()
       ->type_name("USD");
   AddFleetOptions(*command, arguments->fleet);
+  AddRemoteOptions(*command, arguments->remote);
   command->add_option("--baseline", arguments->baseline, "What the tokens would otherwise cost")
       ->check(CLI::IsMember({fleet::Name(fleet::Baseline::kFrontierEquivalent),
                              fleet::Name(fleet::Baseline::kSameModelHosted),

@@ -5,6 +5,7 @@
 #include "planner/cli/answers.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/load_arguments.h"
+#include "planner/cli/remote_questions.h"
 
 namespace capacity::cli {
 namespace {
@@ -12,9 +13,29 @@ namespace {
 struct PredictArguments {
   answer::PredictQuestion question;
   LoadArguments load;
+  RemoteArguments remote;
 };
 
+int AskRemote(const Common& common, const PredictArguments& arguments) {
+  const auto load = WireLoad(arguments.load);
+  if (!load.ok()) return BadArgument("predict", std::string(load.status().message()));
+  if (!arguments.question.os_version.empty()) {
+    return BadArgument("--os-version", "nodes of a running planner report their own");
+  }
+  v1::PredictRequest request;
+  request.set_model(arguments.question.model);
+  request.set_quant(arguments.question.quant);
+  for (const std::string& node : arguments.question.nodes) request.add_nodes(node);
+  request.set_link(arguments.question.link);
+  request.set_engine(arguments.question.engine);
+  request.set_strategy(arguments.question.strategy);
+  *request.mutable_load() = *load;
+  request.set_explain(arguments.question.explain);
+  return AskPredict(common, arguments.remote, request);
+}
+
 int RunPredict(const Common& common, const PredictArguments& arguments) {
+  if (!arguments.remote.planner.empty()) return AskRemote(common, arguments);
   const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
   const absl::StatusOr<placement::Load> load = ParseLoad(facts->catalog, arguments.load);
@@ -63,6 +84,7 @@ void AddPredict(CLI::App& app, Common& common, Action& action) {
                    "macOS version of the Macs, for example 26.2")
       ->type_name("VERSION");
   AddLoadOptions(*command, arguments->load);
+  AddRemoteOptions(*command, arguments->remote);
   command->add_flag("--explain", arguments->question.explain,
                     "Every term of the speed and where it came from");
   AddCommonOptions(*command, common);

@@ -284,6 +284,8 @@ FieldViolations Violations(const v1::GetNodeRequest& request) {
   return Check(request, [&](Walk& walk) { RequireText("node", request.node(), walk); });
 }
 
+FieldViolations Violations(const v1::ExportInventoryRequest& /*request*/) { return {}; }
+
 FieldViolations Violations(const v1::ForgetRequest& request) {
   return Check(request, [&](Walk& walk) { RequireText("node", request.node(), walk); });
 }

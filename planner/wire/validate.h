@@ -35,6 +35,7 @@ FieldViolations Violations(const v1::FitRequest& request);
 FieldViolations Violations(const v1::PredictRequest& request);
 FieldViolations Violations(const v1::ListNodesRequest& request);
 FieldViolations Violations(const v1::GetNodeRequest& request);
+FieldViolations Violations(const v1::ExportInventoryRequest& request);
 FieldViolations Violations(const v1::ForgetRequest& request);
 FieldViolations Violations(const v1::RenameRequest& request);
 

@@ -136,6 +136,8 @@ const std::map<std::string, std::set<std::string>> kKeepers = {
     {"Highs", {"purchase"}},
     {"capacity/v1/", {"wire", "service", "cli"}},
     {"google/protobuf/", {"wire", "service", "cli"}},
+    {"grpcpp/", {"service", "cli"}},
+    {"prometheus/", {"service"}},
     {"sqlite3.h", {"store"}},
     {"openssl/", {"pki"}},
     {"dns_sd.h", {"discovery"}},

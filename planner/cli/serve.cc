@@ -1,0 +1,106 @@
+#include "planner/service/server.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "planner/cli/commands.h"
+#include "planner/cli/remote.h"
+#include "planner/cli/state.h"
+#include "planner/service/log.h"
+
+namespace capacity::cli {
+namespace {
+
+struct ServeArguments {
+  service::ServerOptions options;
+  std::vector<std::string> overlays;
+  std::string log = "text";
+};
+
+// One descriptor a connection: as many as the system lets us have.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  constexpr rlim_t kEnough = 65'536;
+  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? kEnough : std::min(kEnough, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int RunServe(const Common& common, const ServeArguments& arguments) {
+  // Before the first thread, so that all of them inherit it.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  service::SetLogFormat(arguments.log == "json" ? service::LogFormat::kJson
+                                                : service::LogFormat::kText);
+  RaiseDescriptorLimit();
+  const std::optional<Facts> facts = LoadFactsOrPrint(common);
+  if (!facts) return kBadInput;
+  service::ServerOptions options = arguments.options;
+  const auto overlays = ReadDocumentsOrPrint(arguments.overlays);
+  if (!overlays) return kBadInput;
+  options.overlays = *overlays;
+  const auto server = service::Server::Start(*facts, options);
+  if (!server.ok()) {
+    PrintFailure("serve", server.status());
+    const bool configuration =
+        absl::IsFailedPrecondition(server.status()) || absl::IsInvalidArgument(server.status());
+    return configuration ? kBadConfiguration : kWorldFailed;
+  }
+  const std::vector<int> ports = (*server)->ports();
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const std::string& host = options.listen[i];
+    service::LogInfo("serving",
+                     {{"address", absl::StrCat(host.substr(0, host.rfind(':')), ":", ports[i])}});
+  }
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  service::LogInfo("stopping");
+  (*server)->Stop();
+  service::LogInfo("stopped");
+  return kOk;
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, Common& common, Action& action) {
+  auto arguments = std::make_shared<ServeArguments>();
+  CLI::App* command = app.add_subcommand("serve", "Holds the fleet that node-agents report");
+  command->footer("Example:\n  planner init && planner serve --listen 0.0.0.0:7443");
+  AddStateOption(*command, arguments->options.state_directory);
+  command
+      ->add_option("--listen", arguments->options.listen,
+                   "Where to listen; repeatable. Anything but loopback needs `planner init`")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  command
+      ->add_option("--metrics", arguments->options.metrics,
+                   "Where Prometheus finds /metrics, loopback only; \"\": nowhere")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  command->add_flag("--require-tls", arguments->options.require_tls,
+                    "No plaintext, not even on loopback");
+  command
+      ->add_option("--what-if", arguments->overlays,
+                   "Workloads, prices and nodes without an agent, for every question; repeatable")
+      ->type_name("FILE");
+  command->add_flag("--no-link-measurements{false},--link-measurements{true}",
+                    arguments->options.measure_links,
+                    "Whether nodes are asked to measure the links between them (default: yes)");
+  command->add_option("--log", arguments->log, "text or json, on stderr")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
+  AddCommonOptions(*command, common);
+  command->callback([arguments, &common, &action] {
+    action = [arguments, &common] { return RunServe(common, *arguments); };
+  });
+}
+
+}  // namespace capacity::cli
