@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "planner/answer/plan.h"
 #include "planner/store/maintenance.h"
+#include "planner/store/store.h"
 #include "planner/wire/error_details.h"
 #include "tests/service/live_planner.h"
 #include "tests/support/shipped.h"
