@@ -6,7 +6,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "planner/economics/economics.h"
+#include "planner/economics/ownership.h"
 #include "planner/economics/subscription.h"
+#include "planner/purchase/cash_flow.h"
 
 namespace capacity {
 namespace {
@@ -17,14 +19,16 @@ using purchase::FleetValue;
 
 constexpr double kWholeShare = 1 - 1e-9;  // of work: all of it but for rounding
 
-// Fills in the paybacks from the money.
-Comparison Priced(Comparison out, Usd cost) {
+// Fills in the money and the paybacks. `flow` has the middle decline.
+Comparison Priced(Comparison out, economics::CashFlow flow) {
   const auto months = [&](double decline) {
-    return economics::PaybackMonths(cost, out.saved, out.electricity, decline);
+    flow.annual_decline = decline;
+    return economics::Payback(flow);
   };
   out.priced = true;
-  const UsdPerMonth net = out.saved - out.electricity;
-  if (net.value > 0) out.payback = Months{cost.dollars() / net.value};
+  out.saved = flow.gross_saving;
+  out.electricity = flow.electricity + flow.standby;
+  out.payback = economics::SimplePayback(flow);
   out.payback_at_low = months(out.decline.low);
   out.payback_at_mid = months(out.decline.mid);
   out.payback_at_high = months(out.decline.high);
@@ -86,10 +90,11 @@ Comparison Against(const catalog::Catalog& catalog, const fleet::Scenario& scena
     out.remark = "no such price is known for any work of the purchase";
     return out;
   }
+  economics::CashFlow flow =
+      purchase::CashFlowOf(scenario, rung.cost, before, after, out.decline.mid);
   std::vector<std::string> unused;  // of the fleet before, whose prices are not the purchase's
-  out.saved = then - Reprice(catalog, scenario, before, price_of, baseline, unused);
-  out.electricity = after.electricity - before.electricity;
-  return Priced(std::move(out), rung.cost);
+  flow.gross_saving = then - Reprice(catalog, scenario, before, price_of, baseline, unused);
+  return Priced(std::move(out), std::move(flow));
 }
 
 // Input and output tokens of a month, in Mtok, of all work or of what `value` serves.
@@ -119,18 +124,20 @@ Comparison AgainstSubscription(const fleet::Scenario& scenario,
                                const purchase::Rung& rung) {
   Comparison out{.title = subscription.name};
   const double wanted = Wanted(scenario, rung.after);
+  const double now = Served(scenario, before);
   const double then = Served(scenario, rung.after);
-  const Usd saved = economics::SubscriptionSaving(subscription, wanted, then) -
-                    economics::SubscriptionSaving(subscription, wanted, Served(scenario, before));
-  out.saved = {saved.dollars()};
-  out.electricity = rung.after.electricity - before.electricity;
+  economics::CashFlow flow = purchase::CashFlowOf(scenario, rung.cost, before, rung.after, 0);
+  // S(D - before) - S(D - after): what is left of the work is what there is to cancel.
+  flow.plan = economics::CancelledPlan{subscription, wanted - now, then - now};
+  flow.gross_saving = {
+      economics::SubscriptionSaving(subscription, wanted - now, then - now).dollars()};
   out.prices_from = {absl::StrCat(subscription.name, " at ",
                                   economics::SubscriptionCost(subscription, wanted).dollars(),
                                   " US dollars a month")};
   if (then < wanted * kWholeShare) {
     out.remark = "not all work is served, so that it cannot be cancelled";
   }
-  return Priced(std::move(out), rung.cost);
+  return Priced(std::move(out), std::move(flow));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "planner/economics/subscription.h"
 #include "planner/placement/placement.h"
+#include "planner/purchase/cash_flow.h"
 
 namespace capacity {
 namespace {
@@ -62,14 +64,6 @@ absl::StatusOr<fleet::Fleet> FleetOf(const catalog::Catalog& catalog,
   return fleet::Fleet::Create({std::move(node)}, {}, {});
 }
 
-const fleet::Workload* WorkloadFor(const catalog::Catalog& catalog, const fleet::Scenario& scenario,
-                                   const catalog::Model& model) {
-  for (const fleet::Workload& workload : scenario.workloads) {
-    if (economics::Accepts(catalog, workload, model)) return &workload;
-  }
-  return nullptr;
-}
-
 // The placement that makes the most tokens an hour of this workload; ties go to the first.
 absl::StatusOr<Placement> FastestPlacement(const catalog::Catalog& catalog,
                                            const throughput::Calibration& calibration,
@@ -109,52 +103,38 @@ absl::StatusOr<Placement> FastestPlacement(const catalog::Catalog& catalog,
 struct PricedMachine {
   Spread price;
   std::string from;
+  std::vector<std::string> others;  // "used at $3,600" that were not taken
 };
 
 absl::StatusOr<PricedMachine> PriceOf(const fleet::Scenario& scenario,
                                       const MachineQuestion& question) {
   if (question.price) {
-    return PricedMachine{Spread::Exactly(question.price->dollars()), "as asked"};
+    return PricedMachine{Spread::Exactly(question.price->dollars()), "as asked", {}};
   }
+  std::optional<PricedMachine> found;
+  std::vector<std::string> others;
   for (const fleet::Offer& offer : scenario.offers) {
     if (offer.item != question.machine->id) continue;
-    return PricedMachine{
+    const bool wanted = !question.condition || *question.condition == offer.condition;
+    if (found || !wanted) {
+      others.push_back(absl::StrCat(Name(offer.condition), " at $", offer.price.dollars()));
+      continue;
+    }
+    found = PricedMachine{
         {offer.price_low.dollars(), offer.price.dollars(), offer.price_high.dollars()},
         absl::StrCat(Name(offer.condition), offer.as_of.empty() ? "" : ", ", offer.as_of, ", ",
-                     offer.source)};
+                     offer.source),
+        {}};
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no price of ", question.machine->id, " is known; state one"));
-}
-
-// A machine at work for one workload: hours and tokens of the first month.
-struct Work {
-  WorkBasis basis = WorkBasis::kAllHours;
-  double hours = 0;           // at the likely speed
-  Spread mtok;                // at slow, likely and fast speeds
-  double capacity_ratio = 1;  // how far it can grow
-};
-
-Work WorkOf(const fleet::Workload& workload, const throughput::Speed& speed) {
-  const auto per_hour = [&](double decode, double prefill) {
-    return MtokPerHour(workload, decode, prefill);
-  };
-  const double likely = per_hour(speed.decode_tps.mid, speed.prefill_tps.mid);
-  const double allowed = economics::kHoursPerMonth * workload.utilization;
-  const std::optional<double> demand = economics::DemandMtokPerMonth(workload);
-  Work work;
-  work.hours = allowed;
-  work.capacity_ratio = 1 / workload.utilization;
-  if (demand) {
-    work.basis = WorkBasis::kStatedWork;
-    work.hours = std::min(allowed, *demand / likely);
-    work.capacity_ratio = work.hours > 0 ? allowed / work.hours : 1;
+  if (found) {
+    found->others = std::move(others);
+    return *std::move(found);
   }
-  const double limit = demand.value_or(std::numeric_limits<double>::infinity());
-  const auto made = [&](double rate) { return std::min(rate * allowed, limit); };
-  work.mtok = {made(per_hour(speed.decode_tps.low, speed.prefill_tps.low)), made(likely),
-               made(per_hour(speed.decode_tps.high, speed.prefill_tps.high))};
-  return work;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "nothing offers ", question.machine->id,
+      others.empty() ? "" : absl::StrCat(" in that condition (", absl::StrJoin(others, ", "), ")"),
+      ": the catalogue and the inventory have no price for it, or it is not for sale; state one "
+      "with --price"));
 }
 
 std::string Describe(const Placement& placement) {
@@ -162,88 +142,224 @@ std::string Describe(const Placement& placement) {
                       catalog::Name(placement.engine));
 }
 
-// A bought machine serving a workload; the cases differ in what its tokens are worth.
+// A workload that the machine can do, at the placement that makes the most of its tokens.
+struct Job {
+  const fleet::Workload* workload = nullptr;
+  Placement placement;
+  Spread mtok_per_hour;          // output, at slow, likely and fast speeds
+  double allowed_hours = 0;      // a month
+  std::optional<double> demand;  // Mtok output a month
+
+  double wanted_hours() const {  // at the likely speed
+    return demand ? std::min(allowed_hours, *demand / mtok_per_hour.mid) : allowed_hours;
+  }
+};
+
+Job JobOf(const fleet::Workload& workload, Placement placement) {
+  Job job{.workload = &workload, .placement = std::move(placement)};
+  const throughput::Speed& speed = *job.placement.speed;
+  job.mtok_per_hour = {MtokPerHour(workload, speed.decode_tps.low, speed.prefill_tps.low),
+                       MtokPerHour(workload, speed.decode_tps.mid, speed.prefill_tps.mid),
+                       MtokPerHour(workload, speed.decode_tps.high, speed.prefill_tps.high)};
+  job.allowed_hours = economics::kHoursPerMonth * workload.utilization;
+  job.demand = economics::DemandMtokPerMonth(workload);
+  return job;
+}
+
+// A bought machine at work; the cases differ in what its tokens are worth. Where its hours do not
+// suffice for all jobs it does those first that are worth most an hour.
 class MachineAtWork {
  public:
-  MachineAtWork(const fleet::Scenario& scenario, const fleet::Workload& workload,
-                const fleet::Fleet& fleet, const Placement& placement, const PricedMachine& price);
+  // `jobs` is not empty.
+  MachineAtWork(const fleet::Scenario& scenario, std::vector<Job> jobs, const fleet::Fleet& fleet,
+                const PricedMachine& price);
 
-  // Instead of tokens at `price`, which falls as that of `baseline`.
+  const std::vector<Job>& jobs() const { return jobs_; }
+  // Instead of tokens at `prices`, one a job (nullopt: it has none, and is not done), which fall as
+  // those of `baseline`.
   PayoffCase Against(std::string title, fleet::Baseline baseline,
-                     const economics::TokenPrice& price) const;
+                     const std::vector<std::optional<economics::TokenPrice>>& prices) const;
   // Instead of a subscription, whose fee stays.
   PayoffCase AgainstPlan(const fleet::Subscription& subscription) const;
 
  private:
+  // Of one job in one case.
+  struct Done {
+    double hours = 0;
+    Spread mtok;  // output
+  };
+  // `worth`: of a Mtok of output, one a job; nothing is done for zero.
+  std::vector<Done> Share(const std::vector<double>& worth) const;
+  // The case without its money; `weights` of the jobs for growth, one a job.
+  PayoffCase CaseOf(std::string title, const std::vector<Done>& done,
+                    const std::vector<double>& weights) const;
+
+  const fleet::Scenario& scenario_;
   const fleet::Assumptions& assumptions_;
-  const fleet::Workload& workload_;
-  Work work_;
-  PayoffCase common_;  // without a price of tokens
+  std::vector<Job> jobs_;
+  Watts idle_;
+  Watts above_idle_;
+  PayoffCase common_;
 };
 
-MachineAtWork::MachineAtWork(const fleet::Scenario& scenario, const fleet::Workload& workload,
-                             const fleet::Fleet& fleet, const Placement& placement,
-                             const PricedMachine& price)
-    : assumptions_(scenario.assumptions),
-      workload_(workload),
-      work_(WorkOf(workload, *placement.speed)) {
+MachineAtWork::MachineAtWork(const fleet::Scenario& scenario, std::vector<Job> jobs,
+                             const fleet::Fleet& fleet, const PricedMachine& price)
+    : scenario_(scenario), assumptions_(scenario.assumptions), jobs_(std::move(jobs)) {
   const fleet::Node& node = fleet.nodes().front();
-  const Watts idle = node.idle_power().value_or(Watts{0});
-  const Watts above_idle = node.load_power().value_or(idle) - idle;
-  const double usd_per_kwh = assumptions_.electricity_usd_per_kwh;
+  idle_ = node.idle_power().value_or(Watts{0});
+  above_idle_ = node.load_power().value_or(idle_) - idle_;
   common_.purchase = node.machine->id;
-  common_.runs = Describe(placement);
-  common_.decode_tps = placement.speed->decode_tps;
+  std::vector<std::string> runs;
+  for (const Job& job : jobs_) {
+    const std::string text = Describe(job.placement);
+    if (std::find(runs.begin(), runs.end(), text) == runs.end()) runs.push_back(text);
+  }
+  common_.runs = absl::StrJoin(runs, "; ");
+  if (jobs_.size() == 1) common_.decode_tps = jobs_.front().placement.speed->decode_tps;
   common_.price_from = price.from;
-  common_.basis = work_.basis;
-  common_.tokens = {work_.mtok.mid, economics::InputPerOutput(workload)};
-  RiskInput& input = common_.input;
-  input.cost = price.price;
-  input.utilization = work_.basis == WorkBasis::kAllHours
-                          ? HoursOf(assumptions_, workload.utilization)
-                          : Spread::Exactly(1);
-  input.electricity = ByElectricityPrice(
-      economics::ElectricityCost(above_idle, work_.hours, usd_per_kwh).dollars(), assumptions_);
-  input.flow.standby = {
-      economics::ElectricityCost(idle, economics::kHoursPerMonth, usd_per_kwh).dollars()};
+  common_.basis =
+      jobs_.size() == 1 && !jobs_.front().demand ? WorkBasis::kAllHours : WorkBasis::kStatedWork;
+  common_.input.cost = price.price;
+  common_.input.utilization = common_.basis == WorkBasis::kAllHours
+                                  ? HoursOf(assumptions_, jobs_.front().workload->utilization)
+                                  : Spread::Exactly(1);
 }
 
-PayoffCase MachineAtWork::Against(std::string title, fleet::Baseline baseline,
-                                  const economics::TokenPrice& price) const {
+std::vector<MachineAtWork::Done> MachineAtWork::Share(const std::vector<double>& worth) const {
+  std::vector<std::size_t> order;
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    if (worth[j] > 0) order.push_back(j);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return worth[a] * jobs_[a].mtok_per_hour.mid > worth[b] * jobs_[b].mtok_per_hour.mid;
+  });
+  std::vector<Done> done(jobs_.size());
+  double left = economics::kHoursPerMonth;
+  for (std::size_t j : order) {
+    const Job& job = jobs_[j];
+    done[j].hours = std::min(job.wanted_hours(), left);
+    // A slow machine may use all hours that are allowed, if there are any left.
+    const double most = std::min(job.allowed_hours, left);
+    left -= done[j].hours;
+    const double limit = job.demand.value_or(std::numeric_limits<double>::infinity());
+    const auto made = [&](double rate) { return std::min(rate * most, limit); };
+    done[j].mtok = {made(job.mtok_per_hour.low), made(job.mtok_per_hour.mid),
+                    made(job.mtok_per_hour.high)};
+  }
+  return done;
+}
+
+PayoffCase MachineAtWork::CaseOf(std::string title, const std::vector<Done>& done,
+                                 const std::vector<double>& weights) const {
   PayoffCase out = common_;
   out.title = std::move(title);
-  out.baseline = baseline;
-  out.instead_of = price.source;
-  const UsdPerMtok saved = economics::SavedPerOutputMtok(workload_, price);
-  out.saved_per_output_mtok = saved;
+  double hours = 0;
+  double output = 0;
+  double input_tokens = 0;
+  double weight = 0;
+  double growth = 0;
+  double capacity = 0;
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    if (done[j].hours <= 0) continue;
+    const Job& job = jobs_[j];
+    hours += done[j].hours;
+    output += done[j].mtok.mid;
+    input_tokens += done[j].mtok.mid * economics::InputPerOutput(*job.workload);
+    const double most = job.demand ? job.allowed_hours : economics::kHoursPerMonth;
+    weight += weights[j];
+    growth += weights[j] * job.workload->growth_per_month;
+    capacity += weights[j] * std::max(1.0, most / done[j].hours);
+  }
+  out.tokens = {output, output > 0 ? input_tokens / output : 0};
+  const double usd_per_kwh = assumptions_.electricity_usd_per_kwh;
   RiskInput& input = out.input;
-  input.gross_saving = {work_.mtok.low * saved.value, work_.mtok.mid * saved.value,
-                        work_.mtok.high * saved.value};
-  input.decline = economics::DeclineOf(assumptions_, baseline);
-  input.flow.growth_per_month = workload_.growth_per_month;
-  input.flow.capacity_ratio = work_.capacity_ratio;
-  ApplyCosts(assumptions_, input);
+  input.electricity = ByElectricityPrice(
+      economics::ElectricityCost(above_idle_, hours, usd_per_kwh).dollars(), assumptions_);
+  input.flow.standby = {
+      economics::ElectricityCost(idle_, economics::kHoursPerMonth, usd_per_kwh).dollars()};
+  if (weight > 0) {
+    input.flow.growth_per_month = growth / weight;
+    // All jobs share the hours of one machine.
+    input.flow.capacity_ratio = std::min(capacity / weight, economics::kHoursPerMonth / hours);
+  }
+  return out;
+}
+
+// "a; b" of the texts, each once.
+std::string Distinct(const std::vector<std::string>& texts) {
+  std::vector<std::string> once;
+  for (const std::string& text : texts) {
+    if (!text.empty() && std::find(once.begin(), once.end(), text) == once.end()) {
+      once.push_back(text);
+    }
+  }
+  return absl::StrJoin(once, "; ");
+}
+
+PayoffCase MachineAtWork::Against(
+    std::string title, fleet::Baseline baseline,
+    const std::vector<std::optional<economics::TokenPrice>>& prices) const {
+  std::vector<double> worth(jobs_.size(), 0);
+  std::vector<std::string> sources;
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    if (!prices[j]) continue;
+    worth[j] = economics::SavedPerOutputMtok(*jobs_[j].workload, *prices[j]).value;
+    sources.push_back(prices[j]->source);
+  }
+  const std::vector<Done> done = Share(worth);
+  std::vector<double> saved(jobs_.size(), 0);
+  Spread gross;
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    saved[j] = done[j].mtok.mid * worth[j];
+    gross.low += done[j].mtok.low * worth[j];
+    gross.mid += saved[j];
+    gross.high += done[j].mtok.high * worth[j];
+  }
+  PayoffCase out = CaseOf(std::move(title), done, saved);
+  out.baseline = baseline;
+  out.instead_of = Distinct(sources);
+  const double output = out.tokens.output_mtok_per_month;
+  if (output > 0) out.saved_per_output_mtok = UsdPerMtok{gross.mid / output};
+  out.input.gross_saving = gross;
+  out.input.decline = economics::DeclineOf(assumptions_, baseline);
+  ApplyCosts(assumptions_, out.input);
   return out;
 }
 
 PayoffCase MachineAtWork::AgainstPlan(const fleet::Subscription& subscription) const {
-  PayoffCase out = common_;
-  out.title = subscription.name;
+  std::vector<double> in_and_out;
+  for (const Job& job : jobs_) in_and_out.push_back(1 + economics::InputPerOutput(*job.workload));
+  const std::vector<Done> done = Share(in_and_out);
+  std::vector<double> served(jobs_.size(), 0);
+  double all_served = 0;
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    served[j] = done[j].mtok.mid * in_and_out[j];
+    all_served += served[j];
+  }
+  // The subscription is for all work there is, also what the machine cannot do. Work without a
+  // stated volume is what the machine does of it.
+  double demand = 0;
+  for (const fleet::Workload& workload : scenario_.workloads) {
+    const auto job = std::find_if(jobs_.begin(), jobs_.end(),
+                                  [&](const Job& known) { return known.workload == &workload; });
+    const auto stated = economics::DemandMtokPerMonth(workload);
+    if (stated) {
+      demand += *stated * (1 + economics::InputPerOutput(workload));
+    } else if (job != jobs_.end()) {
+      demand += served[static_cast<std::size_t>(job - jobs_.begin())];
+    }
+  }
+  PayoffCase out = CaseOf(subscription.name, done, served);
   out.baseline.reset();
-  const double in_and_out = 1 + economics::InputPerOutput(workload_);
-  const double served = work_.mtok.mid * in_and_out;
-  // Work without a stated volume is all that the machine does.
-  const double demand =
-      economics::DemandMtokPerMonth(workload_).value_or(work_.mtok.mid) * in_and_out;
   const Usd bill = economics::SubscriptionCost(subscription, demand);
   out.instead_of = absl::StrCat(subscription.name, " at ", bill.dollars(), " US dollars a month");
-  if (served < demand * (1 - 1e-9)) {
+  if (all_served < demand * (1 - 1e-9)) {
     out.caveat = "not all work is served, so that it cannot be cancelled";
   }
   RiskInput& input = out.input;
-  input.plan = economics::CancelledPlan{subscription, demand, served};
+  input.flow.plan = economics::CancelledPlan{subscription, demand, all_served};
   input.gross_saving =
-      Spread::Exactly(economics::SubscriptionSaving(subscription, demand, served).dollars());
+      Spread::Exactly(economics::SubscriptionSaving(subscription, demand, all_served).dollars());
   input.decline = Spread::Exactly(0);
   ApplyCosts(assumptions_, input);
   return out;
@@ -281,14 +397,6 @@ Spread CostOf(const purchase::Rung& rung, const std::vector<fleet::Offer>& offer
     high += (offer == offers.end() ? item.unit_price : offer->price_high) * item.count;
   }
   return {low.dollars(), rung.cost.dollars(), high.dollars()};
-}
-
-double Running(const purchase::FleetValue& value) {
-  double usd = 0;
-  for (const purchase::Assignment& assignment : value.assignments) {
-    usd += assignment.electricity.value;
-  }
-  return usd;
 }
 
 double Output(const purchase::FleetValue& value) {
@@ -343,33 +451,11 @@ std::pair<WorkBasis, Spread> BasisOf(const fleet::Scenario& scenario) {
   return {WorkBasis::kAllHours, HoursOf(scenario.assumptions, hours)};
 }
 
-// How the work of `after` grows, by the money that it saves, until the machines that do it are busy
-// in all hours that its workload allows; work without a stated volume, in all hours there are.
-struct Growth {
-  double per_month = 0;
-  double capacity_ratio = 1;
-};
-Growth GrowthOf(const fleet::Scenario& scenario, const purchase::FleetValue& after) {
-  double saved = 0;
-  Growth sum{0, 0};
-  for (const purchase::Assignment& assignment : after.assignments) {
-    for (const fleet::Workload& workload : scenario.workloads) {
-      if (workload.name != assignment.workload || assignment.share_of_time <= 0) continue;
-      const double allowed = economics::DemandMtokPerMonth(workload) ? workload.utilization : 1;
-      const double usd = assignment.gross_value.value;
-      saved += usd;
-      sum.per_month += usd * workload.growth_per_month;
-      sum.capacity_ratio += usd * std::max(1.0, allowed / assignment.share_of_time);
-    }
-  }
-  if (saved <= 0) return {};
-  return {sum.per_month / saved, sum.capacity_ratio / saved};
-}
-
 PayoffCase CaseOf(const Plan& plan, const purchase::FleetValue& before,
                   const purchase::Rung& rung) {
   const fleet::Assumptions& assumptions = plan.scenario.assumptions;
   PayoffCase out;
+  out.subject = Subject::kRung;
   out.purchase = Describe(rung.items);
   out.runs = Runs(rung.after);
   out.price_from = "the offers of the plan";
@@ -381,25 +467,78 @@ PayoffCase CaseOf(const Plan& plan, const purchase::FleetValue& before,
   RiskInput& input = out.input;
   input.utilization = utilization;
   input.cost = CostOf(rung, plan.scenario.offers);
-  const double electricity = rung.after.electricity.value - before.electricity.value;
-  // Work that moves to the new machine may take electricity off the old one.
-  const double running = std::max(0.0, Running(rung.after) - Running(before));
-  input.flow.standby = {electricity - running};
-  input.electricity = ByElectricityPrice(running, assumptions);
+  input.decline = economics::DeclineOf(assumptions, plan.options.baseline);
+  input.flow =
+      purchase::CashFlowOf(plan.scenario, rung.cost, before, rung.after, input.decline.mid);
+  input.electricity = ByElectricityPrice(input.flow.electricity.value, assumptions);
+  const double electricity = (input.flow.electricity + input.flow.standby).value;
   const Spread value = ValueOf(rung, input.cost);
   input.gross_saving = {value.low + electricity, value.mid + electricity, value.high + electricity};
-  input.decline = economics::DeclineOf(assumptions, plan.options.baseline);
-  const Growth growth = GrowthOf(plan.scenario, rung.after);
-  input.flow.growth_per_month = growth.per_month;
-  input.flow.capacity_ratio = growth.capacity_ratio;
   ApplyCosts(assumptions, input);
   return out;
+}
+
+// What the machines could fetch, low and high where an offer has a range.
+struct FleetPrice {
+  Spread usd;
+  std::set<std::string> unknown;  // machine ids without a price
+};
+
+FleetPrice PriceOf(const fleet::Scenario& scenario) {
+  FleetPrice out;
+  for (const fleet::Node& node : scenario.fleet.nodes()) {
+    Spread price;
+    const auto offer =
+        std::find_if(scenario.offers.begin(), scenario.offers.end(),
+                     [&](const fleet::Offer& known) { return known.item == node.machine->id; });
+    if (node.overrides.resale_value) {
+      price = Spread::Exactly(node.overrides.resale_value->dollars());
+    } else if (offer != scenario.offers.end()) {
+      price = {offer->price_low.dollars(), offer->price.dollars(), offer->price_high.dollars()};
+    } else {
+      out.unknown.insert(node.machine->id);
+    }
+    out.usd = {out.usd.low + price.low, out.usd.mid + price.mid, out.usd.high + price.high};
+  }
+  return out;
+}
+
+// What the fleet's work saves at slow, likely and fast speeds. Work that leaves hours over is done
+// at any speed that still suffices.
+Spread GrossOf(const fleet::Scenario& scenario, const purchase::FleetValue& value) {
+  Spread sum;
+  for (const purchase::Assignment& assignment : value.assignments) {
+    const Estimate& speed = assignment.placement.speed->decode_tps;
+    double spare = 1;
+    for (const fleet::Workload& workload : scenario.workloads) {
+      if (workload.name != assignment.workload || !economics::DemandMtokPerMonth(workload))
+        continue;
+      spare = std::max(1.0, workload.utilization / assignment.share_of_time);
+    }
+    const double usd = assignment.gross_value.value;
+    sum.low += usd * std::min(1.0, spare * speed.low / speed.mid);
+    sum.mid += usd;
+    sum.high += spare > 1 ? usd : usd * speed.high / speed.mid;
+  }
+  return sum;
 }
 
 }  // namespace
 
 const char* Name(WorkBasis basis) {
   return basis == WorkBasis::kAllHours ? "all-hours" : "stated-work";
+}
+
+const char* Name(Subject subject) {
+  switch (subject) {
+    case Subject::kMachine:
+      return "machine";
+    case Subject::kRung:
+      return "rung";
+    case Subject::kFleet:
+      break;
+  }
+  return "fleet";
 }
 
 Payoff Assess(const PayoffCase& purchase) {
@@ -414,7 +553,7 @@ Payoff Assess(const PayoffCase& purchase) {
   out.break_even_utilization =
       economics::BreakEvenUtilization(flow, purchase.input.utilization.mid);
   out.months_worth_running = economics::MonthsWorthRunning(flow);
-  out.decision = economics::Decide(flow.cost, flow.gross_saving, flow.electricity + flow.standby);
+  out.decision = economics::Decide(flow);
   out.ledger = economics::Ledger(flow);
   out.grid = economics::PaybackGrid(purchase.input, kGridUtilizations, kGridDeclines);
   out.tornado = economics::Tornado(purchase.input);
@@ -428,36 +567,66 @@ absl::StatusOr<MachineAnswer> MachineCases(const catalog::Catalog& catalog,
                                            const MachineQuestion& question) {
   const absl::StatusOr<PricedMachine> price = PriceOf(scenario, question);
   if (!price.ok()) return price.status();
-  const fleet::Workload* workload = WorkloadFor(catalog, scenario, *question.model);
-  if (workload == nullptr) {
+  const absl::StatusOr<fleet::Fleet> fleet = FleetOf(catalog, *question.machine);
+  if (!fleet.ok()) return fleet.status();
+  std::vector<Job> jobs;
+  for (const fleet::Workload& workload : scenario.workloads) {
+    if (!economics::Accepts(catalog, workload, *question.model)) continue;
+    absl::StatusOr<Placement> placement =
+        FastestPlacement(catalog, calibration, *fleet, workload, question);
+    if (!placement.ok()) return placement.status();
+    jobs.push_back(JobOf(workload, *std::move(placement)));
+  }
+  if (jobs.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("no workload of the inventory accepts ", question.model->id));
   }
-  const absl::StatusOr<fleet::Fleet> fleet = FleetOf(catalog, *question.machine);
-  if (!fleet.ok()) return fleet.status();
-  const absl::StatusOr<Placement> placement =
-      FastestPlacement(catalog, calibration, *fleet, *workload, question);
-  if (!placement.ok()) return placement.status();
 
-  const MachineAtWork machine(scenario, *workload, *fleet, *placement, *price);
+  const MachineAtWork machine(scenario, std::move(jobs), *fleet, *price);
   MachineAnswer answer;
-  if (!fleet->nodes().front().load_power()) {
+  const fleet::Node& node = fleet->nodes().front();
+  if (!node.load_power()) {
     answer.notes.push_back(absl::StrCat("the power draw of ", question.machine->id,
                                         " is not known: no electricity is counted"));
+  } else if (!node.idle_power()) {
+    answer.notes.push_back(absl::StrCat("what ", question.machine->id,
+                                        " draws when idle is not known: standing by is not "
+                                        "counted (idle_w in the inventory states it)"));
   }
-  for (fleet::Baseline baseline : fleet::ActiveBaselines(scenario)) {
-    const auto token_price = economics::PriceFor(catalog, *workload, *question.model, baseline);
-    if (!token_price.ok()) {
-      answer.notes.push_back(absl::StrCat("not as ", fleet::Name(baseline), ": ",
-                                          std::string(token_price.status().message())));
-      continue;
+  if (!price->others.empty()) {
+    answer.notes.push_back(absl::StrCat("also offered: ", absl::StrJoin(price->others, ", "),
+                                        "; --condition or --price takes one of them"));
+  }
+  const auto add = [&](std::string title, fleet::Baseline baseline, const auto& price_of) {
+    std::vector<std::optional<economics::TokenPrice>> prices;
+    std::vector<std::string> caveats;
+    std::vector<std::string> missing;
+    for (const Job& job : machine.jobs()) {
+      const auto token_price = price_of(*job.workload);
+      if (token_price.ok()) {
+        prices.emplace_back(*token_price);
+        caveats.push_back(CaveatOf(catalog, *job.workload, *question.model, baseline));
+      } else {
+        prices.emplace_back();
+        missing.push_back(absl::StrCat(machine.jobs().size() > 1 ? job.workload->name + ": " : "",
+                                       std::string(token_price.status().message())));
+      }
     }
-    answer.cases.push_back(machine.Against(fleet::ColumnName(baseline), baseline, *token_price));
-    answer.cases.back().caveat = CaveatOf(catalog, *workload, *question.model, baseline);
+    for (const std::string& why : missing) {
+      answer.notes.push_back(absl::StrCat("not as ", title, ": ", why));
+    }
+    if (missing.size() == machine.jobs().size()) return;
+    answer.cases.push_back(machine.Against(std::move(title), baseline, prices));
+    answer.cases.back().caveat = Distinct(caveats);
+  };
+  for (fleet::Baseline baseline : fleet::ActiveBaselines(scenario)) {
+    add(fleet::ColumnName(baseline), baseline, [&](const fleet::Workload& workload) {
+      return economics::PriceFor(catalog, workload, *question.model, baseline);
+    });
     if (baseline != fleet::Baseline::kSameModelHosted) continue;
-    const auto cheapest = economics::CheapestHostFor(catalog, *workload, *question.model);
-    if (cheapest.ok())
-      answer.cases.push_back(machine.Against("cheapest host", baseline, *cheapest));
+    add("cheapest host", baseline, [&](const fleet::Workload& workload) {
+      return economics::CheapestHostFor(catalog, workload, *question.model);
+    });
   }
   if (scenario.assumptions.subscription) {
     answer.cases.push_back(machine.AgainstPlan(*scenario.assumptions.subscription));
@@ -475,6 +644,44 @@ std::vector<PayoffCase> LadderCases(const Plan& plan) {
     before = &rung.after;
   }
   return cases;
+}
+
+absl::StatusOr<PayoffCase> FleetCase(const Plan& plan) {
+  const fleet::Scenario& scenario = plan.scenario;
+  if (scenario.fleet.nodes().empty()) return absl::NotFoundError("the inventory has no machines");
+  const FleetPrice price = PriceOf(scenario);
+  if (!price.unknown.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("no price is known of ", absl::StrJoin(price.unknown, ", "),
+                     "; resale_value_usd of the node states what it would fetch"));
+  }
+  const purchase::FleetValue& today = plan.ladder().today;
+  PayoffCase out;
+  out.subject = Subject::kFleet;
+  out.title = "fleet";
+  std::map<std::string, int> machines;
+  for (const fleet::Node& node : scenario.fleet.nodes()) ++machines[node.machine->id];
+  std::vector<std::string> parts;
+  for (const auto& [machine, count] : machines) {
+    parts.push_back(count == 1 ? machine : absl::StrCat(count, " x ", machine));
+  }
+  out.purchase = absl::StrJoin(parts, ", ");
+  out.runs = Runs(today);
+  out.price_from = "resale_value_usd, else the first offer of the machine";
+  out.baseline = plan.options.baseline;
+  const auto [basis, utilization] = BasisOf(scenario);
+  out.basis = basis;
+  out.tokens = {Output(today), InputRatio(scenario, today)};
+  RiskInput& input = out.input;
+  input.utilization = utilization;
+  input.cost = price.usd;
+  input.decline = economics::DeclineOf(scenario.assumptions, plan.options.baseline);
+  input.flow =
+      purchase::CashFlowOf(scenario, Usd::FromDollars(price.usd.mid), {}, today, input.decline.mid);
+  input.electricity = ByElectricityPrice(input.flow.electricity.value, scenario.assumptions);
+  input.gross_saving = GrossOf(scenario, today);
+  ApplyCosts(scenario.assumptions, input);
+  return out;
 }
 
 }  // namespace capacity

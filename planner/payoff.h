@@ -28,8 +28,18 @@ enum class WorkBasis {
 };
 const char* Name(WorkBasis basis);  // "all-hours", "stated-work"
 
+// What a payoff is of.
+enum class Subject {
+  kMachine,  // one machine, the same in every case, each against another price
+  kRung,     // a step of a ladder
+  kFleet,    // what is owned already, as if it were bought today
+};
+
+const char* Name(Subject subject);  // "machine", "rung", "fleet"
+
 // A purchase under one baseline.
 struct PayoffCase {
+  Subject subject = Subject::kMachine;
   std::string title;     // what tells it from the others: "frontier", "hosted", "rung 2"
   std::string purchase;  // "dgx-spark"; "2 x dgx-spark, 1 x qsfp56-dac-200g"
   std::string runs;      // "gpt-oss-120b mxfp4 on llama.cpp"
@@ -75,10 +85,13 @@ struct MachineQuestion {
   const catalog::Model* model = nullptr;
   const catalog::Quantization* quant = nullptr;  // null: whichever is worth most
   std::optional<Usd> price;                      // nullopt: the scenario's offer
+  std::optional<catalog::Condition> condition;   // of that offer; nullopt: the first one
 };
 
-// The machine under every baseline that has a price for the model; the cheapest host beside the
-// median; and, where the scenario has one, the subscription it would replace. Workloads and
+// The machine doing all workloads that accept the model, under every baseline that has a price for
+// it; the cheapest host beside the median; and, where the scenario has one, the subscription it
+// would replace. Where the hours of a month do not suffice, those workloads come first that are
+// worth most an hour. Workloads and
 // assumptions are the scenario's, its fleet plays no part. InvalidArgument: the scenario has no
 // price for the machine, or no workload that accepts the model. FailedPrecondition says why there
 // is no such case: the model does not fit.
@@ -93,6 +106,11 @@ absl::StatusOr<MachineAnswer> MachineCases(const catalog::Catalog& catalog,
 
 // The rungs of the plan's ladder, each against the rung before.
 std::vector<PayoffCase> LadderCases(const Plan& plan);
+
+// Today's fleet against nothing: what its machines would fetch (resale_value_usd) or, where the
+// inventory does not say, what they are offered at, against what their best work saves.
+// FailedPrecondition names the machines whose price is not known; NotFound: there is no fleet.
+absl::StatusOr<PayoffCase> FleetCase(const Plan& plan);
 
 // How uncertain the hours are when nobody says: what the article's grid spans around its 25 %.
 inline constexpr Spread kUnstatedUtilization{0.1, 0.25, 0.5};

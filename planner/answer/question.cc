@@ -9,7 +9,17 @@ namespace capacity::answer {
 
 std::string Unknown(const char* what, const std::string& name,
                     const std::vector<std::string>& known) {
-  return absl::StrCat("unknown ", what, " \"", name, "\"; ", DidYouMean(name, known));
+  std::string right = DidYouMean(name, known);
+  constexpr std::size_t kShortList = 12;
+  if (right.empty() && known.size() <= kShortList) {
+    right = absl::StrCat("one of ", absl::StrJoin(known, ", "));
+  }
+  if (right.empty()) {
+    // "quantization" is `catalog quants`; the other topics are called like what they list.
+    const std::string topic = std::string(what) == "quantization" ? "quant" : what;
+    right = absl::StrCat("`planner catalog ", topic, "s` lists them");
+  }
+  return absl::StrCat("unknown ", what, " \"", name, "\"; ", right);
 }
 
 absl::StatusOr<placement::Load> MakeLoad(const catalog::Catalog& catalog, int context_tokens,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -140,6 +141,24 @@ std::vector<std::string> CloseMatches(std::string_view word,
     out.push_back(scored.text);
   }
   return out;
+}
+
+bool IsCalendarDate(std::string_view text) {
+  if (text.size() != 4 && text.size() != 7 && text.size() != 10) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 4 || i == 7;
+    if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9') return false;
+  }
+  const auto number = [&](std::size_t at, std::size_t size) {
+    int value = 0;
+    for (const char digit : text.substr(at, size)) value = 10 * value + (digit - '0');
+    return value;
+  };
+  const std::chrono::year year(number(0, 4));
+  if (text.size() == 4) return true;
+  const std::chrono::month month(static_cast<unsigned>(number(5, 2)));
+  if (text.size() == 7) return month.ok();
+  return (year / month / static_cast<unsigned>(number(8, 2))).ok();
 }
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {

@@ -24,6 +24,9 @@ absl::StatusOr<double> ParseCount(std::string_view text);
 std::vector<std::string> CloseMatches(std::string_view word,
                                       const std::vector<std::string>& candidates, int limit = 3);
 
+// Whether `text` is a year, a month or a day of the calendar: "2026", "2026-11", "2026-11-20".
+bool IsCalendarDate(std::string_view text);
+
 // "did you mean \"a\" or \"b\"?", or "" when nothing is close.
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates);
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "planner/answer/question.h"
 #include "planner/base/parse.h"
 #include "planner/cli/commands.h"
 #include "planner/economics/article.h"
@@ -23,6 +24,7 @@ struct PayoffArguments {
   std::string model;
   std::string quant;
   std::string price;
+  std::string condition;
   std::string workload;  // preset
   std::optional<double> utilization;
   std::optional<double> usd_per_kwh;
@@ -63,11 +65,6 @@ int PrintPayoffs(const Common& common, const PayoffArguments& arguments,
   return Print(text);
 }
 
-std::string Unknown(const char* what, const std::string& name,
-                    const std::vector<std::string>& known) {
-  return absl::StrCat("unknown ", what, " \"", name, "\"; ", DidYouMean(name, known));
-}
-
 // What the command line says in place of the inventory. Nullopt after printing what is wrong.
 std::optional<fleet::Scenario> LoadStatedScenario(const catalog::Catalog& catalog,
                                                   const Common& common,
@@ -81,7 +78,7 @@ std::optional<fleet::Scenario> LoadStatedScenario(const catalog::Catalog& catalo
     const catalog::WorkloadPreset* preset = catalog.FindWorkloadPreset(arguments.workload);
     if (preset == nullptr) {
       BadArgument("--workload",
-                  Unknown("preset", arguments.workload, Ids(catalog.workload_presets)));
+                  answer::Unknown("preset", arguments.workload, Ids(catalog.workload_presets)));
       return std::nullopt;
     }
     scenario->workloads = {fleet::FromPreset(*preset, assumptions.utilization)};
@@ -105,6 +102,12 @@ std::optional<fleet::Scenario> LoadStatedScenario(const catalog::Catalog& catalo
   return scenario;
 }
 
+catalog::Condition ConditionOf(const std::string& name) {
+  if (name == Name(catalog::Condition::kUsed)) return catalog::Condition::kUsed;
+  if (name == Name(catalog::Condition::kRefurbished)) return catalog::Condition::kRefurbished;
+  return catalog::Condition::kNew;
+}
+
 int RunMachine(const Common& common, const PayoffArguments& arguments) {
   const std::optional<Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
@@ -112,17 +115,18 @@ int RunMachine(const Common& common, const PayoffArguments& arguments) {
   MachineQuestion question;
   question.machine = catalog.FindMachine(arguments.machine);
   if (question.machine == nullptr) {
-    return BadArgument("--machine", Unknown("machine", arguments.machine, Ids(catalog.machines)));
+    return BadArgument("--machine",
+                       answer::Unknown("machine", arguments.machine, Ids(catalog.machines)));
   }
   question.model = catalog.FindModel(arguments.model);
   if (question.model == nullptr) {
-    return BadArgument("--model", Unknown("model", arguments.model, Ids(catalog.models)));
+    return BadArgument("--model", answer::Unknown("model", arguments.model, Ids(catalog.models)));
   }
   if (!arguments.quant.empty()) {
     question.quant = catalog.FindQuantization(arguments.quant);
     if (question.quant == nullptr) {
-      return BadArgument("--quant",
-                         Unknown("quantization", arguments.quant, Ids(catalog.quantizations)));
+      return BadArgument(
+          "--quant", answer::Unknown("quantization", arguments.quant, Ids(catalog.quantizations)));
     }
   }
   if (!arguments.price.empty()) {
@@ -130,6 +134,7 @@ int RunMachine(const Common& common, const PayoffArguments& arguments) {
     if (!price.ok()) return BadArgument("--price", std::string(price.status().message()));
     question.price = *price;
   }
+  if (!arguments.condition.empty()) question.condition = ConditionOf(arguments.condition);
   const std::optional<fleet::Scenario> scenario = LoadStatedScenario(catalog, common, arguments);
   if (!scenario) return kBadInput;
 
@@ -167,6 +172,12 @@ int RunLadder(const Common& common, const PayoffArguments& arguments) {
 
   report::PayoffComparison comparison;
   comparison.scenario = &*scenario;
+  if (const absl::StatusOr<PayoffCase> owned = FleetCase(*plan); owned.ok()) {
+    comparison.payoffs.push_back(Assess(*owned));
+  } else {
+    comparison.notes.push_back(
+        absl::StrCat("nothing about the fleet as it is: ", std::string(owned.status().message())));
+  }
   for (const PayoffCase& purchase : LadderCases(*plan)) {
     comparison.payoffs.push_back(Assess(purchase));
   }
@@ -178,16 +189,24 @@ int RunLadder(const Common& common, const PayoffArguments& arguments) {
 
 // ---------------------------------------------------------------- which of them
 
-int RunPayoff(const Common& common, const PayoffArguments& arguments, bool ladder_asked) {
+// `ladder_asked`: an option was given that only a ladder has, or that it shares with a machine;
+// `ladder_options`: one that only a ladder has.
+int RunPayoff(const Common& common, const PayoffArguments& arguments, bool ladder_asked,
+              bool ladder_options) {
   if (!arguments.machine.empty() || !arguments.model.empty()) {
     if (!arguments.preset.empty()) {
       return BadArgument("--preset", "the article's machines are its own; leave --machine out");
     }
     if (arguments.machine.empty()) return BadArgument("--machine", "say which one runs the model");
     if (arguments.model.empty()) return BadArgument("--model", "say what the machine runs");
+    if (ladder_options) {
+      return BadArgument("--budget, --baseline",
+                         "are a ladder's; a machine is shown against every price");
+    }
     return RunMachine(common, arguments);
   }
   for (const auto& [option, given] : {std::pair("--price", !arguments.price.empty()),
+                                      std::pair("--condition", !arguments.condition.empty()),
                                       std::pair("--quant", !arguments.quant.empty())}) {
     if (given) return BadArgument(option, "needs --machine and --model");
   }
@@ -215,6 +234,10 @@ void AddMachineOptions(CLI::App& command, PayoffArguments& arguments) {
       .add_option("--price", arguments.price,
                   "What it costs: 4699, 4.7k (default: the catalogue's, with its range)")
       ->type_name("USD");
+  command
+      .add_option("--condition", arguments.condition,
+                  "Which of its offers: new, used or refurbished (default: the first there is)")
+      ->check(CLI::IsMember({"new", "used", "refurbished"}));
 }
 
 void AddAssumptionOptions(CLI::App& command, PayoffArguments& arguments) {
@@ -268,11 +291,12 @@ void AddPayoff(CLI::App& app, Common& common, Action& action) {
                              fleet::Name(fleet::Baseline::kCustom)}))
       ->capture_default_str();
   AddCommonOptions(*command, common);
-  command->callback([arguments, budget, &common, &action] {
+  command->callback([arguments, command, budget, &common, &action] {
     const bool ladder_asked =
         !arguments->inventory.empty() || !arguments->overlays.empty() || budget->count() > 0;
-    action = [arguments, ladder_asked, &common] {
-      return RunPayoff(common, *arguments, ladder_asked);
+    const bool ladder_options = command->count("--budget") + command->count("--baseline") > 0;
+    action = [arguments, ladder_asked, ladder_options, &common] {
+      return RunPayoff(common, *arguments, ladder_asked, ladder_options);
     };
   });
 }

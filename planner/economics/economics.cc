@@ -304,23 +304,6 @@ Usd ElectricityCost(Watts power, double hours, double usd_per_kwh) {
   return Usd::FromDollars(power.value / 1000 * hours * usd_per_kwh);
 }
 
-std::optional<Months> PaybackMonths(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost,
-                                    double annual_decline, int horizon_months) {
-  double owed = cost.dollars();
-  if (owed <= 0) return Months{0};
-  const double m = MonthlyFactor(annual_decline);
-  double gross = gross_saving.value;
-  const double rounding = owed * kRelativeRounding;
-  for (int month = 0; month < horizon_months; ++month, gross *= m) {
-    const double net = gross - running_cost.value;
-    // Under a rising price a losing month may be followed by winning ones.
-    if (net <= 0 && m <= 1) return std::nullopt;
-    if (net > 0 && owed <= net + rounding) return Months{month + std::min(1.0, owed / net)};
-    owed -= net;
-  }
-  return std::nullopt;
-}
-
 const char* Name(Verdict verdict) {
   switch (verdict) {
     case Verdict::kBuy:
@@ -333,25 +316,6 @@ const char* Name(Verdict verdict) {
       return "never-pays-back";
   }
   return "unknown";
-}
-
-Decision Decide(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost) {
-  Decision decision;
-  decision.at_constant_price = PaybackMonths(cost, gross_saving, running_cost, 0);
-  decision.at_buy_decline = PaybackMonths(cost, gross_saving, running_cost, kBuyAtDecline);
-  if (!decision.at_constant_price) return decision;
-  if (decision.at_buy_decline && decision.at_buy_decline->value < kBuyUnderMonths) {
-    decision.verdict = Verdict::kBuy;
-  } else if (decision.at_constant_price->value > kNonPriceAboveMonths) {
-    decision.verdict = Verdict::kNonPriceValueOnly;
-  } else {
-    decision.verdict = Verdict::kConsider;
-  }
-  return decision;
-}
-
-Verdict Judge(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost) {
-  return Decide(cost, gross_saving, running_cost).verdict;
 }
 
 }  // namespace capacity::economics

@@ -89,12 +89,6 @@ Spread DeclineOf(const fleet::Assumptions& assumptions, fleet::Baseline baseline
 // Electricity for `hours` at `power`.
 Usd ElectricityCost(Watts power, double hours, double usd_per_kwh);
 
-// Months until cumulative net savings reach cost: gross saving declines at `annual_decline`,
-// running cost (electricity) stays. Fractional: linear within the month in which it happens.
-// nullopt: never within horizon.
-std::optional<Months> PaybackMonths(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost,
-                                    double annual_decline, int horizon_months = 240);
-
 // The article's decision rule (docs/model.md section 6).
 enum class Verdict { kBuy, kConsider, kNonPriceValueOnly, kNever };
 const char* Name(Verdict verdict);  // "buy", "consider", "non-price-value-only", "never-pays-back"
@@ -105,15 +99,11 @@ inline constexpr double kBuyUnderMonths = 6;
 inline constexpr double kBuyAtDecline = 0.5;
 inline constexpr double kNonPriceAboveMonths = 18;
 
-// A verdict with what it rests on; both by (5.6), nullopt: never.
+// A verdict with what it rests on (Decide in ownership.h); nullopt: never.
 struct Decision {
   Verdict verdict = Verdict::kNever;
   std::optional<Months> at_buy_decline;
   std::optional<Months> at_constant_price;
 };
-Decision Decide(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost);
-
-// Decide's verdict. never: not even at constant price.
-Verdict Judge(Usd cost, UsdPerMonth gross_saving, UsdPerMonth running_cost);
 
 }  // namespace capacity::economics

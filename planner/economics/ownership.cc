@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "planner/economics/subscription.h"
+
 namespace capacity::economics {
 namespace {
 
@@ -54,23 +56,32 @@ class Walk {
         maintenance_(Maintenance(flow)) {}
 
   bool running() const { return gain() > 0; }
-  double saved() const { return running() ? flow_.gross_saving.value * price_ * tokens_ : 0; }
+  double saved() const { return running() ? worth() : 0; }
   double electricity() const { return running() ? power() : 0; }
   double maintenance() const { return maintenance_; }
   double net() const { return std::max(gain(), 0.0) - maintenance_; }
   double discount() const { return discount_; }
+  double tokens() const { return running() ? tokens_ : 0; }  // in first months' worth
   // Neither this month nor any later one brings anything.
   bool over() const { return !running() && m_ <= 1 && flow_.growth_per_month <= 0; }
 
   void Next() {
     price_ *= m_;
     discount_ *= v_;
-    tokens_ = std::min(tokens_ * (1 + flow_.growth_per_month), most_);
+    wanted_ *= 1 + flow_.growth_per_month;
+    tokens_ = std::min(wanted_, most_);
   }
 
  private:
   double power() const { return flow_.electricity.value * tokens_ + flow_.standby.value; }
-  double gain() const { return flow_.gross_saving.value * price_ * tokens_ - power(); }
+  double worth() const {
+    if (!flow_.plan) return flow_.gross_saving.value * price_ * tokens_;
+    const CancelledPlan& plan = *flow_.plan;
+    return SubscriptionSaving(plan.subscription, plan.demand_mtok * wanted_,
+                              plan.served_mtok * tokens_)
+        .dollars();
+  }
+  double gain() const { return worth() - power(); }
 
   const CashFlow& flow_;
   double m_;
@@ -79,6 +90,7 @@ class Walk {
   double maintenance_;
   double price_ = 1;
   double discount_ = 1;
+  double wanted_ = 1;
   double tokens_ = 1;
 };
 
@@ -124,7 +136,22 @@ struct PresentValues {
   double tokens = 0;  // in first months' worth
 };
 
+// For flows whose months are not in proportion to tokens and price.
+PresentValues DiscountedByMonth(const CashFlow& flow) {
+  PresentValues values;
+  Walk walk(flow);
+  for (int month = 0; month < flow.horizon_months; ++month, walk.Next()) {
+    values.saved += walk.saved() * walk.discount();
+    values.electricity += walk.electricity() * walk.discount();
+    values.maintenance += walk.maintenance() * walk.discount();
+    values.tokens += walk.tokens() * walk.discount();
+  }
+  values.resale = Resale(flow) * std::pow(DiscountFactor(flow), flow.horizon_months);
+  return values;
+}
+
 PresentValues Discounted(const CashFlow& flow) {
+  if (flow.plan) return DiscountedByMonth(flow);
   const double v = DiscountFactor(flow);
   const Window running = RunningMonths(flow, flow.horizon_months);
   PresentValues values;
@@ -187,6 +214,7 @@ std::optional<double> BreakEvenUtilization(const CashFlow& flow, double utilizat
     CashFlow scaled = flow;
     scaled.gross_saving = flow.gross_saving * scale;
     scaled.electricity = flow.electricity * scale;
+    if (scaled.plan) scaled.plan->served_mtok *= scale;
     return NetPresentDollars(scaled);
   };
   if (value_at(0) >= 0) return 0;
@@ -197,7 +225,7 @@ std::optional<double> BreakEvenUtilization(const CashFlow& flow, double utilizat
     if (high > kMost) return std::nullopt;
     low = high;
   }
-  // Continuous and rising in the scale: halving ends at neighbouring numbers.
+  // Rising in the scale: halving ends at neighbouring numbers.
   for (int i = 0; i < 100 && low < high; ++i) {
     const double middle = low + (high - low) / 2;
     if (middle == low || middle == high) break;
@@ -221,6 +249,24 @@ std::optional<int> MonthsWorthRunning(const CashFlow& flow) {
   const double months = std::log(electricity / gross) / std::log(m);
   if (months > kForEver) return std::nullopt;
   return static_cast<int>(std::ceil(months * (1 - kRelativeRounding)));
+}
+
+Decision Decide(const CashFlow& flow) {
+  CashFlow priced = flow;
+  priced.annual_decline = 0;
+  Decision decision;
+  decision.at_constant_price = Payback(priced);
+  priced.annual_decline = kBuyAtDecline;
+  decision.at_buy_decline = Payback(priced);
+  if (!decision.at_constant_price) return decision;
+  if (decision.at_buy_decline && decision.at_buy_decline->value < kBuyUnderMonths) {
+    decision.verdict = Verdict::kBuy;
+  } else if (decision.at_constant_price->value > kNonPriceAboveMonths) {
+    decision.verdict = Verdict::kNonPriceValueOnly;
+  } else {
+    decision.verdict = Verdict::kConsider;
+  }
+  return decision;
 }
 
 std::vector<LedgerMonth> Ledger(const CashFlow& flow) {

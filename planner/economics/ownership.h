@@ -13,9 +13,18 @@
 
 #include "planner/base/spread.h"
 #include "planner/base/units.h"
+#include "planner/economics/economics.h"
 #include "planner/fleet/scenario.h"
 
 namespace capacity::economics {
+
+// A subscription that a purchase lets one cancel, in part or whole. Its fee stays; what is wanted
+// and what is served grow with the tokens, the latter as far as the machine can follow.
+struct CancelledPlan {
+  fleet::Subscription subscription;
+  double demand_mtok = 0;  // input and output wanted in the first month
+  double served_mtok = 0;  // of them by the purchase
+};
 
 // A purchase as a flow of money. Declines and rates are fractions a year, at most 1 and above -1.
 struct CashFlow {
@@ -30,6 +39,9 @@ struct CashFlow {
   double resale_share = 0;       // of the cost, at the horizon; 0: nothing is left
   double cost_of_capital = 0;    // a year
   int horizon_months = 36;       // of ownership
+  // Where one is, month k saves (5.13) of that month's tokens, and gross_saving is the first
+  // month's; the token price and its decline play no part.
+  std::optional<CancelledPlan> plan;
 };
 
 // One month in whole cents. Sums over months are exact: the net column adds up to the undiscounted
@@ -64,7 +76,7 @@ std::optional<Months> SimplePayback(const CashFlow& flow);
 // (5.8) Months until discounted savings less electricity and maintenance reach the cost; linear
 // within the month. Resale does not count: what must be sold has not paid for itself. Simulated
 // month by month over `limit_months`; nullopt: never within them. With the defaults of CashFlow
-// other than cost, saving, electricity and decline this is PaybackMonths (5.6).
+// other than cost, saving, electricity and decline this is (5.6).
 std::optional<Months> DiscountedPayback(const CashFlow& flow, int limit_months = 240);
 
 // The same with cost of capital 0.
@@ -72,7 +84,8 @@ std::optional<Months> Payback(const CashFlow& flow, int limit_months = 240);
 
 // ---------------------------------------------------------------- over the horizon
 
-// (5.9) Net present value at the horizon, resale included, in closed form.
+// (5.9) Net present value at the horizon, resale included, in closed form; with a subscription
+// month by month.
 Usd NetPresentValue(const CashFlow& flow);
 
 // (5.10) The present value of everything paid less resale, over the present value of the tokens
@@ -80,9 +93,14 @@ Usd NetPresentValue(const CashFlow& flow);
 std::optional<LevelisedCost> Levelise(const CashFlow& flow, const TokenFlow& tokens);
 
 // (5.11) The share of all hours at which the net present value is zero, every hour's saving and
-// electricity scaled alike, when the flow is that of `utilization`; standby stays. Above 1: not
+// electricity scaled alike (a subscription's saving in steps), when the flow is that of
+// `utilization`; standby stays. Above 1: not
 // even all hours would do. nullopt: never, not at a million times as much.
 std::optional<double> BreakEvenUtilization(const CashFlow& flow, double utilization);
+
+// The article's decision rule on (5.8) with cost of capital 0: at half the price after a year, and
+// at constant prices; growth and maintenance count. A subscription's fee does not halve.
+Decision Decide(const CashFlow& flow);
 
 // (5.7) The month from which running is no longer worth its electricity. nullopt: not within 100
 // years. 0: it never is. Closed form without growth.

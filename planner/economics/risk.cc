@@ -34,10 +34,11 @@ CashFlow FlowIn(const RiskInput& input, const World& world) {
   CashFlow flow = input.flow;
   flow.cost = Usd::FromDollars(world.cost);
   flow.gross_saving = {world.gross_saving * work};
-  if (input.plan) {
-    flow.gross_saving = {SubscriptionSaving(input.plan->subscription, input.plan->demand_mtok,
-                                            input.plan->served_mtok * work)
-                             .dollars()};
+  if (flow.plan) {
+    flow.plan->served_mtok *= work;
+    flow.gross_saving = {
+        SubscriptionSaving(flow.plan->subscription, flow.plan->demand_mtok, flow.plan->served_mtok)
+            .dollars()};
   }
   flow.electricity = {world.electricity * work};
   if (work > 0) flow.capacity_ratio = input.flow.capacity_ratio / work;

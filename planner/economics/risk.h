@@ -15,16 +15,11 @@
 
 namespace capacity::economics {
 
-// A subscription that the purchase lets one cancel, in part or whole.
-struct CancelledPlan {
-  fleet::Subscription subscription;
-  double demand_mtok = 0;  // input and output wanted a month
-  double served_mtok = 0;  // of them by the purchase, at the middle utilization
-};
-
 // A purchase with what is uncertain about it. `flow` holds what is not (growth, maintenance, cost
 // of capital, standby, horizon); its other fields are those of the middle of every spread (see
-// Middle).
+// Middle). With flow.plan, served at the middle utilization, the saving is (5.13) at every
+// utilization and gross_saving, exact, that of the middle one: a step is not in proportion to hours
+// or speed.
 struct RiskInput {
   CashFlow flow;
   Spread cost;          // US dollars
@@ -36,9 +31,6 @@ struct RiskInput {
   Spread utilization = Spread::Exactly(1);
   Spread electricity;   // US dollars in the first month, by the price of electricity
   Spread resale_share;  // at the horizon
-  // Where one is, the saving is (5.13) of what is served, at every utilization, and gross_saving,
-  // exact, that of the middle one: a step is not in proportion to hours or speed.
-  std::optional<CancelledPlan> plan;
 };
 
 // `input.flow` with the middle of every spread in it.

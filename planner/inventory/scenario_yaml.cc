@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/parse.h"
 #include "planner/inventory/nodes_yaml.h"
 
 namespace capacity::inventory {
@@ -225,6 +226,15 @@ fleet::Currency ReadCurrency(const Value& value, Problems& problems) {
   currency.code = fields.Text("code").value_or(currency.code);
   currency.per_usd = fields.Number("per_usd", Above(0, 1e9)).value_or(1);
   fields.ReportUnknown();
+  const bool iso =
+      currency.code.size() == 3 && std::all_of(currency.code.begin(), currency.code.end(),
+                                               [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (!iso) {
+    problems.Add(*fields.Find("code"), absl::StrCat("\"", currency.code, "\" is no currency code"),
+                 "three capital letters, such as EUR (ISO 4217)");
+  } else if (currency.code == "USD" && currency.per_usd != 1) {
+    problems.Add(*fields.Find("per_usd"), "a US dollar is one US dollar", "per_usd: 1");
+  }
   return currency;
 }
 
@@ -397,6 +407,17 @@ class QuoteReader {
       problems.Add(*fields.Find("price"), "a price without a currency",
                    "state currency beside price, or price_usd");
     }
+    for (const char* key : {"price_usd", "price_low_usd", "price_high_usd"}) {
+      const Value* dollars = fields.Find(key);
+      if (dollars == nullptr || fields.Find("currency") == nullptr || per_usd_ == 1) continue;
+      problems.Add(*dollars, absl::StrCat(key, " is in US dollars, whatever the currency"),
+                   absl::StrCat("state ", std::string(key).substr(0, std::string(key).rfind('_')),
+                                ", or leave currency out"));
+    }
+    if (tax_ > 0 && fields.Find("price") == nullptr && fields.Find("price_usd") == nullptr) {
+      problems.Add(*fields.Find("vat_recovered"), "vat_recovered without a price of yours",
+                   "state price_usd, or price and currency");
+    }
     if (tax_ > 0) {
       absl::StrAppend(&note_, ", less ", 100 * tax_, " % tax that comes back");
     }
@@ -460,6 +481,10 @@ std::optional<StatedOffer> ReadOffer(const catalog::Catalog& catalog, const Valu
   const std::optional<int> max_count = fields.Integer("max_count", Between(0, 100'000));
   const std::optional<std::string> source = fields.Text("source");
   const std::optional<std::string> as_of = fields.Text("as_of");
+  if (as_of && !IsCalendarDate(*as_of)) {
+    problems.Add(*fields.Find("as_of"), absl::StrCat("\"", *as_of, "\" is no date"),
+                 "a year, month or day: \"2026\", \"2026-11\", \"2026-11-20\"");
+  }
   fields.ReportUnknown();
   if (key.first.empty()) return std::nullopt;
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "planner/purchase/alternatives.h"
+#include "planner/purchase/cash_flow.h"
 #include "planner/purchase/climb.h"
 #include "planner/purchase/clusters.h"
 #include "planner/purchase/market.h"
@@ -161,11 +162,11 @@ class Planner {
     }
     rung.after = market.Describe(step.after);
     const FleetValue before = market.Describe(step.before);
-    const UsdPerMonth gross = rung.after.gross - before.gross;
-    const UsdPerMonth electricity = rung.after.electricity - before.electricity;
-    rung.payoff_with_decline = economics::PaybackMonths(
-        rung.cost, gross, electricity,
-        economics::DeclineOf(scenario_.assumptions, market.baseline()).mid);
+    const economics::CashFlow flow =
+        CashFlowOf(scenario_, rung.cost, before, rung.after,
+                   economics::DeclineOf(scenario_.assumptions, market.baseline()).mid);
+    rung.payoff_with_decline = economics::Payback(flow);
+    rung.decision = economics::Decide(flow);
     for (const auto& other : markets_) {
       if (auto use = BestUseOf(*other, step, rung.cost)) {
         rung.by_baseline[other->baseline()] = *std::move(use);
@@ -173,7 +174,6 @@ class Planner {
     }
     rung.unlocks =
         Unlocks(catalog_, candidates_, market.problem(), step, options_.min_nominal_bits);
-    rung.verdict = economics::Judge(rung.cost, gross, electricity);
     rung.why = Why(step, rung);
     rung.break_even_utilization = BreakEvenUtilization(market, step, rung);
     return rung;

@@ -96,7 +96,7 @@ struct Rung {
   std::map<fleet::Baseline, BestUse> by_baseline;  // the same basket under each
   std::vector<std::string>
       unlocks;  // "DeepSeek-V3.1 mlx-8bit: did not fit", "gpt-oss-120b: 62 -> 84 tokens/s"
-  economics::Verdict verdict = economics::Verdict::kNever;
+  economics::Decision decision;  // the article's rule
   std::string why;                    // against the runner-up, in numbers
   double break_even_utilization = 0;  // at which it pays back within the threshold; > 1: never
   // The best at the same threshold that does not hold all that this rung adds.

@@ -180,10 +180,12 @@ std::string WaitingSentence(const Plan& plan) {
       &out, decline
                 ? absl::StrCat(" at hardware prices that fall ", FormatPercent(*decline), " a year")
                 : std::string(" at today's hardware prices (no decline is stated)"));
-  if (best->break_even_decline && *best->break_even_decline > 0) {
+  constexpr double kWorthless = 0.995;  // a fall that leaves next to nothing of the price
+  const bool possible = best->break_even_decline && *best->break_even_decline < kWorthless;
+  if (possible && *best->break_even_decline > 0) {
     absl::StrAppend(&out, "; it pays if they fall by more than ",
                     FormatPercent(*best->break_even_decline), " a year");
-  } else if (!best->break_even_decline) {
+  } else if (!possible) {
     absl::StrAppend(&out, "; no fall of prices would make up for it");
   }
   return out + ".";
@@ -366,7 +368,7 @@ std::string LadderText(const catalog::Catalog& catalog, const Plan& plan, const 
       cells.push_back(FormatUsd(std::round(rung.marginal_value.value)));
       cells.push_back(PayoffText(rung.marginal_payoff_months));
       cells.push_back(PayoffUnder(rung, Other(plan.options.baseline)));
-      cells.push_back(VerdictText(rung.verdict));
+      cells.push_back(VerdictText(rung.decision.verdict));
       table.Add(std::move(cells));
     }
     absl::StrAppend(&out, table.Render(style));

@@ -1,5 +1,6 @@
 #include "planner/report/owning.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "planner/economics/economics.h"
 #include "planner/report/json.h"
@@ -147,17 +149,19 @@ const char* Short(economics::Verdict verdict) {
 
 std::string PerMtok(double usd, const Amounts& amounts) { return amounts.Of(usd); }
 
-std::string OwningTable(const PayoffComparison& comparison, const Style& style) {
+// Of some of the payoffs, side by side.
+std::string OwningBlock(const PayoffComparison& comparison, const std::vector<Payoff>& payoffs,
+                        const Style& style) {
   const Amounts amounts(comparison.scenario->assumptions.costs.currency);
   std::vector<Column> columns = {{""}};
-  for (const Payoff& payoff : comparison.payoffs) {
+  for (const Payoff& payoff : payoffs) {
     columns.push_back({payoff.of.title, Align::kRight});
   }
   Table table(std::move(columns));
   const auto row = [&](const std::string& label,
                        const std::function<std::string(const Payoff&)>& cell) {
     std::vector<std::string> cells = {label};
-    for (const Payoff& payoff : comparison.payoffs) cells.push_back(cell(payoff));
+    for (const Payoff& payoff : payoffs) cells.push_back(cell(payoff));
     table.Add(std::move(cells));
   };
   const auto levelised = [&](const Payoff& payoff, UsdPerMtok economics::LevelisedCost::* part) {
@@ -179,12 +183,37 @@ std::string OwningTable(const PayoffComparison& comparison, const Style& style) 
   row("rented, /Mtok out", [&](const Payoff& p) {
     return p.of.saved_per_output_mtok ? PerMtok(p.of.saved_per_output_mtok->value, amounts) : "-";
   });
-  const bool hours = comparison.payoffs.front().of.basis == WorkBasis::kAllHours;
+  const bool hours = payoffs.front().of.basis == WorkBasis::kAllHours;
   row(hours ? "break-even utilization" : "break-even share of work", BreakEven);
   row("worth its electricity",
       [](const Payoff& p) { return WorthRunning(p.months_worth_running); });
   row("verdict", [](const Payoff& p) { return std::string(Short(p.decision.verdict)); });
   return table.Render(style);
+}
+
+bool Fits(const std::string& text, int width) {
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  return std::all_of(lines.begin(), lines.end(),
+                     [width](const std::string& line) { return DisplayWidth(line) <= width; });
+}
+
+// As many payoffs side by side as there is room for, then the others below.
+std::string OwningTable(const PayoffComparison& comparison, const Style& style) {
+  const std::vector<Payoff>& all = comparison.payoffs;
+  std::string out;
+  for (std::size_t first = 0; first < all.size();) {
+    std::size_t end = all.size();
+    std::string block;
+    for (; end > first; --end) {
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+      block =
+          OwningBlock(comparison, {begin, all.begin() + static_cast<std::ptrdiff_t>(end)}, style);
+      if (end == first + 1 || Fits(block, style.width)) break;
+    }
+    absl::StrAppend(&out, out.empty() ? "" : "\n", block);
+    first = end;
+  }
+  return out;
 }
 
 // ---------------------------------------------------------------- verdicts
@@ -209,7 +238,7 @@ std::string RentedSentence(const PayoffComparison& comparison) {
   std::vector<std::string> for_rent;
   bool some = false;
   for (const Payoff& payoff : comparison.payoffs) {
-    if (!payoff.of.decode_tps) return "";  // rungs are no alternatives to each other
+    if (payoff.of.subject != Subject::kMachine) return "";  // no alternatives to each other
     if (pays(payoff)) {
       some = true;
     } else {
@@ -222,16 +251,25 @@ std::string RentedSentence(const PayoffComparison& comparison) {
 }
 
 std::string MachineSentence(const PayoffCase& purchase) {
-  const Estimate& speed = *purchase.decode_tps;
-  return absl::StrCat(purchase.purchase, " (", purchase.price_from, ") runs ", purchase.runs, ", ",
-                      FormatInterval(speed.low, speed.mid, speed.high), " tokens/s, ",
-                      FormatNumber(purchase.tokens.output_mtok_per_month), " Mtok out a month.");
+  const std::optional<Estimate>& speed = purchase.decode_tps;
+  return absl::StrCat(
+      purchase.purchase, " (", purchase.price_from, ") runs ", purchase.runs, ", ",
+      speed ? absl::StrCat(FormatInterval(speed->low, speed->mid, speed->high), " tokens/s, ")
+            : "all workloads that accept it, ",
+      FormatNumber(purchase.tokens.output_mtok_per_month), " Mtok out a month.");
 }
 
 std::string RungSentence(const std::string& title, const PayoffCase& purchase) {
   return absl::StrCat(title, ": ", purchase.purchase, ", ",
                       FormatNumber(purchase.tokens.output_mtok_per_month),
                       " Mtok out a month more. The fleet then runs ", purchase.runs, ".");
+}
+
+std::string FleetSentence(const PayoffCase& purchase) {
+  return absl::StrCat(purchase.title, ": what is owned, ", purchase.purchase,
+                      ", as if bought today (", purchase.price_from, "); ",
+                      FormatNumber(purchase.tokens.output_mtok_per_month),
+                      " Mtok out a month. It runs ", purchase.runs, ".");
 }
 
 std::string BaselineSentence(const std::string& title, const PayoffCase& purchase) {
@@ -244,7 +282,11 @@ std::string PurchasesText(const PayoffComparison& comparison, const Style& style
   std::vector<std::string> sentences;
   for (std::size_t i = 0; i < comparison.payoffs.size(); ++i) {
     const PayoffCase& purchase = comparison.payoffs[i].of;
-    if (!purchase.decode_tps) {
+    if (purchase.subject == Subject::kFleet) {
+      sentences.push_back(FleetSentence(purchase));
+      continue;
+    }
+    if (purchase.subject == Subject::kRung) {
       sentences.push_back(RungSentence(comparison.payoffs[i].of.title, purchase));
       continue;
     }
@@ -296,17 +338,19 @@ std::string FactorText(RiskFactor factor, double value, const Amounts& amounts) 
 }
 
 std::string TornadoText(const Payoff& payoff, const Amounts& amounts, const Style& style) {
+  const auto range = [](const std::string& low, const std::string& high) {
+    return absl::StrCat(low, " – ", high);
+  };
   Table table({{"what matters most"},
-               {"low", Align::kRight},
-               {"high", Align::kRight},
-               {"payback at low", Align::kRight},
-               {"at high", Align::kRight},
-               {"value at low", Align::kRight},
-               {"at high", Align::kRight}});
+               {"low – high", Align::kRight},
+               {"payback, months", Align::kRight},
+               {"net present value", Align::kRight}});
   for (const economics::TornadoBar& bar : payoff.tornado) {
-    table.Add({Name(bar.factor), FactorText(bar.factor, bar.range.low, amounts),
-               FactorText(bar.factor, bar.range.high, amounts), MonthsText(bar.payback_low),
-               MonthsText(bar.payback_high), amounts.Of(bar.npv_low), amounts.Of(bar.npv_high)});
+    table.Add({Name(bar.factor),
+               range(FactorText(bar.factor, bar.range.low, amounts),
+                     FactorText(bar.factor, bar.range.high, amounts)),
+               range(MonthsText(bar.payback_low), MonthsText(bar.payback_high)),
+               range(amounts.Of(bar.npv_low), amounts.Of(bar.npv_high))});
   }
   return table.empty() ? "" : table.Render(style);
 }
@@ -402,6 +446,7 @@ Json PayoffJson(const std::string& title, const Payoff& payoff) {
   const PayoffCase& of = payoff.of;
   const std::optional<economics::LevelisedCost>& levelised = payoff.levelised;
   return {{"title", title},
+          {"subject", Name(of.subject)},
           {"purchase", of.purchase},
           {"runs", of.runs},
           {"decode_tps", of.decode_tps ? Number(of.decode_tps->mid) : Json(nullptr)},

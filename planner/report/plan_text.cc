@@ -191,15 +191,14 @@ std::string DeclineEffect(const Plan& plan) {
   const purchase::Rung& first = plan.ladder().rungs.front();
   const auto it = plan.scenario.assumptions.declines.find(plan.options.baseline);
   if (it == plan.scenario.assumptions.declines.end()) return "";
-  const double half = 0.5;
-  const auto falling = economics::PaybackMonths(first.cost, first.marginal_value, {0}, half);
   auto when = [](const std::optional<Months>& months) {
     return months ? absl::StrCat("in ", FormatMonths(months->value), " months")
                   : std::string("never");
   };
   return absl::StrCat("Price decline: at the stated ", FormatPercent(it->second.mid),
-                      " a year rung 1 pays back ", when(first.payoff_with_decline),
-                      "; at 50 % a year ", when(falling), ".");
+                      " a year rung 1 pays back ", when(first.payoff_with_decline), "; at ",
+                      FormatPercent(economics::kBuyAtDecline), " a year ",
+                      when(first.decision.at_buy_decline), ".");
 }
 
 std::string MeasureSentence(const Plan& plan) {

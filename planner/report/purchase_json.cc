@@ -127,7 +127,7 @@ Json RungJson(const purchase::Rung& rung) {
           {"payoff_months_by_baseline", by_baseline},
           {"break_even_utilization", Number(rung.break_even_utilization)},
           {"unlocks", rung.unlocks},
-          {"verdict", economics::Name(rung.verdict)},
+          {"verdict", economics::Name(rung.decision.verdict)},
           {"why", rung.why},
           {"interval_causes", causes},
           {"runner_up", rung.runner_up ? AlternativeJson(*rung.runner_up) : Json(nullptr)},

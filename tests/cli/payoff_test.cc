@@ -239,11 +239,15 @@ TEST(PayoffRisk, OfALadderHasTheRungsOfThePlan) {
   const Ran ran = Planner({"plan", "--inventory", kInventories + "two-sparks.yaml", "--budget",
                            "15000", "--output", "json"});
   const json plan = json::parse(ran.out);
-  ASSERT_EQ(answer["purchases"].size(), plan["purchases"].size());
-  ASSERT_FALSE(answer["purchases"].empty());
-  for (std::size_t i = 0; i < answer["purchases"].size(); ++i) {
-    const json& purchase = answer["purchases"][i];
+  ASSERT_FALSE(plan["purchases"].empty());
+  // First what is owned, then the rungs.
+  ASSERT_EQ(answer["purchases"].size(), plan["purchases"].size() + 1);
+  EXPECT_EQ(answer["purchases"][0]["subject"], "fleet");
+  EXPECT_EQ(answer["purchases"][0]["grid"].size(), 16u);
+  for (std::size_t i = 0; i < plan["purchases"].size(); ++i) {
+    const json& purchase = answer["purchases"][i + 1];
     const json& rung = plan["purchases"][i];
+    EXPECT_EQ(purchase["subject"], "rung");
     EXPECT_EQ(purchase["cost_usd"]["mid"], rung["cost_usd"]);
     const double months = rung["marginal_payoff_months"]["mid"];
     EXPECT_NEAR(purchase["simple_payback_months"].get<double>(), months, 1e-3 * months);

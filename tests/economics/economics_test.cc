@@ -1,4 +1,5 @@
 #include "planner/economics/economics.h"
+#include "planner/economics/ownership.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -93,6 +94,16 @@ double OrInfinity(std::optional<Months> months) {
   return months ? months->value : std::numeric_limits<double>::infinity();
 }
 
+// (5.6) is (5.8) without further costs.
+std::optional<Months> PaybackMonths(Usd cost, UsdPerMonth gross, UsdPerMonth running,
+                                    double annual_decline, int limit_months = 240) {
+  return Payback({.cost = cost,
+                  .gross_saving = gross,
+                  .electricity = running,
+                  .annual_decline = annual_decline},
+                 limit_months);
+}
+
 TEST(PaybackMonthsTest, IsMonotoneInCostSavingRunningCostAndDecline) {
   const unsigned seed = 5;
   std::mt19937 random(seed);
@@ -146,8 +157,11 @@ TEST(PaybackMonthsTest, BeyondTheHorizonIsNever) {
   EXPECT_EQ(PaybackMonths(Usd::FromDollars(240), {1}, {0}, 0, 240), Months{240});
 }
 
-TEST(JudgeTest, FollowsTheArticlesRule) {
+TEST(DecideTest, FollowsTheArticlesRule) {
   const Usd cost = Usd::FromDollars(3600);
+  const auto Judge = [](Usd price, UsdPerMonth saved, UsdPerMonth electricity) {
+    return Decide({.cost = price, .gross_saving = saved, .electricity = electricity}).verdict;
+  };
   EXPECT_EQ(Judge(cost, {900}, {0}), Verdict::kBuy);       // 4.3 months at 50 %/yr
   EXPECT_EQ(Judge(cost, {600}, {0}), Verdict::kConsider);  // 6 at constant prices, 7 at 50 %/yr
   EXPECT_EQ(Judge(cost, {200}, {0}), Verdict::kConsider);  // 18 exactly

@@ -1,4 +1,5 @@
 #include "planner/economics/ownership.h"
+#include "planner/economics/subscription.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -147,6 +148,19 @@ double OrInfinity(std::optional<Months> months) {
   return months ? months->value : std::numeric_limits<double>::infinity();
 }
 
+// (5.6): sum over months of (G m^k - R), linear within the month in which it reaches C.
+std::optional<Months> AddedUp(const CashFlow& flow) {
+  double owed = flow.cost.dollars();
+  for (int month = 0; month < 240; ++month) {
+    const double price = std::pow(1 - flow.annual_decline, month / 12.0);
+    const double net = flow.gross_saving.value * price - flow.electricity.value;
+    if (net <= 0) return std::nullopt;
+    if (owed <= net * (1 + 1e-12)) return Months{month + owed / net};
+    owed -= net;
+  }
+  return std::nullopt;
+}
+
 TEST(PaybackTest, WithoutFurtherCostsItIsTheSimplerForm) {
   RandomFlows flows;
   for (int i = 0; i < 3000; ++i) {
@@ -157,8 +171,7 @@ TEST(PaybackTest, WithoutFurtherCostsItIsTheSimplerForm) {
                         .electricity = any.electricity,
                         .annual_decline = std::max(0.0, any.annual_decline)};
     const std::optional<Months> months = DiscountedPayback(flow);
-    const std::optional<Months> simpler =
-        PaybackMonths(flow.cost, flow.gross_saving, flow.electricity, flow.annual_decline);
+    const std::optional<Months> simpler = AddedUp(flow);
     ASSERT_EQ(months.has_value(), simpler.has_value());
     if (months) {
       EXPECT_NEAR(months->value, simpler->value, 1e-9 * simpler->value);
@@ -336,7 +349,70 @@ TEST(WithCostsTest, TheDefaultsLeaveThePaybackAlone) {
                        .annual_decline = 0.3};
   const CashFlow with = WithCosts(plain, fleet::Costs{});
   EXPECT_EQ(SimplePayback(with), SimplePayback(plain));
-  EXPECT_EQ(Payback(with), PaybackMonths(plain.cost, plain.gross_saving, plain.electricity, 0.3));
+  EXPECT_EQ(Payback(with), Payback(plain));
+}
+
+// ---------------------------------------------------------------- the rule and subscriptions
+
+// The verdict is made of the numbers that the grid and the table show.
+TEST(DecideTest, CountsWhatThePaybackCounts) {
+  RandomFlows flows;
+  for (int i = 0; i < 2000; ++i) {
+    SCOPED_TRACE(Case(i));
+    CashFlow flow = flows.Next();
+    const Decision decision = Decide(flow);
+    flow.annual_decline = 0;
+    EXPECT_EQ(decision.at_constant_price, Payback(flow));
+    flow.annual_decline = 0.5;
+    EXPECT_EQ(decision.at_buy_decline, Payback(flow));
+    // Falling prices never pay sooner.
+    EXPECT_GE(OrInfinity(decision.at_buy_decline), OrInfinity(decision.at_constant_price) - 1e-9);
+  }
+}
+
+CashFlow Cancelling(double fee, double quota, std::optional<double> overage, double demand,
+                    double served) {
+  CashFlow flow{.cost = Usd::FromDollars(1000)};
+  flow.plan = CancelledPlan{{"max", Usd::FromDollars(fee), quota, std::nullopt}, demand, served};
+  if (overage) flow.plan->subscription.overage = UsdPerMtok{*overage};
+  flow.gross_saving = {SubscriptionSaving(flow.plan->subscription, demand, served).dollars()};
+  return flow;
+}
+
+TEST(CancelledPlanTest, NothingIsSavedUntilEverythingIsServed) {
+  const CashFlow all = Cancelling(600, 400, std::nullopt, 60, 60);
+  EXPECT_NEAR(Payback(all)->value, 1000.0 / 600, 1e-9);
+  EXPECT_EQ(Payback(Cancelling(600, 400, std::nullopt, 60, 59)), std::nullopt);
+  // Half the hours would save nothing, so the break-even is at all of them.
+  EXPECT_NEAR(*BreakEvenUtilization(all, 1), 1, 1e-6);
+}
+
+TEST(CancelledPlanTest, OverageIsSavedFirst) {
+  // 10 Mtok above the quota at $20: the first 10 served save $200 a month.
+  const CashFlow flow = Cancelling(100, 50, 20, 60, 60);
+  CashFlow value = flow;
+  value.horizon_months = 36;
+  const double share = *BreakEvenUtilization(value, 1);
+  EXPECT_NEAR(share * 60 * 20 * 36, 1000, 1);
+}
+
+// Work that outgrows the machine brings the subscription back.
+TEST(CancelledPlanTest, GrowthBeyondTheMachineKeepsThePlan) {
+  CashFlow flow = Cancelling(200, 1000, std::nullopt, 60, 60);
+  flow.horizon_months = 12;
+  flow.growth_per_month = 0.1;
+  flow.capacity_ratio = 1.25;  // follows two months: 1, 1.1, 1.21, then 1.331 > 1.25
+  const std::vector<LedgerMonth> ledger = Ledger(flow);
+  EXPECT_EQ(ledger[2].saved, Usd::FromDollars(200));
+  EXPECT_EQ(ledger[3].saved, Usd{0});
+  EXPECT_EQ(NetPresentValue(flow), Usd::FromDollars(3 * 200 - 1000));
+  flow.capacity_ratio = 100;
+  EXPECT_EQ(NetPresentValue(flow), Usd::FromDollars(12 * 200 - 1000));
+  // Growing overage is saved as it grows.
+  CashFlow overage = Cancelling(100, 50, 2, 60, 60);
+  overage.growth_per_month = 0.1;
+  overage.capacity_ratio = 100;
+  EXPECT_EQ(Ledger(overage)[1].saved, Usd::FromDollars(100 + 16 * 2));
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ TEST(SimulateTest, ProbabilitiesAreOrderedAndQuantilesToo) {
 TEST(PaybackGridTest, ASubscriptionIsSavedInSteps) {
   RiskInput input;
   input.cost = Spread::Exactly(1000);
-  input.plan = CancelledPlan{{"max", Usd::FromDollars(100), 50, UsdPerMtok{2}}, 60, 60};
+  input.flow.plan = CancelledPlan{{"max", Usd::FromDollars(100), 50, UsdPerMtok{2}}, 60, 60};
   input.gross_saving = Spread::Exactly(120);
   EXPECT_EQ(Middle(input).gross_saving, UsdPerMonth{120});
   const std::vector<PaybackCell> grid = PaybackGrid(input, {1, 0.5, 0.1}, {0});
@@ -177,7 +177,7 @@ TEST(PaybackGridTest, ASubscriptionIsSavedInSteps) {
 TEST(SimulateTest, NoDrawsNoAnswer) { EXPECT_EQ(Simulate(Spark(), 1, 0).draws, 0); }
 
 TEST(DecideTest, CarriesTheNumbersOfTheRule) {
-  const Decision decision = Decide(Usd::FromDollars(3600), {900}, {0});
+  const Decision decision = Decide({.cost = Usd::FromDollars(3600), .gross_saving = {900}});
   EXPECT_EQ(decision.verdict, Verdict::kBuy);
   EXPECT_EQ(decision.at_constant_price, Months{4});
   ASSERT_TRUE(decision.at_buy_decline);

@@ -64,6 +64,43 @@ TEST(Quotes, WithoutARateThereIsNoPrice) {
               Contains(HasSubstr("more than 10 million dollars")));
 }
 
+TEST(Quotes, DollarsAreDollarsWhateverTheCurrency) {
+  EXPECT_THAT(
+      Lines(Load("price_usd: 4759, currency: EUR", kEuro).problems),
+      Contains(HasSubstr("price_usd is in US dollars, whatever the currency; state price")));
+  EXPECT_THAT(Lines(Load("price_usd: 4759, currency: USD").problems), IsEmpty());
+}
+
+TEST(Quotes, TaxWithoutAPriceIsAMistake) {
+  EXPECT_THAT(Lines(Load("vat_recovered: 0.19").problems),
+              Contains(HasSubstr("vat_recovered without a price")));
+}
+
+TEST(Quotes, DatesAreOfTheCalendar) {
+  for (const char* date : {"2026", "2026-11", "2026-11-20", "2024-02-29"}) {
+    EXPECT_THAT(Lines(Load(std::string("price_usd: 1, as_of: \"") + date + "\"").problems),
+                IsEmpty())
+        << date;
+  }
+  for (const char* date : {"yesterday", "2026-13-01", "2026-02-29", "2026-11-31", "26-11", "2026-",
+                           "20261120", "2026-1-1"}) {
+    EXPECT_THAT(Lines(Load(std::string("price_usd: 1, as_of: \"") + date + "\"").problems),
+                Contains(HasSubstr("is no date")))
+        << date;
+  }
+}
+
+TEST(Quotes, CurrenciesHaveCodesAndADollarIsADollar) {
+  const auto with = [](const char* currency) {
+    return Lines(
+        Load("price_usd: 1", std::string("economics: {costs: {currency: ") + currency + "}}\n")
+            .problems);
+  };
+  EXPECT_THAT(with("{code: USD, per_usd: 1}"), IsEmpty());
+  EXPECT_THAT(with("{code: USD, per_usd: 0.5}"), Contains(HasSubstr("is one US dollar")));
+  EXPECT_THAT(with("{code: euro, per_usd: 0.9}"), Contains(HasSubstr("no currency code")));
+}
+
 TEST(Quotes, WhatIsNotAvailableIsNoOffer) {
   EXPECT_NE(Spark(Load("price_usd: 4000, available: true")), nullptr);
   const auto loaded = Load("available: false");

@@ -78,5 +78,114 @@ TEST(PayoffTest, FullMachinesDoNotGrow) {
   EXPECT_NEAR(full.input.flow.capacity_ratio, 1, 1e-9);
 }
 
+// ---------------------------------------------------------------- one machine
+
+fleet::Scenario TwoJobs(bool swapped) {
+  fleet::Scenario scenario =
+      *inventory::LoadScenario(Shipped(), "inventories/one-m4-max.yaml", {}).value;
+  fleet::Workload a;
+  a.name = "a";
+  a.input_tokens_per_day = 1e6;
+  a.output_tokens_per_day = 1e5;
+  a.models = {"gpt-oss-120b"};
+  a.replaces = "gpt-4o";
+  fleet::Workload b = a;
+  b.name = "b";
+  b.output_tokens_per_day = 2e5;
+  b.replaces = "claude-opus-4.5";
+  scenario.workloads = swapped ? std::vector{b, a} : std::vector{a, b};
+  return scenario;
+}
+
+MachineAnswer Spark(const fleet::Scenario& scenario) {
+  MachineQuestion question;
+  question.machine = Shipped().FindMachine("dgx-spark");
+  question.model = Shipped().FindModel("gpt-oss-120b");
+  question.price = Usd::FromDollars(4699);
+  return *MachineCases(Shipped(), Fitted(), scenario, question);
+}
+
+TEST(MachineCasesTest, AllWorkThatTheMachineCanDoCounts) {
+  const PayoffCase both = Spark(TwoJobs(false)).cases.at(0);
+  double alone = 0;
+  for (std::size_t job : {0, 1}) {
+    fleet::Scenario one = TwoJobs(false);
+    one.workloads = {one.workloads[job]};
+    alone += Spark(one).cases.at(0).input.gross_saving.mid;
+  }
+  EXPECT_NEAR(both.input.gross_saving.mid, alone, 1e-9 * alone);
+  EXPECT_NEAR(both.tokens.output_mtok_per_month, 9, 1e-9);
+}
+
+TEST(MachineCasesTest, TheOrderOfTheWorkDoesNotMatter) {
+  const std::vector<PayoffCase> one = Spark(TwoJobs(false)).cases;
+  const std::vector<PayoffCase> other = Spark(TwoJobs(true)).cases;
+  ASSERT_EQ(one.size(), other.size());
+  for (std::size_t c = 0; c < one.size(); ++c) {
+    EXPECT_NEAR(one[c].input.gross_saving.mid, other[c].input.gross_saving.mid, 1e-9);
+    EXPECT_NEAR(one[c].input.electricity.mid, other[c].input.electricity.mid, 1e-9);
+  }
+}
+
+// A month has 720 hours, whoever wants them; those worth most come first.
+TEST(MachineCasesTest, HoursAreGivenOutOnceAndToTheBestWorkFirst) {
+  fleet::Scenario scenario = TwoJobs(false);
+  for (fleet::Workload& workload : scenario.workloads) {
+    workload.utilization = 1;
+    *workload.input_tokens_per_day *= 1000;
+    *workload.output_tokens_per_day *= 1000;
+  }
+  const double both = Spark(scenario).cases.at(0).input.gross_saving.mid;
+  fleet::Scenario dear = scenario;
+  dear.workloads = {scenario.workloads[1]};
+  EXPECT_NEAR(both, Spark(dear).cases.at(0).input.gross_saving.mid, 1e-6 * both);
+}
+
+// A subscription is for all work, also what the machine cannot do.
+TEST(MachineCasesTest, ASubscriptionStaysWhileOtherWorkNeedsIt) {
+  fleet::Scenario scenario = TwoJobs(false);
+  fleet::Subscription max;
+  max.name = "max";
+  max.fee = Usd::FromDollars(200);
+  max.quota_mtok = 400;
+  scenario.assumptions.subscription = max;
+  const PayoffCase all = Spark(scenario).cases.back();
+  EXPECT_DOUBLE_EQ(all.input.gross_saving.mid, 200);
+  EXPECT_EQ(all.caveat, "");
+  scenario.workloads[0].models = {"deepseek-r1"};
+  const PayoffCase some = Spark(scenario).cases.back();
+  EXPECT_DOUBLE_EQ(some.input.gross_saving.mid, 0);
+  EXPECT_THAT(some.caveat, ::testing::HasSubstr("not all work is served"));
+}
+
+// ---------------------------------------------------------------- the fleet as it is
+
+TEST(FleetCaseTest, CostsWhatItWouldFetch) {
+  fleet::Scenario scenario = Growing(0);
+  std::vector<fleet::Node> nodes = scenario.fleet.nodes();
+  double fetched = 0;
+  for (fleet::Node& node : nodes) {
+    node.overrides.resale_value = Usd::FromDollars(1000 + fetched);
+    fetched += node.overrides.resale_value->dollars();
+  }
+  scenario.fleet = *fleet::Fleet::Create(nodes, scenario.fleet.links(), {});
+  const Plan plan = PlanFor(scenario);
+  const PayoffCase owned = *FleetCase(plan);
+  EXPECT_DOUBLE_EQ(owned.input.cost.mid, fetched);
+  EXPECT_NEAR(owned.input.gross_saving.mid, plan.ladder().today.gross.value, 1e-6);
+  EXPECT_LE(owned.input.gross_saving.low, owned.input.gross_saving.mid);
+  EXPECT_GE(owned.input.gross_saving.high, owned.input.gross_saving.mid);
+  EXPECT_NEAR(owned.input.electricity.mid + owned.input.flow.standby.value,
+              plan.ladder().today.electricity.value, 1e-6);
+}
+
+TEST(FleetCaseTest, SaysWhosePriceIsMissing) {
+  fleet::Scenario scenario = Growing(0);
+  scenario.offers.clear();
+  const auto owned = FleetCase(PlanFor(scenario));
+  EXPECT_EQ(owned.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(owned.status().message()), ::testing::HasSubstr("dgx-spark"));
+}
+
 }  // namespace
 }  // namespace capacity
