@@ -339,10 +339,10 @@ std::string FactorText(RiskFactor factor, double value, const Amounts& amounts) 
 
 std::string TornadoText(const Payoff& payoff, const Amounts& amounts, const Style& style) {
   const auto range = [](const std::string& low, const std::string& high) {
-    return absl::StrCat(low, " – ", high);
+    return absl::StrCat(low, "–", high);
   };
-  Table table({{"what matters most"},
-               {"low – high", Align::kRight},
+  Table table({{"what matters"},
+               {"low–high", Align::kRight},
                {"payback, months", Align::kRight},
                {"net present value", Align::kRight}});
   for (const economics::TornadoBar& bar : payoff.tornado) {

@@ -69,11 +69,11 @@ std::string PayoffText(const economics::ArticlePreset& preset, const Style& styl
       preset.provenance.source, ", ", preset.provenance.as_of, ". Running all hours, ",
       Fixed(preset.output_share * 100, 0), " % of tokens output, constant prices, no electricity.");
   std::string out = absl::StrCat(Wrap(heading, style.width, 2), "\n\n");
-  Table table({{"setup"},
+  Table table({{"setup", Align::kLeft, true, 8},
                {"machine", Align::kLeft, true},
-               {"model"},
+               {"model", Align::kLeft, true, 10},
                {"tok/s", Align::kRight},
-               {"instead of"},
+               {"instead of", Align::kLeft, true, 10},
                {"price", Align::kRight},
                {"cloud $/h", Align::kRight},
                {"payoff, months", Align::kRight}});
