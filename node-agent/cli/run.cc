@@ -195,9 +195,11 @@ void AddRun(CLI::App& app, Action& action) {
       "here and never leaves.");
   command->add_option("--planner", arguments->planner, "Where the planner listens")
       ->type_name("HOST:PORT")
+      ->envname("CAPACITY_PLANNER")
       ->required();
   auto* token = command->add_option("--token", arguments->token, "Join token, for the first time")
-                    ->type_name("TOKEN");
+                    ->type_name("TOKEN")
+                    ->envname("CAPACITY_JOIN_TOKEN");
   command->add_option("--token-file", arguments->token_file, "File that holds the join token")
       ->type_name("FILE")
       ->excludes(token);
