@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   AddCapture(app, action);
   AddDoctor(app, action);
   AddRun(app, action);
+  AddBench(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

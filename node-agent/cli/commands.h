@@ -23,5 +23,6 @@ void AddReport(CLI::App& app, Action& action);
 void AddCapture(CLI::App& app, Action& action);
 void AddDoctor(CLI::App& app, Action& action);
 void AddRun(CLI::App& app, Action& action);
+void AddBench(CLI::App& app, Action& action);
 
 }  // namespace capacity::agent_cli

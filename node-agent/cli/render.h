@@ -18,7 +18,8 @@ std::string AdviceText(const std::vector<doctor::Advice>& advice, const Style& s
 // Schema capacity-planner/node-doctor/v1.
 std::string AdviceJson(const std::vector<doctor::Advice>& advice);
 
-std::string BandwidthText(const std::vector<agent::MemoryBandwidth>& measured, const Style& style);
+std::string BandwidthText(const std::vector<agent::MemoryBandwidth>& measured,
+                          const std::vector<std::string>& missing, const Style& style);
 // Schema capacity-planner/node-bench-memory/v1; `missing` says what was not measured and why.
 std::string BandwidthJson(const std::vector<agent::MemoryBandwidth>& measured,
                           const std::vector<std::string>& missing);

@@ -310,10 +310,13 @@ std::string AdviceText(const std::vector<doctor::Advice>& advice, const Style& s
   return page.Take();
 }
 
-std::string BandwidthText(const std::vector<MemoryBandwidth>& measured, const Style& style) {
+std::string BandwidthText(const std::vector<MemoryBandwidth>& measured,
+                          const std::vector<std::string>& missing, const Style& style) {
   Page page(style);
   page.Heading("Memory bandwidth");
   for (const MemoryBandwidth& one : measured) page.Line(Words(one.kind), BandwidthLine(one));
+  if (!missing.empty()) page.Heading("Not measured");
+  for (const std::string& one : missing) page.Item(one);
   return page.Take();
 }
 

@@ -1,0 +1,412 @@
+// Parsers one by one: other forms, other columns, other languages, cut ends, garbage.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "node-agent/host/capture.h"
+#include "node-agent/probe/apple.h"
+#include "node-agent/probe/linux_text.h"
+#include "node-agent/probe/nvidia.h"
+#include "node-agent/probe/probe.h"
+#include "node-agent/probe/text.h"
+#include "node-agent/probe/verbs.h"
+
+namespace capacity::probe {
+namespace {
+
+using agent::ProbeResult;
+using agent::Report;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+host::Output Ran(const std::string& command, const std::string& text, int exit_code = 0) {
+  return {.arguments = host::SplitCommandLine(command), .exit_code = exit_code, .text = text};
+}
+
+Report ReportOf(std::vector<host::Output> commands, std::map<std::string, std::string> files = {}) {
+  host::Capture capture;
+  capture.commands = std::move(commands);
+  capture.files = std::move(files);
+  return TakeReport(*host::Replay(capture), {});
+}
+
+std::vector<std::string> UnknownsOf(const Report& report, const std::string& probe) {
+  for (const ProbeResult& one : report.probes) {
+    if (one.name == probe) return one.unknowns;
+  }
+  return {};
+}
+
+// ---------------------------------------------------------------- text
+
+TEST(Text, Speeds) {
+  struct Case {
+    const char* text;
+    double bits;
+    bool leads;
+  };
+  for (const Case& one :
+       {Case{"80 Gb/s", 80e9, true}, Case{"Up to 120 Gb/s", 120e9, false},
+        Case{"Bis zu 40 Gbit/s", 40e9, false}, Case{"200000Mb/s", 200e9, true},
+        Case{"200 Gb/sec (4X HDR)", 200e9, true}, Case{"2.5 Gb/s", 2.5e9, true}}) {
+    const auto speed = ParseSpeed(one.text);
+    ASSERT_TRUE(speed.has_value()) << one.text;
+    EXPECT_DOUBLE_EQ(speed->bits_per_second, one.bits) << one.text;
+    EXPECT_EQ(speed->leads, one.leads) << one.text;
+  }
+  for (const char* none : {"", "Unknown!", "-1", "40", "0 Gb/s", "99999999999999999999 Gb/s"}) {
+    EXPECT_FALSE(ParseSpeed(none).has_value()) << none;
+  }
+}
+
+TEST(Text, MemorySizes) {
+  EXPECT_EQ(ParseMemorySize("64 GB"), std::uint64_t{64} << 30);
+  EXPECT_EQ(ParseMemorySize("24576 MiB"), std::uint64_t{24} << 30);
+  EXPECT_EQ(ParseMemorySize("8,192 MB"), std::uint64_t{8} << 30);
+  for (const char* none : {"", "64", "N/A", "GB", "9999999999 TB"}) {
+    EXPECT_FALSE(ParseMemorySize(none).has_value()) << none;
+  }
+}
+
+TEST(Text, WhatGoesIntoAReportIsPrintable) {
+  EXPECT_EQ(Clean("  a\tb\x01 "), "a b");
+  EXPECT_EQ(Clean("Annas MacBook\xC2\xA0Pro \xFF\xC3"), "Annas MacBook\xC2\xA0Pro ??");
+  EXPECT_EQ(Clean(std::string(300, 'x')).size(), 128u);
+}
+
+// ---------------------------------------------------------------- macOS
+
+TEST(Sysctl, ServesNamesValuesAndEqualSigns) {
+  EXPECT_EQ(Field(ParseSysctl({"sysctl", "hw"}, "hw.memsize: 1\nnoise\nhw.ncpu=2\n"), "hw.ncpu"),
+            "2");
+  const Fields values =
+      ParseSysctl({"sysctl", "-n", "hw.memsize", "hw.model"}, "17179869184\nMac14,7\n");
+  EXPECT_EQ(Field(values, "hw.model"), "Mac14,7");
+  EXPECT_THAT(ParseSysctl({"sysctl", "-n", "hw.memsize", "hw.model"}, "17179869184\n"), IsEmpty());
+}
+
+TEST(Sysctl, SeveralOutputsTogetherMakeOneReport) {
+  const Report report =
+      ReportOf({Ran("/usr/sbin/sysctl -n machdep.cpu.brand_string", "Apple M4 Max\n"),
+                Ran("sysctl hw.memsize", "hw.memsize: 137438953472\n"),
+                Ran("sysctl iogpu.wired_limit_mb", "iogpu.wired_limit_mb: 122880\n")});
+  EXPECT_EQ(report.processor.name, "Apple M4 Max");
+  EXPECT_EQ(report.memory.installed_bytes, std::uint64_t{128} << 30);
+  EXPECT_EQ(report.memory.wired_limit_bytes, std::uint64_t{122880} << 20);
+}
+
+TEST(SystemProfiler, CombinedJsonServesEveryQuestion) {
+  const Report report = ReportOf({Ran(
+      "system_profiler -json SPHardwareDataType SPDisplaysDataType",
+      R"({"SPHardwareDataType":[{"machine_name":"Mac Studio","machine_model":"Mac15,14",)"
+      R"("chip_type":"Apple M3 Ultra","physical_memory":"512 GB","number_processors":"proc 32:24:8"}],)"
+      R"("SPDisplaysDataType":[{"_name":"kHW_AppleM3Ultra","sppci_model":"Apple M3 Ultra","sppci_cores":"80"}]})")});
+  EXPECT_EQ(report.machine.product, "Mac Studio");
+  EXPECT_EQ(report.memory.installed_bytes, std::uint64_t{512} << 30);
+  EXPECT_EQ(report.processor.logical_cores, 32u);
+  EXPECT_EQ(report.accelerators.at(0).gpu_cores, 80u);
+}
+
+TEST(SystemProfiler, TextServesToo) {
+  const Report report =
+      ReportOf({Ran("system_profiler SPHardwareDataType SPDisplaysDataType",
+                    "Hardware:\n\n    Hardware Overview:\n\n"
+                    "      Model Name: Mac mini\n"
+                    "      Model Identifier: Mac16,11\n"
+                    "      Chip: Apple M4 Pro\n"
+                    "      Total Number of Cores: 14 (10 performance and 4 efficiency)\n"
+                    "      Memory: 64 GB\n\n"
+                    "Graphics/Displays:\n\n    Apple M4 Pro:\n\n"
+                    "      Chipset Model: Apple M4 Pro\n"
+                    "      Type: GPU\n"
+                    "      Total Number of Cores: 20\n")});
+  EXPECT_EQ(report.machine.model_identifier, "Mac16,11");
+  EXPECT_EQ(report.memory.installed_bytes, std::uint64_t{64} << 30);
+  EXPECT_EQ(report.processor.logical_cores, 14u);
+  EXPECT_EQ(report.accelerators.at(0).gpu_cores, 20u);
+}
+
+TEST(SystemProfiler, JsonWithoutItsEndKeepsWhatCameBefore) {
+  const auto hardware = ParseHardware(
+      "{\"SPHardwareDataType\" : [ { \"machine_name\" : \"Mac mini\", \"machine_model\" : "
+      "\"Mac16,11\", "
+      "\"chip_type\" : \"Apple M4 P");
+  ASSERT_TRUE(hardware.has_value());
+  EXPECT_TRUE(hardware->cut);
+  EXPECT_EQ(hardware->model_identifier, "Mac16,11");
+  EXPECT_EQ(hardware->chip, "");
+}
+
+TEST(SystemProfiler, AnExternalDisplayIsNoGpu) {
+  const auto gpu = ParseGpu(
+      R"({"SPDisplaysDataType":[{"_name":"Apple M2","sppci_model":"Apple M2","sppci_cores":"10"},)"
+      R"({"_name":"eGPU","sppci_model":"AMD Radeon"}]})");
+  ASSERT_TRUE(gpu.has_value());
+  EXPECT_EQ(gpu->name, "Apple M2");
+  EXPECT_EQ(gpu->cores, 10u);
+}
+
+TEST(Thunderbolt, SpeedsInOtherLanguagesAndWithoutStatus) {
+  const auto thunderbolt = ParseThunderbolt(
+      R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A","receptacle_1_tag":)"
+      R"({"current_speed_key":"Jusqu’à 40 Gbit/s","receptacle_id_key":"1"}}]})");
+  ASSERT_TRUE(thunderbolt.has_value());
+  ASSERT_THAT(thunderbolt->buses, SizeIs(1));
+  EXPECT_FALSE(thunderbolt->buses[0].speed->leads);
+  EXPECT_EQ(thunderbolt->buses[0].speed->bits_per_second, 40e9);
+}
+
+TEST(Thunderbolt, AnotherComputerBehindADockIsAPeer) {
+  const auto thunderbolt = ParseThunderbolt(
+      R"({"SPThunderboltDataType":[{"_name":"b","domain_uuid_key":"A","_items":[{"_name":"Dock",)"
+      R"("switch_uid_key":"0x1","_items":[{"_name":"Mac mini","domain_uuid_key":"B"}]}]}]})");
+  ASSERT_TRUE(thunderbolt.has_value());
+  EXPECT_TRUE(thunderbolt->buses[0].device);
+  ASSERT_THAT(thunderbolt->buses[0].peers, SizeIs(1));
+  EXPECT_EQ(thunderbolt->buses[0].peers[0].domain, "B");
+}
+
+TEST(Rdma, FourtyGigabitsAtMostIsNotSupported) {
+  const Report report = ReportOf(
+      {Ran("sw_vers", "ProductName:\tmacOS\nProductVersion:\t26.3\nBuildVersion:\t25D1\n"),
+       Ran("system_profiler SPThunderboltDataType -json",
+           R"({"SPThunderboltDataType":[{"_name":"b","receptacle_1_tag":{"current_speed_key":)"
+           R"("Up to 40 Gb/s","receptacle_id_key":"1","receptacle_status_key":"receptacle_no_devices_connected"}}]})")});
+  EXPECT_EQ(report.rdma.state, agent::Rdma::State::kUnsupported);
+  EXPECT_EQ(report.ports.at(0).rdma_capable, false);
+}
+
+TEST(Rdma, TheStatusToolDecidesWhereThereAreNoDevices) {
+  const Report on =
+      ReportOf({Ran("sw_vers", "ProductVersion: 26.2\n"), Ran("rdma_ctl status", "enabled\n")});
+  EXPECT_EQ(on.rdma.state, agent::Rdma::State::kEnabled);
+  const Report off =
+      ReportOf({Ran("sw_vers", "ProductVersion: 26.2\n"), Ran("rdma_ctl status", "disabled\n")});
+  EXPECT_EQ(off.rdma.state, agent::Rdma::State::kDisabled);
+  const Report old = ReportOf({Ran("sw_vers", "ProductVersion: 26.1\n")});
+  EXPECT_EQ(old.rdma.state, agent::Rdma::State::kUnsupported);
+}
+
+TEST(Rdma, TheStudioPortBesideEthernetCannot) {
+  const Report report = ReportOf(
+      {Ran("sysctl hw.model", "hw.model: Mac15,14\n"),
+       Ran("networksetup -listallhardwareports",
+           "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\nDevice: "
+           "en3\n"),
+       Ran("ibv_devices",
+           "    device                 node GUID\n    ------              ----------------\n"
+           "    rdma_en2            0000000000000001\n    rdma_en3            "
+           "0000000000000002\n")});
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].rdma_capable, false);
+  EXPECT_EQ(report.ports[1].rdma_capable, true);
+}
+
+// ---------------------------------------------------------------- nvidia-smi
+
+TEST(NvidiaSmi, ColumnsInAnyOrderWithAndWithoutHeaderAndUnits) {
+  struct Case {
+    const char* command;
+    const char* text;
+  };
+  for (const Case& one :
+       {Case{"nvidia-smi --query-gpu=name,memory.total --format=csv",
+             "name, memory.total [MiB]\nNVIDIA GeForce RTX 3090, 24576 MiB\n"},
+        Case{"nvidia-smi --query-gpu=memory.total,uuid,name --format=csv,noheader,nounits",
+             "24576, GPU-1, NVIDIA GeForce RTX 3090\n"},
+        Case{"nvidia-smi --format=csv,noheader --query-gpu name,memory.total",
+             "NVIDIA GeForce RTX 3090, 24576 MiB\r\n"},
+        Case{"nvidia-smi",
+             "index, name, memory.total [MiB]\n0, NVIDIA GeForce RTX 3090, 24576 MiB\n"}}) {
+    const auto cards = ParseNvidiaSmi(host::SplitCommandLine(one.command), one.text);
+    ASSERT_TRUE(cards.has_value()) << one.command;
+    ASSERT_THAT(cards->cards, SizeIs(1)) << one.command;
+    EXPECT_EQ(cards->cards[0].name, "NVIDIA GeForce RTX 3090") << one.command;
+    EXPECT_EQ(cards->cards[0].memory_bytes, std::uint64_t{24} << 30) << one.command;
+  }
+}
+
+TEST(NvidiaSmi, EveryWayOfSayingNothing) {
+  for (const char* nothing :
+       {"", "N/A", "[N/A]", "[Not Supported]", "Not Supported", "[Unknown Error]", "ERR!", "-",
+        "[Insufficient Permissions]", "[Requested functionality has been deprecated]",
+        "[GPU requires reset]", "[ N/A ]"}) {
+    EXPECT_TRUE(SaysNothing(nothing)) << nothing;
+  }
+  EXPECT_FALSE(SaysNothing("0"));
+  EXPECT_FALSE(SaysNothing("NVIDIA GB10"));
+}
+
+TEST(NvidiaSmi, SeveralCards) {
+  const Report report =
+      ReportOf({Ran("nvidia-smi --query-gpu=index,name,memory.total --format=csv",
+                    "index, name, memory.total [MiB]\n0, NVIDIA GeForce RTX 3090, 24576 MiB\n"
+                    "1, NVIDIA GeForce RTX 3090, 24576 MiB\n"),
+                Ran("nvidia-smi --query-gpu=index,driver_version --format=csv,noheader",
+                    "0, 550.1\n1, 550.1\n")},
+               {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  ASSERT_THAT(report.accelerators, SizeIs(2));
+  EXPECT_EQ(report.accelerators[1].driver_version, "550.1");
+  EXPECT_EQ(report.machine.kind, agent::Machine::Kind::kLinuxNvidia);
+}
+
+TEST(NvidiaSmi, MigSlicesAreSlices) {
+  const Report report = ReportOf(
+      {Ran("nvidia-smi --query-gpu=index,name,memory.total,mig.mode.current --format=csv",
+           "index, name, memory.total [MiB], mig.mode.current\n0, NVIDIA H100 PCIe, 81559 MiB, "
+           "Enabled\n"),
+       Ran("nvidia-smi -L",
+           "GPU 0: NVIDIA H100 PCIe (UUID: GPU-x)\n"
+           "  MIG 3g.40gb     Device  0: (UUID: MIG-a)\n"
+           "  MIG 1g.10gb     Device  1: (UUID: MIG-b)\n"),
+       Ran("nvidia-smi -q -x",
+           "<?xml version=\"1.0\" ?>\n<nvidia_smi_log>\n<driver_version>550.1</driver_version>\n"
+           "<gpu id=\"0\"><product_name>NVIDIA H100 "
+           "PCIe</product_name>\n<mig_mode><current_mig>Enabled"
+           "</current_mig></mig_mode>\n<mig_devices><mig_device><fb_memory_usage><total>40192 "
+           "MiB</total>"
+           "</fb_memory_usage></mig_device>\n<mig_device><fb_memory_usage><total>9984 MiB</total>"
+           "</fb_memory_usage></mig_device></mig_devices>\n<fb_memory_usage><total>81559 "
+           "MiB</total>"
+           "</fb_memory_usage></gpu>\n</nvidia_smi_log>\n")},
+      {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  ASSERT_THAT(report.accelerators, SizeIs(2));
+  EXPECT_EQ(report.accelerators[0].slice, "3g.40gb");
+  EXPECT_EQ(report.accelerators[0].memory_bytes, std::uint64_t{40192} << 20);
+  EXPECT_EQ(report.accelerators[1].slice, "1g.10gb");
+  EXPECT_EQ(report.accelerators[1].memory_bytes, std::uint64_t{9984} << 20);
+}
+
+TEST(NvidiaSmi, FailuresAreTold) {
+  struct Case {
+    int exit_code;
+    const char* text;
+    const char* because;
+  };
+  for (const Case& one :
+       {Case{6, "No devices were found\n", "No devices were found"},
+        Case{9, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n",
+             "cannot communicate"},
+        Case{18, "Failed to initialize NVML: Driver/library version mismatch\n", "reboot"},
+        Case{0, "\x01\x02garbage", "not understood"}}) {
+    const Report report = ReportOf({Ran("nvidia-smi", one.text, one.exit_code)},
+                                   {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+    EXPECT_THAT(UnknownsOf(report, "nvidia-smi"), Contains(HasSubstr(one.because))) << one.text;
+    EXPECT_THAT(report.accelerators, IsEmpty());
+    EXPECT_EQ(report.memory.visible_bytes, 1024u) << "one failure hides nothing else";
+  }
+}
+
+// ---------------------------------------------------------------- Linux
+
+TEST(Lscpu, TwoModelsAreTwoGroupsInBothForms) {
+  const char* text =
+      "Architecture:             aarch64\nCPU(s):                   20\nVendor ID:                "
+      "ARM\n"
+      "  Model name:             Cortex-X925\n    Core(s) per socket:   10\n    Socket(s):         "
+      "   1\n"
+      "  Model name:             Cortex-A725\n    Core(s) per socket:   10\n    Socket(s):         "
+      "   1\n";
+  const char* json =
+      R"({"lscpu":[{"field":"Architecture:","data":"aarch64"},{"field":"CPU(s):","data":"20"},)"
+      R"({"field":"Vendor ID:","data":"ARM","children":[{"field":"Model name:","data":"Cortex-X925",)"
+      R"("children":[{"field":"Core(s) per socket:","data":"10"},{"field":"Socket(s):","data":"1"}]},)"
+      R"({"field":"Model name:","data":"Cortex-A725","children":[{"field":"Core(s) per socket:","data":"10"},)"
+      R"({"field":"Socket(s):","data":"1"}]}]}]})";
+  for (const char* form : {text, json}) {
+    const auto processor = ParseLscpu(form);
+    ASSERT_TRUE(processor.has_value());
+    EXPECT_EQ(processor->name, "Cortex-X925 + Cortex-A725");
+    EXPECT_EQ(processor->logical_cores, 20u);
+    EXPECT_THAT(processor->groups, ElementsAre(agent::CoreGroup{"Cortex-X925", 10},
+                                               agent::CoreGroup{"Cortex-A725", 10}));
+  }
+}
+
+TEST(Lscpu, AnotherLanguageFallsBackToCpuinfo) {
+  const Report report = ReportOf({Ran("lscpu", "Architektur: x86_64\nModellname: AMD EPYC\n")},
+                                 {{"/proc/cpuinfo", "processor\t: 0\nmodel name\t: AMD EPYC\n"}});
+  EXPECT_EQ(report.processor.name, "AMD EPYC");
+}
+
+TEST(Ip, TextAndJson) {
+  const auto text = ParseIp(
+      "1: lo: <LOOPBACK,UP> mtu 65536 state UNKNOWN\n    inet 127.0.0.1/8 scope host lo\n"
+      "2: enP7s7: <BROADCAST,UP> mtu 1500 qdisc mq state UP group default\n"
+      "    inet 10.0.0.7/24 brd 10.0.0.255 scope global enP7s7\n    inet6 fe80::1/64 scope link\n");
+  ASSERT_TRUE(text.has_value());
+  EXPECT_EQ(text->at("enP7s7").up, true);
+  EXPECT_THAT(text->at("enP7s7").addresses, ElementsAre("10.0.0.7"));
+  EXPECT_FALSE(ParseIp("garbage").has_value());
+}
+
+TEST(Verbs, EveryListing) {
+  EXPECT_THAT(*ParseIbvDevices("    device    node GUID\n    ------   ------\n"), IsEmpty());
+  EXPECT_FALSE(ParseIbvDevices("nothing").has_value());
+  EXPECT_EQ(ParseSysfsPort("4: ACTIVE", "200 Gb/sec (4X HDR)").rate_bits_per_second, 200e9);
+  EXPECT_EQ(ParseSysfsPort("1: DOWN", "").active, false);
+  const auto netdevs = ParseIbdev2netdev("x@y:~$ ibdev2netdev\nmlx5_0 port 1 ==> ib0 (Up)\n");
+  ASSERT_TRUE(netdevs.has_value());
+  EXPECT_EQ(netdevs->at("mlx5_0").netdev, "ib0");
+}
+
+TEST(Spark, OneTwinDownIsSaid) {
+  const Report report =
+      ReportOf({Ran("ibstat",
+                    "CA 'rocep1s0f0'\n\tPort 1:\n\t\tState: Active\n\t\tRate: 200\n"
+                    "CA 'roceP2p1s0f0'\n\tPort 1:\n\t\tState: Down\n\t\tRate: 40\n")},
+               {{"/sys/class/dmi/id/product_name", "NVIDIA_DGX_Spark\n"}});
+  ASSERT_THAT(report.ports, SizeIs(1));
+  EXPECT_EQ(report.ports[0].state, agent::Port::State::kUp);
+  EXPECT_EQ(report.ports[0].negotiated_bits_per_second, 200e9);
+  EXPECT_THAT(UnknownsOf(report, "network"), Contains(HasSubstr("roceP2p1s0f0 is down")));
+}
+
+TEST(Spark, TheManagementPortIsToldApart) {
+  const Report report = ReportOf(
+      {Ran(
+          "ip -j address",
+          R"([{"ifname":"enP7s7","operstate":"UP","addr_info":[{"local":"10.0.0.7"}]},)"
+          R"({"ifname":"enp1s0f1np1","operstate":"UP","addr_info":[{"local":"192.168.100.1"}]},)"
+          R"({"ifname":"enP2p1s0f1np1","operstate":"UP","addr_info":[]},{"ifname":"docker0","operstate":"DOWN"},)"
+          R"({"ifname":"wlP9s9","operstate":"DOWN"}])")},
+      {{"/sys/class/dmi/id/product_name", "NVIDIA_DGX_Spark\n"}});
+  ASSERT_THAT(report.ports, SizeIs(3));
+  EXPECT_EQ(report.ports[0].name, "cage 1");
+  EXPECT_THAT(report.ports[0].addresses, ElementsAre("192.168.100.1"));
+  EXPECT_FALSE(report.ports[0].management);
+  EXPECT_EQ(report.ports[1].name, "enP7s7");
+  EXPECT_TRUE(report.ports[1].management);
+  EXPECT_EQ(report.ports[2].kind, agent::Port::Kind::kWifi);
+}
+
+// ---------------------------------------------------------------- what goes wrong
+
+TEST(Degradation, ASlowToolIsUnknownBecauseItWasSlow) {
+  host::Output slow = Ran("system_profiler -json SPDisplaysDataType", "");
+  slow.how = host::Output::How::kTimedOut;
+  const Report report = ReportOf({slow, Ran("sysctl hw", "hw.memsize: 1073741824\n")});
+  EXPECT_THAT(UnknownsOf(report, "gpu"), Contains(HasSubstr("did not end within 15 s")));
+  EXPECT_EQ(report.memory.installed_bytes, std::uint64_t{1} << 30);
+}
+
+TEST(Degradation, EveryCutOfEveryOutputStillReports) {
+  const std::string text =
+      "$ nvidia-smi -q -x\nexit 0\n<nvidia_smi_log><gpu id=\"0\"><product_name>NVIDIA "
+      "L40S</product_name>"
+      "<fb_memory_usage><total>46068 MiB</total></fb_memory_usage></gpu></nvidia_smi_log>";
+  for (std::size_t length = 20; length <= text.size(); ++length) {
+    const auto output = host::ParseCommandFile(std::string_view(text).substr(0, length));
+    ASSERT_TRUE(output.has_value());
+    const Report report = ReportOf({*output}, {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+    EXPECT_EQ(report.memory.visible_bytes, 1024u);
+  }
+}
+
+}  // namespace
+}  // namespace capacity::probe
