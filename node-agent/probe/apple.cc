@@ -366,7 +366,13 @@ std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {
   return interfaces;
 }
 
-std::optional<SystemVersion> ParseSwVers(std::string_view text) {
+std::optional<SystemVersion> ParseSwVers(const std::vector<std::string>& arguments,
+                                         std::string_view text) {
+  if (arguments.size() > 1 && Contains(arguments[1], "roductVersion")) {
+    const std::string version = Clean(text, 32);
+    if (version.empty() || version[0] < '0' || version[0] > '9') return std::nullopt;
+    return SystemVersion{version, ""};
+  }
   const Fields fields = ParseFields(text, ':');
   SystemVersion version{Clean(Field(fields, "ProductVersion")),
                         Clean(Field(fields, "BuildVersion"))};

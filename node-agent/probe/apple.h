@@ -90,11 +90,12 @@ struct InterfaceState {
 };
 std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text);
 
-// `sw_vers`.
+// `sw_vers`, also with -productVersion, which prints the version only.
 struct SystemVersion {
   std::string version;
   std::string build;
 };
-std::optional<SystemVersion> ParseSwVers(std::string_view text);
+std::optional<SystemVersion> ParseSwVers(const std::vector<std::string>& arguments,
+                                         std::string_view text);
 
 }  // namespace capacity::probe

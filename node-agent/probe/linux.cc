@@ -45,6 +45,7 @@ const Command kNvidiaList = {{"nvidia-smi", "-L"}};
 const Command kNvidiaXml = {{"nvidia-smi", "-q", "-x"}};
 const Command kIp = {{"ip", "-j", "address"}};
 const Command kIbdev2netdev = {{"ibdev2netdev"}};
+const Command kRdmaLink = {{"rdma", "link"}};
 const Command kIbstat = {{"ibstat"}};
 const Command kIbvDevinfo = {{"ibv_devinfo"}};
 const Command kIbvDevices = {{"ibv_devices"}};
@@ -121,11 +122,19 @@ bool ProbeSystem(Host& host, Report& report) {
   std::string why;
   const auto kernel = FirstUnderstood(
       host, kUname, [](const Output& output) { return ParseUname(output.text); }, finding, why);
+  // A capture may hold `uname -r` and `uname -m` apart.
+  for (const Output& output : host.Run(kUname)) {
+    if (output.how != Output::How::kRan || Words(output.text).size() != 1) continue;
+    const std::string word = Clean(output.text, 64);
+    if (word[0] >= '0' && word[0] <= '9') report.os.build = word;
+    if (word == "x86_64" || word == "aarch64") report.processor.architecture = word;
+  }
   if (kernel) {
-    report.os.build = kernel->release;
-    report.processor.architecture = kernel->architecture;
+    if (!kernel->release.empty()) report.os.build = kernel->release;
+    if (!kernel->architecture.empty()) report.processor.architecture = kernel->architecture;
     report.hostname = kernel->hostname;
-  } else {
+  }
+  if (report.os.build.empty()) {
     report.os.build = ReadLine(host, "/proc/sys/kernel/osrelease");
     if (report.os.build.empty()) finding.Unknown("the kernel's release is", why);
   }
@@ -518,6 +527,7 @@ RdmaDevices ReadRdmaDevices(Host& host, Finding& finding, bool& asked) {
   });
   if (devices.empty() || !complete) {
     add(kIbdev2netdev, ParseIbdev2netdev);
+    add(kRdmaLink, ParseRdmaLink);
     add(kIbstat, ParseIbstat);
     add(kIbvDevinfo, ParseIbvDevinfo);
     if (devices.empty()) add(kIbvDevices, ParseIbvDevices);

@@ -113,10 +113,12 @@ void ProbeVersion(Host& host, Report& report) {
   Finding finding("sw_vers");
   std::string why;
   const auto version = FirstUnderstood(
-      host, kSwVers, [](const Output& output) { return ParseSwVers(output.text); }, finding, why);
+      host, kSwVers,
+      [](const Output& output) { return ParseSwVers(output.arguments, output.text); }, finding,
+      why);
   if (version) {
     report.os.version = version->version;
-    report.os.build = version->build;
+    report.os.build = Prefer(version->build, report.os.build);
   } else if (report.os.version.empty()) {
     finding.Unknown("the version of macOS is", why);
   }
@@ -451,11 +453,14 @@ void ProbeRdma(Host& host, Report& report) {
   } else if (OnlyThunderbolt4(report.ports)) {
     rdma = {Rdma::State::kUnsupported,
             "the Thunderbolt ports do 40 Gb/s at most; RDMA needs Thunderbolt 5"};
+  } else if (listed) {
+    rdma = {Rdma::State::kDisabled,
+            status.value_or(false)
+                ? "ibv_devices lists no device, though rdma_ctl says enabled (it takes a restart)"
+                : "ibv_devices lists no device"};
   } else if (status) {
     rdma = {*status ? Rdma::State::kEnabled : Rdma::State::kDisabled,
             *status ? "rdma_ctl says enabled" : "rdma_ctl says disabled"};
-  } else if (listed) {
-    rdma = {Rdma::State::kDisabled, "ibv_devices lists no device"};
   } else {
     rdma.reason = absl::StrCat(why_list, "; ", why_status);
     finding.Unknown("whether RDMA is enabled is", rdma.reason);

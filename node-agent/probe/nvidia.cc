@@ -271,6 +271,25 @@ std::string DriverInTable(std::string_view line) {
   return "";
 }
 
+// Rows of the table below "MIG devices:", "|  0    1   0   0  |  12MiB / 40192MiB | ...": card, GPU
+// instance, compute instance, number of the slice.
+void ReadMigTable(std::string_view text, NvidiaCards& found) {
+  const std::size_t at = text.find("MIG devices:");
+  if (at == std::string_view::npos) return;
+  for (const std::string_view line : Lines(text.substr(at))) {
+    if (Contains(line, "Processes:")) break;
+    if (!StartsWith(line, "|")) continue;
+    const std::vector<std::string_view> cells = Split(line.substr(1), '|');
+    const std::vector<std::string_view> words = Words(cells[0]);
+    if (cells.size() < 3 || words.size() != 4) continue;
+    const auto card = ParseWhole(words[0]);
+    const auto memory = SplitPair(cells[1], '/');
+    if (!card || !ParseWhole(words[3]) || !memory || *card >= found.cards.size()) continue;
+    std::vector<MigSlice>& slices = found.cards[*card].slices;
+    if (slices.size() < kMostSlices) slices.push_back({"", Memory(memory->value)});
+  }
+}
+
 // "|   0  NVIDIA GB10                    On  |" over "| N/A   36C    P8   3W /  N/A  | Not
 // Supported |".
 std::optional<NvidiaCards> FromTable(std::string_view text) {
@@ -306,8 +325,11 @@ std::optional<NvidiaCards> FromTable(std::string_view text) {
       }
       const auto power = SplitPair(cells[0], '/');
       if (power) Set("power.limit", power->value, card);
+    } else if (!found.cards.empty() && cells[2] == "Enabled") {
+      found.cards.back().mig_enabled = true;  // third line of a card: its MIG mode
     }
   }
+  ReadMigTable(text, found);
   if (found.cards.empty()) return std::nullopt;
   // "NVIDIA GeForce RTX 2080 ..." is cut to the table's width.
   for (const NvidiaCard& card : found.cards) {

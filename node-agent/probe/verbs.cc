@@ -11,7 +11,8 @@ constexpr std::size_t kLongestName = 64;
 // ACTIVE carries traffic; every other state (DOWN, INIT, ARMED, NOP) does not.
 std::optional<bool> Active(std::string_view state) {
   if (Trim(state).empty()) return std::nullopt;
-  return ContainsWord(state, "active") && !ContainsWord(state, "defer");
+  return ContainsWord(state, "active") && !ContainsWord(state, "defer") &&
+         !ContainsWord(state, "inactive");
 }
 
 bool IsDeviceName(std::string_view word) {
@@ -104,6 +105,25 @@ std::optional<RdmaDevices> ParseIbdev2netdev(std::string_view text) {
     if (!device.netdev.empty()) continue;  // a second port of the same device
     device.netdev = std::string(right[0]);
     if (right.size() > 1) device.netdev_up = ContainsWord(right[1], "up");
+  }
+  if (devices.empty()) return std::nullopt;
+  return devices;
+}
+
+std::optional<RdmaDevices> ParseRdmaLink(std::string_view text) {
+  RdmaDevices devices;
+  for (const std::string_view line : Lines(text)) {
+    const std::vector<std::string_view> words = Words(line);
+    if (words.size() < 4 || words[0] != "link") continue;
+    const std::string_view name = words[1].substr(0, words[1].find('/'));
+    if (!IsDeviceName(name) || devices.size() == kMostDevices) continue;
+    RdmaDevice& device = devices[std::string(name)];
+    for (std::size_t i = 2; i + 1 < words.size(); ++i) {
+      if (words[i] == "state" && !device.active) device.active = Active(words[i + 1]);
+      if (words[i] == "netdev" && device.netdev.empty() && IsDeviceName(words[i + 1])) {
+        device.netdev = std::string(words[i + 1]);
+      }
+    }
   }
   if (devices.empty()) return std::nullopt;
   return devices;

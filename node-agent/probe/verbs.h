@@ -27,6 +27,8 @@ std::optional<RdmaDevices> ParseIbvDevinfo(std::string_view text);
 std::optional<RdmaDevices> ParseIbstat(std::string_view text);
 // `ibdev2netdev`: "rocep1s0f0 port 1 ==> enp1s0f0np0 (Up)".
 std::optional<RdmaDevices> ParseIbdev2netdev(std::string_view text);
+// `rdma link`: "link rocep1s0f0/1 state ACTIVE physical_state LINK_UP netdev enp1s0f0np0".
+std::optional<RdmaDevices> ParseRdmaLink(std::string_view text);
 // /sys/class/infiniband/*/ports/1/{state,rate}: "4: ACTIVE", "200 Gb/sec (4X HDR)".
 RdmaDevice ParseSysfsPort(std::string_view state, std::string_view rate);
 

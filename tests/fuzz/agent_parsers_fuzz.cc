@@ -85,7 +85,7 @@ void ParseApple(unsigned which, std::string_view text) {
       probe::ParseIfconfig(text);
       break;
     default:
-      probe::ParseSwVers(text);
+      probe::ParseSwVers({"sw_vers"}, text);
       break;
   }
 }
@@ -127,6 +127,7 @@ void ParseLinux(unsigned which, std::string_view text) {
       break;
     case 11:
       RequireDevices(probe::ParseIbdev2netdev(text));
+      RequireDevices(probe::ParseRdmaLink(text));
       break;
     default:
       RequireSpeed(probe::ParseSysfsPort(text, text).rate_bits_per_second);

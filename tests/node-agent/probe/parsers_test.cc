@@ -192,6 +192,14 @@ TEST(Rdma, TheStatusToolDecidesWhereThereAreNoDevices) {
   EXPECT_EQ(old.rdma.state, agent::Rdma::State::kUnsupported);
 }
 
+TEST(Rdma, AHeaderWithoutDevicesIsDisabledWhateverTheStatusSays) {
+  const Report report =
+      ReportOf({Ran("sw_vers", "ProductVersion: 26.2\n"), Ran("rdma_ctl status", "enabled\n"),
+                Ran("ibv_devices", "    device    node GUID\n    ------   ------\n")});
+  EXPECT_EQ(report.rdma.state, agent::Rdma::State::kDisabled);
+  EXPECT_THAT(report.rdma.reason, HasSubstr("restart"));
+}
+
 TEST(Rdma, TheStudioPortBesideEthernetCannot) {
   const Report report = ReportOf(
       {Ran("sysctl hw.model", "hw.model: Mac15,14\n"),
@@ -282,6 +290,29 @@ TEST(NvidiaSmi, MigSlicesAreSlices) {
   EXPECT_EQ(report.accelerators[1].memory_bytes, std::uint64_t{9984} << 20);
 }
 
+TEST(NvidiaSmi, MigSlicesOfTheTable) {
+  const auto cards = ParseNvidiaSmi(
+      {"nvidia-smi"},
+      "| NVIDIA-SMI 550.1      Driver Version: 550.1      CUDA Version: 12.4     |\n"
+      "|=================+======================+======================|\n"
+      "|   0  NVIDIA A100-SXM4-80GB       On  | 00000000:01:00.0 Off |                   On |\n"
+      "| N/A   30C    P0              44W / 400W |     75MiB / 81920MiB |     N/A      Default |\n"
+      "|                                         |                      |              Enabled |\n"
+      "+-----------------------------------------+----------------------+----------------------+"
+      "\n\n"
+      "| MIG devices:                                                                          |\n"
+      "|==================+================================+===========+=======================|\n"
+      "|  0    1   0   0  |              37MiB / 40192MiB  | 42      0 |  3   0    2    0    0 |\n"
+      "|                  |               0MiB / 65535MiB  |           |                       |\n"
+      "|  0    5   0   1  |              12MiB /  9728MiB  | 14      0 |  1   0    0    0    0 "
+      "|\n");
+  ASSERT_TRUE(cards.has_value());
+  ASSERT_THAT(cards->cards, SizeIs(1));
+  EXPECT_EQ(cards->cards[0].mig_enabled, true);
+  ASSERT_THAT(cards->cards[0].slices, SizeIs(2));
+  EXPECT_EQ(cards->cards[0].slices[1].memory_bytes, std::uint64_t{9728} << 20);
+}
+
 TEST(NvidiaSmi, FailuresAreTold) {
   struct Case {
     int exit_code;
@@ -353,6 +384,30 @@ TEST(Verbs, EveryListing) {
   const auto netdevs = ParseIbdev2netdev("x@y:~$ ibdev2netdev\nmlx5_0 port 1 ==> ib0 (Up)\n");
   ASSERT_TRUE(netdevs.has_value());
   EXPECT_EQ(netdevs->at("mlx5_0").netdev, "ib0");
+}
+
+TEST(Verbs, RdmaLink) {
+  const auto devices = ParseRdmaLink(
+      "link rocep1s0f0/1 state ACTIVE physical_state LINK_UP netdev enp1s0f0np0 \n"
+      "link rocep1s0f1/1 state DOWN physical_state DISABLED netdev enp1s0f1np1 \n");
+  ASSERT_TRUE(devices.has_value());
+  EXPECT_EQ(devices->at("rocep1s0f0").active, true);
+  EXPECT_EQ(devices->at("rocep1s0f1").active, false);
+  EXPECT_EQ(devices->at("rocep1s0f1").netdev, "enp1s0f1np1");
+}
+
+TEST(Uname, ApartAndTogether) {
+  const Report report =
+      ReportOf({Ran("uname -s", "Linux\n"), Ran("uname -r", "6.14.0-1013-nvidia\n"),
+                Ran("uname -m", "aarch64\n")});
+  EXPECT_EQ(report.os.build, "6.14.0-1013-nvidia");
+  EXPECT_EQ(report.processor.architecture, "aarch64");
+}
+
+TEST(SwVers, TheVersionAlone) {
+  const Report report = ReportOf({Ran("sw_vers -productVersion", "26.2\n")});
+  EXPECT_EQ(report.machine.kind, agent::Machine::Kind::kMac);
+  EXPECT_EQ(report.os.version, "26.2");
 }
 
 TEST(Spark, OneTwinDownIsSaid) {
