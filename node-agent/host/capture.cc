@@ -406,7 +406,8 @@ absl::StatusOr<Capture> ReadCapture(const std::string& directory) {
     }
     if (!path.empty()) {
       capture.files[path] = Plain(text);
-    } else if (absl::StartsWith(entry.relative, "commands/") || absl::StartsWith(text, "$")) {
+    } else if (absl::StartsWith(entry.relative, "commands/") ||
+               (!absl::StrContains(entry.relative, "/") && absl::StartsWith(text, "$"))) {
       if (auto output = ParseCommandFile(text)) capture.commands.push_back(*std::move(output));
     }
   }

@@ -221,7 +221,7 @@ struct Chip {
   std::optional<FlopsPerSecond> int8_dense;             // integer operations
   std::optional<Watts> power_limit;                     // the vendor's, of chip or card
   bool unified_memory = true;
-  std::vector<Bytes> memory_options;  // sold with; empty: not known
+  std::vector<Bytes> memory_options;     // sold with; empty: not known
   std::vector<std::string> reported_as;  // what the driver or the system prints
   std::string notes;
   Provenance provenance;
@@ -251,8 +251,8 @@ struct Machine {
   std::string id;
   std::string name;
   std::vector<std::string> aliases;
-  std::string chip;                      // default chip id
-  std::vector<std::string> other_chips;  // the same machine was also sold with these
+  std::string chip;                            // default chip id
+  std::vector<std::string> other_chips;        // the same machine was also sold with these
   std::vector<std::string> model_identifiers;  // of a Mac: "Mac15,14"
   std::vector<std::string> reported_as;        // what firmware or driver prints
   OperatingSystem os = OperatingSystem::kLinux;
