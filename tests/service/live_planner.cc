@@ -45,9 +45,8 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 LivePlanner::LivePlanner(const LiveOptions& options) : options_(options) {
   if (options.tls) {
-    const absl::Status made =
-        service::InitializeAuthority(state(), {{"localhost"}, {"127.0.0.1"}}, *Beside(state()),
-                                     store::SystemClock());
+    const absl::Status made = service::InitializeAuthority(state(), {{"localhost"}, {"127.0.0.1"}},
+                                                           *Beside(state()), store::SystemClock());
     if (!made.ok()) throw std::runtime_error(std::string(made.message()));
   }
   Start();
@@ -116,8 +115,8 @@ std::string EnrolPlaintext(v1::Agents::Stub& agents, const std::string& name) {
   return response.node_id();
 }
 
-EnrolledNode EnrolTls(const LivePlanner& planner, const std::string& token,
-                      const std::string& name, const std::string& key_pem) {
+EnrolledNode EnrolTls(const LivePlanner& planner, const std::string& token, const std::string& name,
+                      const std::string& key_pem) {
   EnrolledNode node;
   node.credential.key_pem = key_pem.empty() ? OrThrow(pki::CreateKey()) : key_pem;
   v1::EnrolRequest request;

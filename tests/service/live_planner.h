@@ -23,7 +23,7 @@ class TemporaryDirectory {
 };
 
 struct LiveOptions {
-  bool tls = false;          // with an authority; plaintext is then refused
+  bool tls = false;  // with an authority; plaintext is then refused
   service::ListenerLimits limits;
   std::vector<v1::Document> overlays;
 };
@@ -66,8 +66,8 @@ struct EnrolledNode {
   pki::Credential credential;
   grpc::Status status;
 };
-EnrolledNode EnrolTls(const LivePlanner& planner, const std::string& token,
-                      const std::string& name, const std::string& key_pem = "");
+EnrolledNode EnrolTls(const LivePlanner& planner, const std::string& token, const std::string& name,
+                      const std::string& key_pem = "");
 
 // A report of a Mac Studio M3 Ultra, as its agent sends it.
 v1::SendReportRequest Report(const std::string& node_id, std::uint64_t boot,

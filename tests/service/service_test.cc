@@ -132,8 +132,7 @@ TEST_F(Service, PlansAsFromTheExportedYaml) {
     ASSERT_TRUE(from_yaml.value.has_value());
     EXPECT_EQ(response.json(), answer::PlanJson(*from_yaml.value));
     EXPECT_FALSE(response.text().empty());
-    EXPECT_EQ(response.rungs_size(),
-              static_cast<int>(from_yaml.value->plan.ladder().rungs.size()));
+    EXPECT_EQ(response.rungs_size(), static_cast<int>(from_yaml.value->plan.ladder().rungs.size()));
   }
 }
 
@@ -273,7 +272,8 @@ TEST_F(Service, LargeMessagesAreRefused) {
   const auto stub = agents();
   const std::string id = EnrolPlaintext(*stub, "studio");
   v1::SendReportRequest request = Report(id, 1, 1);
-  for (int i = 0; i < 400; ++i) request.mutable_report()->add_probes()->set_name(std::string(1000, 'x'));
+  for (int i = 0; i < 400; ++i)
+    request.mutable_report()->add_probes()->set_name(std::string(1000, 'x'));
   grpc::ClientContext context;
   v1::SendReportResponse response;
   EXPECT_EQ(stub->SendReport(&context, request, &response).error_code(),

@@ -1,0 +1,144 @@
+// The real binary against a running planner.
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/service/live_planner.h"
+#include "tests/support/json_schema.h"
+#include "tests/support/program.h"
+
+namespace capacity {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using namespace testing;  // NOLINT(google-build-using-namespace)
+
+json ExpectSchema(const Ran& ran) {
+  const json document = json::parse(ran.out, nullptr, false);
+  EXPECT_FALSE(document.is_discarded()) << ran.out << ran.err;
+  if (document.is_discarded()) return {};
+  std::ifstream file(std::string(CAPACITY_SOURCE_DIR) + "/inventories/schema/output/" +
+                     document.value("kind", "") + ".schema.json");
+  EXPECT_TRUE(file) << document.value("kind", "");
+  EXPECT_THAT(SchemaViolations(json::parse(file), document), IsEmpty());
+  return document;
+}
+
+class Commands : public ::testing::Test {
+ protected:
+  Commands() {
+    const auto stub = v1::Agents::NewStub(planner_.Plaintext());
+    for (const char* name : {"ultra-a", "ultra-b"}) {
+      const std::string id = EnrolPlaintext(*stub, name);
+      grpc::ClientContext context;
+      v1::SendReportResponse response;
+      EXPECT_TRUE(stub->SendReport(&context, Report(id, 1, 1), &response).ok());
+    }
+    EnrolPlaintext(*stub, "silent");
+  }
+
+  Ran Ask(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--planner", planner_.address()});
+    return Planner(arguments, {"HOME=/nonexistent"});
+  }
+
+  LivePlanner planner_;
+};
+
+TEST_F(Commands, PlanOfTheLiveFleetIsThePlanOfItsExport) {
+  const Ran exported = Ask({"inventory", "export"});
+  ASSERT_EQ(exported.exit_code, 0) << exported.err;
+  EXPECT_THAT(exported.out, HasSubstr("# silent: no report yet"));
+  const std::string file = TempFile(exported.out);
+  const Ran checked = Planner({"inventory", "check", file});
+  EXPECT_EQ(checked.exit_code, 0) << checked.err;
+  const std::string what_if = TempFile(
+      "schema: capacity-planner/what-if/v1\nchange:\n  nodes: {ultra-a: {memory_used: 20 GiB}}\n");
+  for (const std::vector<std::string>& question :
+       {std::vector<std::string>{"plan", "--budget", "10000", "--output", "json"},
+        {"plan", "--budget", "10000"},
+        {"plan", "--budget", "10000", "--what-if", what_if, "--output", "json"},
+        {"plan", "--budget", "10000", "--explain", "1", "--output", "json"},
+        {"fit", "--model", "gpt-oss-120b", "--output", "json"},
+        {"fit", "--model", "gpt-oss-120b", "--context", "64k"}}) {
+    const Ran live = Ask(question);
+    std::vector<std::string> from_yaml = question;
+    from_yaml.insert(from_yaml.end(), {"--inventory", file});
+    const Ran written = Planner(from_yaml);
+    EXPECT_EQ(live.exit_code, 0) << live.err;
+    EXPECT_EQ(live.out, written.out) << question[0];
+    EXPECT_THAT(live.err, HasSubstr("silent is left out: no report yet"));
+  }
+}
+
+TEST_F(Commands, OutputsObeyTheirSchemas) {
+  const json nodes = ExpectSchema(Ask({"nodes", "--output", "json"}));
+  EXPECT_EQ(nodes["nodes"].size(), 3u);
+  ExpectSchema(Ask({"inventory", "export", "--output", "json"}));
+  EXPECT_EQ(ExpectSchema(Ask({"rename", "silent", "quiet", "--output", "json"}))["name"], "quiet");
+  ExpectSchema(Ask({"forget", "quiet", "--output", "json"}));
+  ExpectSchema(Ask({"doctor", "--state", planner_.state(), "--output", "json"}));
+  const std::string copy = planner_.state() + "/copy.sqlite";
+  ExpectSchema(Planner({"backup", copy, "--state", planner_.state(), "--output", "json"}));
+  EXPECT_EQ(ExpectSchema(Planner({"store", "check", copy, "--output", "json"}))["nodes"], 2);
+}
+
+TEST_F(Commands, NodesReadsLikeATable) {
+  const Ran ran = Ask({"nodes"});
+  EXPECT_THAT(ran.out, HasSubstr("ultra-a"));
+  EXPECT_THAT(ran.out, HasSubstr("silent is left out of plans: no report yet"));
+}
+
+TEST_F(Commands, BadInputIsAnsweredWhole) {
+  const Ran plan = Ask({"plan", "--budget", "1000", "--inventory", "x.yaml"});
+  EXPECT_EQ(plan.exit_code, 2);
+  EXPECT_THAT(plan.err, HasSubstr("--inventory"));
+  const std::string what_if =
+      TempFile("schema: capacity-planner/what-if/v1\nadd:\n  nodes: [{machine: dgx-sparc}]\n");
+  const Ran located = Ask({"plan", "--budget", "1000", "--what-if", what_if});
+  EXPECT_EQ(located.exit_code, 2);
+  EXPECT_THAT(located.err, HasSubstr(what_if + ":3:"));
+  EXPECT_THAT(located.out, IsEmpty());
+  EXPECT_EQ(Ask({"forget", "nobody"}).exit_code, 2);
+  EXPECT_EQ(Ask({"predict", "--model", "x", "--quant", "q", "--nodes", "ultra-a"}).exit_code, 2);
+}
+
+TEST(CommandsWithoutAPlanner, SayWhatToDo) {
+  const Ran nobody = Planner({"nodes", "--planner", "127.0.0.1:1"});
+  EXPECT_EQ(nobody.exit_code, 1);
+  const TemporaryDirectory empty;
+  const Ran open = Planner({"serve", "--state", empty.path(), "--listen", "0.0.0.0:0"});
+  EXPECT_EQ(open.exit_code, 78);
+  EXPECT_THAT(open.err, HasSubstr("planner init"));
+  const Ran metrics = Planner(
+      {"serve", "--state", empty.path(), "--listen", "127.0.0.1:0", "--metrics", "0.0.0.0:0"});
+  EXPECT_EQ(metrics.exit_code, 78);
+  const Ran remote = Planner({"nodes", "--planner", "192.0.2.1:7443"}, {"HOME=/nonexistent"});
+  EXPECT_EQ(remote.exit_code, 2);
+  EXPECT_THAT(remote.err, HasSubstr("--credentials"));
+  EXPECT_EQ(Planner({"token", "create", "--state", empty.path()}).exit_code, 2);
+}
+
+TEST(CommandsWithoutAPlanner, InitMakesAnAuthorityOnce) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(Planner({"init", "--state", directory.path()}).exit_code, 0);
+  const Ran again = Planner({"init", "--state", directory.path()});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.out, HasSubstr("nothing changed"));
+  const Ran token = Planner({"token", "create", "--state", directory.path(), "--ttl", "1h"});
+  EXPECT_EQ(token.exit_code, 0);
+  EXPECT_THAT(token.out, ::testing::StartsWith("cpjt_"));
+  EXPECT_EQ(Planner({"token", "create", "--state", directory.path(), "--ttl", "x"}).exit_code, 2);
+  const std::string out = directory.path() + "/alice";
+  EXPECT_EQ(Planner({"credential", "create", "--state", directory.path(), "--name", "alice",
+                     "--out", out})
+                .exit_code,
+            0);
+}
+
+}  // namespace
+}  // namespace capacity
