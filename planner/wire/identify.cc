@@ -1,35 +1,51 @@
+#include "planner/catalog/identify.h"
+
 #include "absl/strings/str_cat.h"
 #include "planner/wire/live_fleet.h"
 
 namespace capacity::wire {
 namespace {
 
-// "Mac15,14, Apple M3 Ultra": what a person can look up.
-std::string Seen(const v1::NodeReport& report) {
-  std::string seen;
-  for (const std::string* part :
-       {&report.machine().vendor(), &report.machine().product(),
-        &report.machine().model_identifier(), &report.processor().name()}) {
-    if (!part->empty()) absl::StrAppend(&seen, seen.empty() ? "" : ", ", *part);
+std::optional<Bytes> Size(bool known, std::uint64_t bytes) {
+  if (!known) return std::nullopt;
+  return Bytes{static_cast<std::int64_t>(bytes)};
+}
+
+catalog::Seen SeenIn(const v1::NodeReport& report) {
+  catalog::Seen seen;
+  seen.vendor = report.machine().vendor();
+  seen.product = report.machine().product();
+  seen.model_identifier = report.machine().model_identifier();
+  seen.chip_name = report.processor().name();
+  seen.memory = Size(report.memory().has_installed_bytes(), report.memory().installed_bytes());
+  for (const v1::Accelerator& accelerator : report.accelerators()) {
+    if (accelerator.has_gpu_cores()) seen.gpu_cores = static_cast<int>(accelerator.gpu_cores());
+    seen.accelerators.push_back({accelerator.name(),
+                                 Size(accelerator.has_memory_bytes(), accelerator.memory_bytes()),
+                                 !accelerator.slice().empty()});
   }
-  return seen.empty() ? "nothing about the machine" : seen;
+  return seen;
 }
 
 }  // namespace
 
+// The planner's catalogue decides; what the agent's own made of the machine counts where that finds
+// nothing, since its entries may be newer.
 Identified Identify(const catalog::Catalog& catalog, const v1::NodeReport& report) {
+  const catalog::Identified own = catalog::Identify(catalog, SeenIn(report));
   Identified found;
-  found.machine = catalog.FindMachine(report.identity().machine());
-  found.chip = catalog.FindChip(report.identity().chip());
-  if (found.machine != nullptr && found.chip == nullptr) {
-    found.chip = catalog.FindChip(found.machine->chip);
+  found.machine = catalog.FindMachine(own.machine);
+  found.chip = catalog.FindChip(own.chip);
+  if (found.machine == nullptr && !report.identity().machine().empty()) {
+    found.machine = catalog.FindMachine(report.identity().machine());
+    if (found.chip == nullptr) found.chip = catalog.FindChip(report.identity().chip());
   }
   if (found.machine == nullptr) {
-    found.why = absl::StrCat("no machine of the catalogue is this (", Seen(report), ")");
-    if (!report.identity().why().empty()) {
-      absl::StrAppend(&found.why, ": ", report.identity().why());
-    }
+    found.why = own.why.empty() ? "no machine of the catalogue is this" : own.why;
+    return found;
   }
+  if (found.chip == nullptr) found.chip = catalog.FindChip(found.machine->chip);
+  if (found.chip == nullptr) found.why = absl::StrCat("its chip is not known: ", own.why);
   return found;
 }
 
