@@ -1,6 +1,7 @@
 #include "planner/service/server.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <iostream>
@@ -11,6 +12,7 @@
 #include "planner/cli/commands.h"
 #include "planner/cli/remote.h"
 #include "planner/cli/state.h"
+#include "planner/discovery/dns_sd.h"
 #include "planner/service/log.h"
 
 namespace capacity::cli {
@@ -29,6 +31,24 @@ void RaiseDescriptorLimit() {
   constexpr rlim_t kEnough = 65'536;
   limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? kEnough : std::min(kEnough, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Lets agents on the local network find the address that others can reach, if there is one.
+std::unique_ptr<discovery::Announcement> Announce(const service::ServerOptions& options,
+                                                  const std::vector<int>& ports) {
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const auto endpoint = service::ParseEndpoint(options.listen[i]);
+    if (!endpoint.ok() || service::IsLoopback(endpoint->host)) continue;
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    auto announced = discovery::Announcement::Start(absl::StrCat("planner on ", host), ports[i],
+                                                    {{"version", CapacityVersion()}});
+    if (announced.ok()) return *std::move(announced);
+    service::LogInfo("not announced on the local network",
+                     {{"why", std::string(announced.status().message())}});
+    return nullptr;
+  }
+  return nullptr;
 }
 
 int RunServe(const Common& common, const ServeArguments& arguments) {
@@ -60,6 +80,7 @@ int RunServe(const Common& common, const ServeArguments& arguments) {
     service::LogInfo("serving",
                      {{"address", absl::StrCat(host.substr(0, host.rfind(':')), ":", ports[i])}});
   }
+  const auto announcement = Announce(options, ports);
   int signal = 0;
   sigwait(&stop_signals, &signal);
   service::LogInfo("stopping");

@@ -1,6 +1,8 @@
 #include "planner/service/fleet_view.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -53,10 +55,7 @@ void AddWarnings(const v1::NodeReport* report, std::int64_t now_unix_ms, v1::Nod
 
 }  // namespace
 
-void FleetView::Invalidate() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  ++version_;
-}
+void FleetView::Invalidate() { ++version_; }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> FleetView::Current() {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -83,25 +82,23 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> FleetView::Current() {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->fleet = wire::ReadLiveFleet(catalog_, std::move(live), ReadLinks(*links));
   snapshot->yaml = wire::InventoryYaml(snapshot->fleet);
-  for (const wire::OmittedNode& node : snapshot->fleet.omitted) {
-    snapshot->omitted[node.name] = node.reason;
-  }
   snapshot_ = std::move(snapshot);
   snapshot_version_ = version;
   return snapshot_;
 }
 
-v1::NodeSummary FleetView::Summarize(const store::NodeRecord& node, const v1::NodeReport* report,
-                                     const std::string& omitted) const {
+v1::NodeSummary FleetView::Summarize(const store::NodeRecord& node,
+                                     const v1::NodeReport* report) const {
   v1::NodeSummary out;
   const std::int64_t now = now_unix_ms();
   out.set_node_id(node.node_id);
   out.set_name(node.name);
-  out.set_omitted(omitted);
+  if (report == nullptr) out.set_omitted("no report yet");
   if (report != nullptr) {
     const wire::Identified identified = wire::Identify(catalog_, *report);
     if (identified.machine != nullptr) out.set_machine(identified.machine->id);
     if (identified.chip != nullptr) out.set_chip(identified.chip->id);
+    out.set_omitted(identified.why);
     out.set_agent_version(report->agent_version());
     if (report->memory().has_available_bytes()) {
       out.set_available_memory_bytes(report->memory().available_bytes());
@@ -142,21 +139,15 @@ v1::NodeSummary FleetView::Summarize(const store::NodeRecord& node, const v1::No
   return out;
 }
 
-absl::StatusOr<v1::NodeSummary> FleetView::Summary(const store::NodeRecord& node) {
-  const auto snapshot = Current();
-  if (!snapshot.ok()) return snapshot.status();
-  const auto omitted = (*snapshot)->omitted.find(node.name);
-  const std::string why = omitted == (*snapshot)->omitted.end() ? "" : omitted->second;
+absl::StatusOr<v1::NodeSummary> FleetView::Summary(const store::NodeRecord& node) const {
   const auto stored = store_.GetReport(node.node_id);
-  if (absl::IsNotFound(stored.status())) return Summarize(node, nullptr, why);
+  if (absl::IsNotFound(stored.status())) return Summarize(node, nullptr);
   if (!stored.ok()) return stored.status();
   v1::NodeReport report;
-  return Summarize(node, report.ParseFromString(stored->bytes) ? &report : nullptr, why);
+  return Summarize(node, report.ParseFromString(stored->bytes) ? &report : nullptr);
 }
 
-absl::StatusOr<std::vector<v1::NodeSummary>> FleetView::Summaries() {
-  const auto snapshot = Current();
-  if (!snapshot.ok()) return snapshot.status();
+absl::StatusOr<std::vector<v1::NodeSummary>> FleetView::Summaries() const {
   const auto nodes = store_.ListNodes();
   if (!nodes.ok()) return nodes.status();
   const auto reports = store_.ListReports();
@@ -168,9 +159,7 @@ absl::StatusOr<std::vector<v1::NodeSummary>> FleetView::Summaries() {
     v1::NodeReport report;
     const auto stored = by_node.find(node.node_id);
     const bool reported = stored != by_node.end() && report.ParseFromString(stored->second->bytes);
-    const auto omitted = (*snapshot)->omitted.find(node.name);
-    summaries.push_back(Summarize(node, reported ? &report : nullptr,
-                                  omitted == (*snapshot)->omitted.end() ? "" : omitted->second));
+    summaries.push_back(Summarize(node, reported ? &report : nullptr));
   }
   return summaries;
 }
@@ -183,7 +172,7 @@ absl::StatusOr<store::NodeRecord> FleetView::Find(const std::string& name_or_id)
   return absl::NotFoundError(absl::StrCat("no node is called \"", name_or_id, "\""));
 }
 
-absl::StatusOr<v1::GetNodeResponse> FleetView::Details(const std::string& name_or_id) {
+absl::StatusOr<v1::GetNodeResponse> FleetView::Details(const std::string& name_or_id) const {
   const auto node = Find(name_or_id);
   if (!node.ok()) return node.status();
   auto summary = Summary(*node);

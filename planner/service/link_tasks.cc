@@ -16,6 +16,7 @@ constexpr std::int64_t kLeaseMs = kMinuteMs;  // one task, both ends, three hear
 constexpr std::int64_t kPauseAfterFailureMs = 15 * kMinuteMs;
 constexpr std::int64_t kPauseAfterRefusalMs = 5 * kMinuteMs;
 constexpr std::size_t kMostAddresses = 8;
+constexpr std::size_t kMostPeers = 32;  // on each side, in a large fleet
 constexpr std::uint32_t kRoundTrips = 200;
 constexpr std::uint32_t kTransferMs = 1'000;
 constexpr std::uint64_t kTransferLimitBytes = std::uint64_t{16} << 30;
@@ -76,23 +77,24 @@ void LinkTasks::Tick(std::int64_t now_unix_ms, const std::vector<Measurable>& no
   const Measurable* best_a = nullptr;
   const Measurable* best_b = nullptr;
   std::int64_t oldest = now_unix_ms - kDayMs;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (std::size_t j = i + 1; j < nodes.size(); ++j) {
+  // Around the ring of nodes: every pair of a fleet of up to 65, a band of larger ones.
+  const std::size_t n = nodes.size();
+  const std::size_t farthest = std::min(n / 2, kMostPeers);
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t step = 1; step <= farthest; ++step) {
       const Measurable& a = nodes[i];
-      const Measurable& b = nodes[j];
+      const Measurable& b = nodes[(i + step) % n];
       if (a.busy || b.busy) continue;
       const Pair pair = std::minmax(a.node_id, b.node_id);
       if (not_before_unix_ms_.count(pair) > 0) continue;
       const auto last = measured.find(pair);
       const std::int64_t when = last == measured.end() ? 0 : last->second;
-      if (when >= oldest) continue;
-      if (ReachableAddresses(a, b).empty()) continue;
+      if (when >= oldest || ReachableAddresses(a, b).empty()) continue;
       oldest = when;
       best_a = &a;
       best_b = &b;
-      if (when == 0) break;
     }
-    if (best_a != nullptr && oldest == 0) break;
+    if (best_a != nullptr && oldest == 0) break;  // never measured: none is older
   }
   if (best_a == nullptr) return;
   const auto id = pki::RandomId();

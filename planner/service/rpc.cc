@@ -77,6 +77,9 @@ grpc::Status Admit(Context& context, const Call& call, std::string_view node_id)
   if (!decision.status.ok()) {
     context.metrics.CountRefusal(decision.why);
     context.store.Count(absl::StrCat("refused: ", decision.why));
+    // A stranger who calls all the time fills no disk with our log.
+    static RateLimit log_limit(2, 20);
+    if (log_limit.Take("", call.began)) return decision.status;
     LogWarning("refused", {{"method", Name(call.method)},
                            {"why", decision.why},
                            {"from", call.caller.address},

@@ -228,13 +228,16 @@ void Server::Parts::UpdateGauges() {
 
 void Server::Parts::Maintain() {
   std::unique_lock<std::mutex> lock(mutex);
+  int round = 0;
   while (!wake.wait_for(lock, kMaintainEvery, [this] { return stopping; })) {
     lock.unlock();
     UpdateGauges();
-    if (options.measure_links && !link_tasks.running()) {
+    // Looking for the next link reads every report: less often, and only when none is measured.
+    constexpr int kLookEvery = 3;
+    if (options.measure_links && !link_tasks.running() && ++round % kLookEvery == 0) {
       link_tasks.Tick(store::SystemClock(), MeasurableNodes(*store), LastMeasured(*store));
-    } else if (options.measure_links) {
-      link_tasks.Tick(store::SystemClock(), {}, {});
+    } else if (options.measure_links && link_tasks.running()) {
+      link_tasks.Tick(store::SystemClock(), {}, {});  // ends what takes too long
     }
     lock.lock();
   }

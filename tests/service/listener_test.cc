@@ -91,6 +91,13 @@ TEST(Listener, AThousandIdlePeersDoNotKeepAGoodAgentOut) {
   EXPECT_LT(ServeGoodAgent(planner), milliseconds(15'000));
 }
 
+TEST(Listener, AThousandWhoStopInTheMiddleOfAWordDoNotEither) {
+  const LivePlanner planner;
+  const IdlePeers half(planner.port(), 1000, "PRI * HT");
+  ASSERT_GT(half.count(), 900u);
+  EXPECT_LT(ServeGoodAgent(planner), milliseconds(15'000));
+}
+
 // CVE-2023-4785: both ends of the connections are of this process, and there are fewer descriptors
 // than connections, so that accept() itself fails.
 TEST(Listener, RunningOutOfDescriptorsIsSurvived) {

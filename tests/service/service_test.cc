@@ -350,11 +350,11 @@ TEST_F(Service, OneLinkIsMeasuredAtATime) {
   std::set<std::pair<std::string, std::string>> measured;
   for (int round = 0; round < 3; ++round) {
     std::vector<std::string> waiting;
-    for (int tries = 0; tries < 50 && waiting.empty(); ++tries) {
+    for (int tries = 0; tries < 30 && waiting.empty(); ++tries) {
       for (const std::string& id : ids) {
         if (beat(id)) waiting.push_back(id);
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
     }
     ASSERT_THAT(waiting, SizeIs(1)) << "the listener alone, until it listens";
     const v1::PollTaskResponse listen = poll(waiting[0]);
