@@ -13,8 +13,8 @@ constexpr int kMaxReportedRows = 50;  // of one kind of problem; the rest is cou
 
 class Scanner {
  public:
-  Scanner(const std::string& file, std::string_view text, Diagnostics& problems)
-      : file_(file), text_(text), problems_(problems) {}
+  Scanner(const std::string& file, std::string_view text, char separator, Diagnostics& problems)
+      : file_(file), text_(text), separator_(separator), problems_(problems) {}
 
   bool AtEnd() const { return at_ >= text_.size(); }
 
@@ -27,7 +27,7 @@ class Scanner {
       row.push_back(std::move(field));
       if (AtEnd()) return true;
       const char c = Next();
-      if (c == ',') continue;
+      if (c == separator_) continue;
       if (c == '\r' && !AtEnd() && text_[at_] == '\n') Next();
       return true;  // '\n', "\r\n" or a lone '\r'
     }
@@ -46,7 +46,7 @@ class Scanner {
   }
 
   bool AtSeparator() const {
-    return AtEnd() || text_[at_] == ',' || text_[at_] == '\n' || text_[at_] == '\r';
+    return AtEnd() || text_[at_] == separator_ || text_[at_] == '\n' || text_[at_] == '\r';
   }
 
   bool ReadField(CsvField& field) {
@@ -80,6 +80,7 @@ class Scanner {
 
   const std::string& file_;
   std::string_view text_;
+  char separator_;
   Diagnostics& problems_;
   std::size_t at_ = 0;
   int line_ = 1;
@@ -101,7 +102,7 @@ void CheckHeader(const std::string& file, const CsvRow& header, Diagnostics& pro
 }  // namespace
 
 std::optional<CsvTable> ReadCsv(const std::string& file, std::string_view text,
-                                Diagnostics& problems) {
+                                Diagnostics& problems, char separator) {
   const std::size_t before = problems.size();
   if (text.size() > kMaxCsvBytes) {
     problems.push_back({file, 0, 0,
@@ -114,7 +115,7 @@ std::optional<CsvTable> ReadCsv(const std::string& file, std::string_view text,
     return std::nullopt;
   }
   if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
-  Scanner scanner(file, text, problems);
+  Scanner scanner(file, text, separator, problems);
   CsvTable table;
   CsvRow row;
   int ragged = 0;

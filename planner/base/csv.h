@@ -26,11 +26,11 @@ struct CsvTable {
 // Larger files are refused: no table that anybody imports is that large.
 inline constexpr std::size_t kMaxCsvBytes = std::size_t{64} << 20;
 
-// Reads a whole file. Empty lines are skipped. Problems (too large, binary, empty, an unclosed
-// quote, text after a closing quote, rows of the wrong length, repeated column names) are appended
-// to `problems`, all of them; the table is absent when there was any.
+// Reads a whole file; fields end at `separator`. Empty lines are skipped. Problems (too large,
+// binary, empty, an unclosed quote, text after a closing quote, rows of the wrong length, repeated
+// column names) are appended to `problems`, all of them; the table is absent when there was any.
 std::optional<CsvTable> ReadCsv(const std::string& file, std::string_view text,
-                                Diagnostics& problems);
+                                Diagnostics& problems, char separator = ',');
 
 // `text` as one field: quoted when it has to be.
 std::string CsvQuote(std::string_view text);

@@ -92,7 +92,11 @@ ImportAttempt ImportText(const catalog::Catalog& catalog, const std::string& sto
                          const prices::AsOf& as_of) {
   absl::StatusOr<prices::FeedContents> contents = prices::ReadFeed(text, feed, as_of);
   if (!contents.ok()) {
-    PrintProblems({{origin, 0, 0, std::string(contents.status().message()), ""}});
+    PrintProblems({prices::Located(origin, contents.status())});
+    return {kBadInput, std::nullopt};
+  }
+  if (contents->rows.empty()) {
+    PrintProblems(report::NothingKept(origin, *contents));
     return {kBadInput, std::nullopt};
   }
   absl::StatusOr<prices::ImportOutcome> outcome =
@@ -111,7 +115,8 @@ int RunImport(const Common& common, const PriceArguments& arguments) {
     stated = prices::ParseDate(arguments.as_of);
     if (!stated || *stated > Today()) {
       return BadArgument("--as-of", absl::StrCat("\"", arguments.as_of,
-                                                 "\" is no day up to today; write for example ",
+                                                 "\" is no day from 2000-01-01 to today; write "
+                                                 "for example ",
                                                  prices::ToString(Today())));
     }
   }
@@ -155,7 +160,11 @@ report::PriceUpdate UpdateOne(const catalog::Catalog& catalog, const std::string
   absl::StatusOr<prices::FeedContents> contents =
       prices::ReadFeed(fetched->body, feed, {std::nullopt, Today()});
   if (!contents.ok()) {
-    update.error = absl::StrCat(url, ": ", std::string(contents.status().message()));
+    update.error = ToString(prices::Located(url, contents.status()));
+    return update;
+  }
+  if (contents->rows.empty()) {
+    update.error = ToString(report::NothingKept(url, *contents).front());
     return update;
   }
   absl::StatusOr<prices::ImportOutcome> outcome =

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -52,12 +53,17 @@ int RunUsageImport(const Common& common, const UsageArguments& arguments) {
   const std::optional<std::string> text = ReadInputOrPrint(arguments.file, usage::kMaxUsageBytes);
   if (!text) return kBadInput;
   const std::string origin = arguments.file == "-" ? "standard input" : arguments.file;
+  // Bills are dated in universal time, and by some in the time of the provider.
+  const auto tomorrow = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()) +
+                        std::chrono::days(1);
   Diagnostics problems;
-  const auto rows = usage::ReadUsage(origin, *text, problems);
+  Diagnostics warnings;
+  const auto rows = usage::ReadUsage(origin, *text, tomorrow, problems, warnings);
   if (!rows) {
     PrintProblems(problems);
     return kBadInput;
   }
+  PrintProblems(warnings);
   const usage::UseSummary summary = usage::Summarize(
       *rows, *catalog, arguments.by == "tier" ? usage::Grouping::kTier : usage::Grouping::kModel);
   const std::string answer =

@@ -144,7 +144,10 @@ std::optional<double> AnnualDecline(const std::vector<PricePoint>& points) {
     covariance += years * (std::log(point.usd_per_mtok) - mean_log);
     variance += years * years;
   }
-  return -std::expm1(covariance / variance);
+  const double decline = -std::expm1(covariance / variance);
+  // An unchanged price leaves a rounding error, of either sign.
+  constexpr double kNothing = 1e-9;
+  return std::abs(decline) < kNothing ? 0 : decline;
 }
 
 std::optional<MeasuredDecline> MeasureDecline(const Known& known,

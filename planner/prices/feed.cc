@@ -14,7 +14,7 @@ namespace capacity::prices {
 namespace {
 
 constexpr std::size_t kMostRows = 20'000;  // LiteLLM, the largest, has 3000 (2026-07)
-constexpr int kMostPeriods = 100;          // of one listing of llm-prices
+constexpr std::size_t kMostPeriods = 100;  // of one listing of llm-prices
 constexpr std::size_t kLongestName = 200;  // the longest real one has 90 characters
 
 // Names are shown on terminals: nothing but visible ASCII gets in.
@@ -72,6 +72,11 @@ class PriceFields {
   std::string trouble_;
 };
 
+struct Period {
+  Date first;
+  Date last;
+};
+
 // Collects what a feed holds.
 class Collector {
  public:
@@ -93,10 +98,14 @@ class Collector {
                     "a name is empty, longer than 200 characters or not plain text");
     }
     row.provider = ProviderKey(row.provider);
-    int& rows = rows_of_[{row.provider, row.model}];
-    if (++rows > (contents_.feed == Feed::kLlmPrices ? kMostPeriods : 1)) {
+    std::vector<Period>& held = periods_of_[{row.provider, row.model}];
+    const bool again = std::any_of(held.begin(), held.end(), [&](const Period& period) {
+      return period.first <= row.last && row.first <= period.last;
+    });
+    if (again || held.size() >= kMostPeriods) {
       return Refuse(row.provider, row.model, Refusal::kUnreadable, "the listing appears again");
     }
+    held.push_back({row.first, row.last});
     if (contents_.rows.size() >= kMostRows) {
       return Refuse(row.provider, row.model, Refusal::kUnreadable,
                     absl::StrCat("more than ", kMostRows, " rows"));
@@ -111,7 +120,7 @@ class Collector {
 
  private:
   FeedContents& contents_;
-  std::map<std::pair<std::string, std::string>, int> rows_of_;
+  std::map<std::pair<std::string, std::string>, std::vector<Period>> periods_of_;
 };
 
 // `text` as a count of tokens; nullopt when it is none.
@@ -373,11 +382,6 @@ void ReadModelsDev(const JsonValue& root, Collector& out) {
 
 // ---------------------------------------------------------------- llm-prices
 
-struct Period {
-  Date first;
-  Date last;
-};
-
 // From "from_date" and "to_date", each a day or null; the latter is the first day of another price.
 // Nullopt with `why` set when the price was not in force up to `as_of`.
 std::optional<Period> ReadPeriod(const JsonValue& price, Date as_of, Refusal& refusal,
@@ -531,12 +535,26 @@ bool HasForm(const JsonValue& root, Feed feed) {
   return false;
 }
 
-absl::StatusOr<Feed> Recognise(const JsonValue& root) {
+std::optional<Feed> FormOf(const JsonValue& root) {
   for (Feed feed : {Feed::kOpenRouter, Feed::kLlmPrices, Feed::kModelsDev, Feed::kLiteLlm}) {
     if (HasForm(root, feed)) return feed;
   }
+  return std::nullopt;
+}
+
+// The feed whose form `root` has, which must be the wanted one.
+absl::StatusOr<Feed> Recognise(const JsonValue& root, std::optional<Feed> wanted) {
+  if (wanted && HasForm(root, *wanted)) return *wanted;
+  const std::optional<Feed> form = FormOf(root);
+  if (form && wanted) {
+    return absl::InvalidArgumentError(absl::StrCat("JSON, but not of the form of ", Title(*wanted),
+                                                   "; it has that of ", Title(*form), ": --feed ",
+                                                   Name(*form), ", or none"));
+  }
+  if (form) return *form;
   return absl::InvalidArgumentError(
-      "JSON, but no price feed that is known: LiteLLM (names with litellm_provider), OpenRouter "
+      "JSON, but no price feed that is known; these are: LiteLLM (names with litellm_provider), "
+      "OpenRouter "
       "(\"data\"), models.dev (providers with \"models\") or llm-prices (\"prices\")");
 }
 
@@ -618,13 +636,9 @@ absl::StatusOr<FeedContents> ReadFeed(std::string_view text, std::optional<Feed>
                                       const AsOf& as_of) {
   const absl::StatusOr<JsonValue> root = ParseJson(text);
   if (!root.ok()) return root.status();
-  if (!feed) {
-    const absl::StatusOr<Feed> recognised = Recognise(*root);
-    if (!recognised.ok()) return recognised.status();
-    feed = *recognised;
-  } else if (!HasForm(*root, *feed)) {
-    return absl::InvalidArgumentError(absl::StrCat("JSON, but not of the form of ", Title(*feed)));
-  }
+  const absl::StatusOr<Feed> recognised = Recognise(*root, feed);
+  if (!recognised.ok()) return recognised.status();
+  feed = *recognised;
   FeedContents contents;
   contents.feed = *feed;
   const std::optional<Date> own = OwnDate(*root);

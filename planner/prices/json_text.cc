@@ -1,6 +1,7 @@
 #include "planner/prices/json_text.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 #include <utility>
 
@@ -20,6 +21,24 @@ std::string LineAndColumn(std::string_view text, std::size_t offset) {
   const std::size_t start = before.rfind('\n');
   const std::size_t column = start == std::string_view::npos ? offset : offset - start - 1;
   return absl::StrCat("line ", line, ", column ", std::max<std::size_t>(column, 1));
+}
+
+// What a file is that is no JSON at all, and what to do about it; "" when it may be JSON with a
+// mistake in it.
+std::string_view OtherForm(std::string_view text) {
+  const auto starts = [&](std::string_view magic) { return text.substr(0, magic.size()) == magic; };
+  if (starts("\x1f\x8b")) return "compressed with gzip, not JSON; unpack it first, with gunzip";
+  if (starts("PK\x03\x04")) return "a zip archive, not JSON; unpack it first";
+  if (starts("\xff\xfe") || starts("\xfe\xff")) {
+    return "UTF-16, where JSON is UTF-8; convert it, with iconv -f UTF-16 -t UTF-8";
+  }
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return "empty, not JSON; the download may have failed";
+  if (text[first] == '<') {
+    return "a web page (HTML or XML), not JSON; save the JSON document itself, on GitHub the raw "
+           "file";
+  }
+  return "";
 }
 
 // Builds the tree from the parser's events; stops the parser at a limit.
@@ -60,9 +79,14 @@ class Builder : public nlohmann::json_sax<json> {
   bool parse_error(std::size_t position, const std::string&,
                    const json::exception& error) override {
     constexpr int kNumberOverflow = 406;  // nlohmann's id
-    const std::string_view what = error.id == kNumberOverflow ? "a number that no double holds"
-                                  : position >= text_.size()  ? "the text ends too early"
-                                                              : "not JSON";
+    const std::string_view other = OtherForm(text_);
+    const std::string_view what =
+        !other.empty()                ? other
+        : error.id == kNumberOverflow ? "a number that no double holds; a price has fewer digits"
+        : position >= text_.size()
+            ? "the text ends too early; it is cut off, get it again"
+            : "not JSON; a value, a comma or a bracket in its place would be right";
+    if (!other.empty()) position = 0;
     status_ = absl::InvalidArgumentError(
         absl::StrCat(LineAndColumn(text_, position), ": ", std::string(what)));
     return false;
@@ -148,6 +172,17 @@ absl::StatusOr<JsonValue> ParseJson(std::string_view text, const JsonLimits& lim
   Builder builder(text, limits);
   const bool complete = json::sax_parse(text.begin(), text.end(), &builder);
   return builder.Take(complete);
+}
+
+Diagnostic Located(const std::string& file, const absl::Status& status) {
+  const std::string message(status.message());
+  int line = 0;
+  int column = 0;
+  int length = 0;
+  if (std::sscanf(message.c_str(), "line %d, column %d: %n", &line, &column, &length) < 2) {
+    return {file, 0, 0, message, ""};
+  }
+  return {file, line, column, message.substr(static_cast<std::size_t>(length)), ""};
 }
 
 std::string JsonQuote(std::string_view text) {

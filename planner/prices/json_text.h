@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "planner/base/diagnostics.h"
 
 namespace capacity::prices {
 
@@ -48,8 +49,12 @@ struct JsonValue::Member {
   JsonValue value;
 };
 
-// InvalidArgument with "line L, column C: what" for what is no JSON, OutOfRange beyond a limit.
+// InvalidArgument with "line L, column C: what; what would be right" for what is no JSON,
+// OutOfRange beyond a limit.
 absl::StatusOr<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits = {});
+
+// What ParseJson said of `file`, at its line and column.
+Diagnostic Located(const std::string& file, const absl::Status& status);
 
 // `text` as a JSON string, in quotes.
 std::string JsonQuote(std::string_view text);

@@ -61,6 +61,15 @@ std::optional<Doubt> Above(std::string_view what, const std::optional<Price>& pr
 
 // What holds for the usual price and for that of long prompts alike.
 std::optional<Doubt> Inconsistent(Price input, Price output, const std::optional<Price>& cached) {
+  // A free tier charges for neither.
+  const std::string_view free = input.nano_usd_per_mtok == 0 ? "input" : "output";
+  const Price other = input.nano_usd_per_mtok == 0 ? output : input;
+  if ((input.nano_usd_per_mtok == 0 || output.nano_usd_per_mtok == 0) &&
+      other.nano_usd_per_mtok != 0) {
+    return Doubt{Refusal::kImplausible,
+                 absl::StrCat(std::string(free), " is zero, but ",
+                              free == "input" ? "output" : "input", " is ", Dollars(other))};
+  }
   if (auto doubt = OutOfBounds("input", input)) return doubt;
   if (auto doubt = OutOfBounds("output", output)) return doubt;
   if (output.nano_usd_per_mtok < input.nano_usd_per_mtok / kOutputBelowInput) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/base/diagnostics.h"
 #include "planner/prices/decline.h"
 #include "planner/prices/import.h"
 #include "planner/report/table.h"
@@ -14,6 +15,9 @@ namespace capacity::report {
 // What an import stored, refused and found contradictory.
 std::string PriceImportText(const prices::Imported& imported, const Style& style);
 std::string PriceImportJson(const prices::Imported& imported);
+
+// Why nothing of a document can be stored: of the document first, then row by row.
+Diagnostics NothingKept(const std::string& origin, const prices::FeedContents& contents);
 
 // What came of fetching one feed.
 struct PriceUpdate {

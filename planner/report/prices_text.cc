@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -44,20 +45,33 @@ bool IsListed(Refusal refusal) {
          refusal == Refusal::kNotYet;
 }
 
+std::string RefusedRowText(const prices::RefusedRow& row) {
+  return absl::StrCat(row.model, row.provider.empty() ? "" : " at ", row.provider, ": ",
+                      row.reason);
+}
+
+// "2 free, 5 not of text", of the rows that are not listed; "" when there are none.
+std::string LeftOut(const prices::FeedContents& contents) {
+  std::map<Refusal, int> counts;
+  for (const prices::RefusedRow& row : contents.refused) {
+    if (!IsListed(row.refusal)) ++counts[row.refusal];
+  }
+  std::vector<std::string> parts;
+  for (const auto& [refusal, count] : counts) {
+    const char* what = refusal == Refusal::kFree      ? "free"
+                       : refusal == Refusal::kNotText ? "not of text"
+                                                      : "without a price per token";
+    parts.push_back(absl::StrCat(count, " ", what));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
 std::string RefusedText(const prices::FeedContents& contents, const Style& style) {
   std::string lines;
-  std::map<Refusal, int> counts;
   std::size_t listed = 0;
   for (const prices::RefusedRow& row : contents.refused) {
-    if (!IsListed(row.refusal)) {
-      ++counts[row.refusal];
-    } else if (++listed <= kMostRefusedShown) {
-      absl::StrAppend(&lines,
-                      Wrap(absl::StrCat(row.model, row.provider.empty() ? "" : " at ", row.provider,
-                                        ": ", row.reason),
-                           style.width, 4),
-                      "\n");
-    }
+    if (!IsListed(row.refusal) || ++listed > kMostRefusedShown) continue;
+    absl::StrAppend(&lines, Wrap(RefusedRowText(row), style.width, 4), "\n");
   }
   std::string out;
   if (listed > 0) {
@@ -66,14 +80,8 @@ std::string RefusedText(const prices::FeedContents& contents, const Style& style
   if (listed > kMostRefusedShown) {
     absl::StrAppend(&out, "... and ", listed - kMostRefusedShown, " more: --output json\n");
   }
-  std::vector<std::string> rest;
-  for (const auto& [refusal, count] : counts) {
-    const char* what = refusal == Refusal::kFree      ? "free"
-                       : refusal == Refusal::kNotText ? "not of text"
-                                                      : "without a price per token";
-    rest.push_back(absl::StrCat(count, " ", what));
-  }
-  if (!rest.empty()) absl::StrAppend(&out, "\nLeft out: ", absl::StrJoin(rest, ", "), ".\n");
+  const std::string rest = LeftOut(contents);
+  if (!rest.empty()) absl::StrAppend(&out, "\nLeft out: ", rest, ".\n");
   return out;
 }
 
@@ -148,9 +156,66 @@ class OfferTable {
   bool long_ = false;
 };
 
+// What rounds to nothing has no sign.
+std::string Percent(double share) {
+  constexpr double kShown = 0.0005;
+  return FormatPercent(std::abs(share) < kShown ? 0 : share);
+}
+
+std::string RangeOf(const prices::MeasuredDecline& decline) {
+  return absl::StrCat(Percent(decline.low), " to ", Percent(decline.high));
+}
+
 std::string DeclineRange(const prices::MeasuredDecline& decline) {
-  return absl::StrCat(FormatPercent(decline.mid), " (", FormatPercent(decline.low), " to ",
-                      FormatPercent(decline.high), ")");
+  return absl::StrCat(Percent(decline.mid), " (", RangeOf(decline), ")");
+}
+
+// "2025-01 to 2026-09"
+std::string Months(const prices::MeasuredDecline& decline) {
+  constexpr std::size_t kMonth = 7;
+  return absl::StrCat(ToString(decline.first).substr(0, kMonth), " to ",
+                      ToString(decline.last).substr(0, kMonth));
+}
+
+// A share as an inventory states it; what it allows is no rise above tenfold.
+std::string Fraction(double share) {
+  constexpr double kLeast = -10;
+  const double rounded = std::round(std::max(share, kLeast) * 1000) / 1000;
+  return absl::StrCat(rounded == 0 ? 0.0 : rounded);
+}
+
+// The lines that make plans use what was measured. Of the tiers that frontier models have, the
+// first that was measured.
+std::string DeclinesYaml(const std::vector<prices::GroupDecline>& groups) {
+  std::string out = "economics:\n  declines:\n";
+  std::set<std::string> named;
+  for (const prices::GroupDecline& group : groups) {
+    if (!named.insert(group.baseline).second) continue;
+    absl::StrAppend(&out, "    ", group.baseline, ": {low: ", Fraction(group.decline.low),
+                    ", mid: ", Fraction(group.decline.mid),
+                    ", high: ", Fraction(group.decline.high), "}  # ", group.group, ", ",
+                    Months(group.decline), "\n");
+  }
+  return out;
+}
+
+// Prices that are kept and compared, but that no plan reckons with.
+std::string NotUsed(const PriceHistoryView& view, const Style& style) {
+  bool batch = false;
+  bool tiers = false;
+  for (std::size_t index : view.offers) {
+    const prices::TokenPrices& prices = view.known->offers[index].prices;
+    batch = batch || prices.batch_input || prices.batch_output;
+    tiers = tiers || !prices.long_context.empty();
+  }
+  if (!batch && !tiers) return "";
+  return Wrap(absl::StrCat(batch && tiers ? "Batch and long-prompt prices are"
+                           : batch        ? "Batch prices are"
+                                          : "Long-prompt prices are",
+                           " not used by plans, which reckon with the usual price of input, "
+                           "output and cached input."),
+              style.width, 0) +
+         "\n";
 }
 
 }  // namespace
@@ -170,6 +235,26 @@ std::string PriceImportText(const prices::Imported& imported, const Style& style
   return out;
 }
 
+Diagnostics NothingKept(const std::string& origin, const prices::FeedContents& contents) {
+  const int rows = static_cast<int>(contents.refused.size());
+  Diagnostics problems;
+  const std::string left_out = LeftOut(contents);
+  problems.push_back(
+      {origin, 0, 0,
+       absl::StrCat("no price to keep; nothing was stored: ", Count(rows, "row", "rows"), " of ",
+                    Title(contents.feed), left_out.empty() ? "" : ", of which ", left_out),
+       ""});
+  for (const prices::RefusedRow& row : contents.refused) {
+    if (!IsListed(row.refusal)) continue;
+    if (problems.size() > kMostRefusedShown) {
+      problems.push_back({origin, 0, 0, "... and more", ""});
+      break;
+    }
+    problems.push_back({origin, 0, 0, RefusedRowText(row), ""});
+  }
+  return problems;
+}
+
 std::string PriceUpdateText(const std::vector<PriceUpdate>& updates, const Style& style) {
   std::string out;
   for (const PriceUpdate& update : updates) {
@@ -187,8 +272,9 @@ std::string PriceUpdateText(const std::vector<PriceUpdate>& updates, const Style
 }
 
 std::string PriceHistoryText(const PriceHistoryView& view, const Style& style) {
-  std::string out = absl::StrCat(style.Bold(view.model), ", US dollars per million tokens\n",
-                                 OfferTable(*view.known, view.offers).Render(style));
+  std::string out =
+      absl::StrCat(style.Bold(view.model), ", US dollars per million tokens\n",
+                   OfferTable(*view.known, view.offers).Render(style), NotUsed(view, style));
   Table days({{"day"},
               {"providers", Align::kRight},
               {"cheapest", Align::kLeft, true},
@@ -241,10 +327,11 @@ std::string PriceListText(const PriceListView& view, const Style& style) {
                 style.width, 0) +
            "\n";
   }
-  Table table({{"listing", Align::kLeft, true, 14},
-               {"provider", Align::kLeft, true},
-               {"model", Align::kLeft, true},
-               {"feed"},
+  constexpr int kFewColumns = 7;  // with eight columns, some have to be narrow
+  Table table({{"listing", Align::kLeft, true},
+               {"provider", Align::kLeft, true, kFewColumns},
+               {"model", Align::kLeft, true, kFewColumns},
+               {"feed", Align::kLeft, true, kFewColumns},
                {"prices", Align::kRight},
                {"seen"},
                {"in", Align::kRight},
@@ -271,26 +358,21 @@ std::string PriceDeclineText(const PriceDeclineView& view, const Style& style) {
                 {"models", Align::kRight},
                 {"a year", Align::kRight},
                 {"range", Align::kRight},
-                {"since"},
-                {"until"}});
+                {"measured"}});
   for (const prices::GroupDecline& group : view.groups) {
-    groups.Add(
-        {group.baseline, group.group, absl::StrCat(group.models), FormatPercent(group.decline.mid),
-         absl::StrCat(FormatPercent(group.decline.low), " to ", FormatPercent(group.decline.high)),
-         ToString(group.decline.first), ToString(group.decline.last)});
+    groups.Add({group.baseline, group.group, absl::StrCat(group.models), Percent(group.decline.mid),
+                RangeOf(group.decline), Months(group.decline)});
   }
   Table models({{"model", Align::kLeft, true},
                 {"tier"},
                 {"a year", Align::kRight},
                 {"range", Align::kRight},
                 {"series", Align::kRight},
-                {"since"},
-                {"until"}});
+                {"measured"}});
   for (const prices::ModelDecline& model : view.models) {
     const prices::MeasuredDecline& decline = model.decline;
-    models.Add({model.model, model.group, FormatPercent(decline.mid),
-                absl::StrCat(FormatPercent(decline.low), " to ", FormatPercent(decline.high)),
-                absl::StrCat(decline.series), ToString(decline.first), ToString(decline.last)});
+    models.Add({model.model, model.group, Percent(decline.mid), RangeOf(decline),
+                absl::StrCat(decline.series), Months(decline)});
   }
   return absl::StrCat(
       style.Bold("PRICE DECLINE A YEAR"), ", measured from imported prices\n", groups.Render(style),
@@ -298,7 +380,11 @@ std::string PriceDeclineText(const PriceDeclineView& view, const Style& style) {
       Wrap("Log-linear over the days of each listing; a year's figure from a shorter span is an "
            "extrapolation. A new model that replaces an old one at another price is not in it.",
            style.width, 0),
-      "\n");
+      "\n\n",
+      Wrap("Plans do not use these figures by themselves, but the catalogue's. To use them, copy "
+           "into your inventory:",
+           style.width, 0),
+      "\n\n", DeclinesYaml(view.groups));
 }
 
 }  // namespace capacity::report

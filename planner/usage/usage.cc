@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "planner/base/csv.h"
 #include "planner/prices/json_text.h"
 #include "planner/prices/token_price.h"
@@ -88,12 +91,14 @@ std::optional<Field> FieldOf(std::string_view name) {
   return std::nullopt;
 }
 
-// "1200", "3.0"; nullopt for anything that is no whole count.
+// "1200", "3.0"; nullopt for anything that is no whole count. "1.000" may be a thousand: nullopt.
 std::optional<std::int64_t> ReadCount(std::string_view text) {
   const std::size_t point = text.find('.');
   if (point != std::string_view::npos) {
     const std::string_view fraction = text.substr(point + 1);
-    if (!std::all_of(fraction.begin(), fraction.end(), [](char c) { return c == '0'; })) {
+    constexpr std::size_t kThousands = 3;
+    if (fraction.size() == kThousands ||
+        !std::all_of(fraction.begin(), fraction.end(), [](char c) { return c == '0'; })) {
       return std::nullopt;
     }
     text = text.substr(0, point);
@@ -128,6 +133,8 @@ bool IsReadableName(std::string_view name) {
 // A row gathered field by field; the first trouble is kept.
 class RowReader {
  public:
+  explicit RowReader(prices::Date latest) : latest_(latest) {}
+
   // `text` "" counts as absent.
   void Take(Field field, std::string_view name, std::string_view text) {
     if (text.empty()) return;
@@ -165,7 +172,14 @@ class RowReader {
     row.requests = Count(Field::kRequests);
     row.cost_nano_usd = cost_;
     if (!day_) Missing("day");
-    if (!IsReadableName(model_)) Missing("model");
+    if (day_ && *day_ > latest_) {
+      Fail("day", prices::ToString(*day_),
+           absl::StrCat("a day up to ", prices::ToString(latest_), ": nobody is billed ahead"));
+    }
+    if (model_.empty()) Missing("model");
+    if (!IsReadableName(model_)) {
+      Fail("model", model_, "a name of at most 200 characters of plain ASCII");
+    }
     if (!in_parts && !Count(Field::kInput)) Missing("number of input tokens");
     if (!Count(Field::kOutput)) Missing("number of output tokens");
     if (trouble_.empty() && row.cached_tokens > row.input_tokens) {
@@ -190,7 +204,7 @@ class RowReader {
     cost_ = cost->nano_usd_per_mtok;
   }
 
-  void Fail(std::string_view name, std::string_view text, const char* expected) {
+  void Fail(std::string_view name, std::string_view text, const std::string& expected) {
     if (!trouble_.empty()) return;
     trouble_ = absl::StrCat(std::string(name), " \"", std::string(text.substr(0, 40)), "\" is not ",
                             expected);
@@ -202,6 +216,7 @@ class RowReader {
     if (trouble_.empty()) trouble_ = absl::StrCat("no ", what);
   }
 
+  prices::Date latest_;
   std::optional<prices::Date> day_;
   std::string model_;
   std::array<std::optional<std::int64_t>, 9> counts_;
@@ -230,13 +245,14 @@ bool UsedNothing(const NamedFields& fields) {
 
 class Rows {
  public:
-  Rows(const std::string& file, Diagnostics& problems) : file_(file), problems_(problems) {}
+  Rows(const std::string& file, prices::Date latest, Diagnostics& problems)
+      : file_(file), latest_(latest), problems_(problems) {}
 
   // `where` goes before the trouble where there is no line.
   void Add(const NamedFields& fields, const std::vector<std::string_view>& names, int line,
            const std::string& where) {
     if (UsedNothing(fields)) return;
-    RowReader reader;
+    RowReader reader(latest_);
     for (std::size_t i = 0; i < fields.size(); ++i) {
       reader.Take(fields[i].first, names[i], fields[i].second);
     }
@@ -263,6 +279,7 @@ class Rows {
 
  private:
   const std::string& file_;
+  prices::Date latest_;
   Diagnostics& problems_;
   std::vector<UsageRow> rows_;
   std::size_t bad_ = 0;
@@ -270,24 +287,65 @@ class Rows {
 
 // ---------------------------------------------------------------- CSV
 
-std::optional<std::vector<UsageRow>> ReadCsvUsage(const std::string& file, std::string_view text,
-                                                  Diagnostics& problems) {
-  const std::optional<CsvTable> table = ReadCsv(file, text, problems);
-  if (!table) return std::nullopt;
-  std::vector<std::optional<Field>> columns;
-  std::vector<std::string_view> names;
-  for (const std::string& name : table->header) columns.push_back(FieldOf(name));
+// What separates the columns: spreadsheets of many countries write semicolons. The one that the
+// first line has most of.
+char SeparatorOf(std::string_view text) {
+  const std::string_view header = text.substr(0, text.find_first_of("\r\n"));
+  const auto count = [&](char c) { return std::count(header.begin(), header.end(), c); };
+  char separator = ',';
+  for (char c : {';', '\t'}) {
+    if (count(c) > count(separator)) separator = c;
+  }
+  return separator;
+}
+
+// "Input " is input.
+std::string PlainName(std::string_view name) {
+  const std::size_t first = name.find_first_not_of(' ');
+  if (first == std::string_view::npos) return "";
+  std::string out(name.substr(first, name.find_last_not_of(' ') - first + 1));
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+// What a table needs and `columns` lack, in words; "" when it is a bill.
+std::string MissingColumns(const std::vector<std::optional<Field>>& columns) {
   const auto has = [&](Field field) {
     return std::find(columns.begin(), columns.end(), field) != columns.end();
   };
-  const bool input = has(Field::kInput) || has(Field::kInputPart);
-  if (!has(Field::kDay) || !has(Field::kModel) || !input || !has(Field::kOutput)) {
-    problems.push_back({file, 1, 1, "the columns are of no usage export that is known",
-                        "a table of one's own has date, model, input, output, and may have cached, "
-                        "requests, cost"});
+  std::vector<std::string> missing;
+  if (!has(Field::kDay)) missing.push_back("the day");
+  if (!has(Field::kModel)) missing.push_back("the model");
+  if (!has(Field::kInput) && !has(Field::kInputPart)) missing.push_back("input tokens");
+  if (!has(Field::kOutput)) missing.push_back("output tokens");
+  return absl::StrJoin(missing, ", ");
+}
+
+std::optional<std::vector<UsageRow>> ReadCsvUsage(const std::string& file, std::string_view text,
+                                                  prices::Date latest, Diagnostics& problems) {
+  std::optional<CsvTable> table = ReadCsv(file, text, problems, SeparatorOf(text));
+  if (!table) return std::nullopt;
+  std::vector<std::optional<Field>> columns;
+  std::vector<std::string_view> names;
+  std::set<std::string> seen;
+  for (std::string& name : table->header) {
+    name = PlainName(name);
+    columns.push_back(FieldOf(name));
+    if (columns.back() && !seen.insert(name).second) {
+      problems.push_back({file, 1, 1, absl::StrCat("column \"", name, "\" appears twice"), ""});
+      return std::nullopt;
+    }
+  }
+  if (const std::string missing = MissingColumns(columns); !missing.empty()) {
+    problems.push_back(
+        {file, 1, 1,
+         absl::StrCat("the columns are of no usage export that is known: none is of ", missing),
+         "a table of one's own has date, model, input, output, and may have cached, requests, "
+         "cost"});
     return std::nullopt;
   }
-  Rows rows(file, problems);
+  Rows rows(file, latest, problems);
   for (const CsvRow& row : table->rows) {
     NamedFields fields;
     names.clear();
@@ -322,10 +380,11 @@ void AddObject(const JsonValue& object, const JsonValue* bucket, const std::stri
 }
 
 std::optional<std::vector<UsageRow>> ReadJsonUsage(const std::string& file, std::string_view text,
-                                                   Diagnostics& problems) {
+                                                   prices::Date latest, Diagnostics& problems,
+                                                   Diagnostics& warnings) {
   const absl::StatusOr<JsonValue> root = prices::ParseJson(text);
   if (!root.ok()) {
-    problems.push_back({file, 0, 0, std::string(root.status().message()), ""});
+    problems.push_back(prices::Located(file, root.status()));
     return std::nullopt;
   }
   const JsonValue* list = root->is_array() ? &*root : root->Find("data");
@@ -334,7 +393,13 @@ std::optional<std::vector<UsageRow>> ReadJsonUsage(const std::string& file, std:
                         "expected a list of objects, or one in \"data\""});
     return std::nullopt;
   }
-  Rows rows(file, problems);
+  const JsonValue* more = root->Find("has_more");
+  if (more != nullptr && more->text == "true") {
+    warnings.push_back(
+        {file, 0, 0, "\"has_more\" is true: this is one page of the bill only",
+         "the rest is in \"next_page\"; put the lists of all pages in one \"data\""});
+  }
+  Rows rows(file, latest, problems);
   int number = 0;
   for (const JsonValue& item : list->items) {
     ++number;
@@ -359,9 +424,10 @@ bool LooksLikeJson(std::string_view text) {
 }  // namespace
 
 std::optional<std::vector<UsageRow>> ReadUsage(const std::string& file, std::string_view text,
-                                               Diagnostics& problems) {
-  return LooksLikeJson(text) ? ReadJsonUsage(file, text, problems)
-                             : ReadCsvUsage(file, text, problems);
+                                               prices::Date latest, Diagnostics& problems,
+                                               Diagnostics& warnings) {
+  return LooksLikeJson(text) ? ReadJsonUsage(file, text, latest, problems, warnings)
+                             : ReadCsvUsage(file, text, latest, problems);
 }
 
 }  // namespace capacity::usage

@@ -27,9 +27,11 @@ struct UsageRow {
 };
 
 // CSV with a header, or JSON: a list of objects, {"data": [...]}, or the buckets of the OpenAI and
-// Anthropic usage APIs. Columns are known by name (docs/usage.md). Nullopt after adding every
-// problem, each with its line (CSV) or row number (JSON).
+// Anthropic usage APIs. Columns are known by name, in any case, separated by commas, semicolons or
+// tabs (docs/usage.md). Days after `latest` are mistakes. Nullopt after adding every problem, each
+// with its line (CSV) or row number (JSON); `warnings` says what the bill lacks.
 std::optional<std::vector<UsageRow>> ReadUsage(const std::string& file, std::string_view text,
-                                               Diagnostics& problems);
+                                               prices::Date latest, Diagnostics& problems,
+                                               Diagnostics& warnings);
 
 }  // namespace capacity::usage

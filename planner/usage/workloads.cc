@@ -73,8 +73,8 @@ struct Tokens {
 // Everything of one workload.
 struct Group {
   std::map<Date, Tokens> by_day;
-  std::set<std::string> billed;
-  std::map<std::string, std::int64_t> output_by_cloud_model;
+  std::map<Date, std::set<std::string>> billed_by_day;
+  std::map<Date, std::map<std::string, std::int64_t>> output_by_cloud_model;  // of each day
   std::string open_model;
 };
 
@@ -87,9 +87,9 @@ void AddRow(const UsageRow& row, const Member& member, Group& group) {
   day.has_requests = day.has_requests || row.requests.has_value();
   day.cost_usd += static_cast<double>(row.cost_nano_usd.value_or(0)) / 1e9;
   day.has_cost = day.has_cost || row.cost_nano_usd.has_value();
-  group.billed.insert(row.model);
+  group.billed_by_day[row.day].insert(row.model);
   if (member.model.kind == Resolved::Kind::kCloudModel) {
-    group.output_by_cloud_model[member.model.id] += row.output_tokens;
+    group.output_by_cloud_model[row.day][member.model.id] += row.output_tokens;
   } else if (member.model.kind == Resolved::Kind::kOpenModel) {
     group.open_model = member.model.id;
   }
@@ -145,17 +145,33 @@ std::string MostUsed(const std::map<std::string, std::int64_t>& output_by_model)
   return best;
 }
 
+// Which models the workload was, as billed and of the catalogue. Days before `since` say nothing: a
+// model that is no longer used is not what a machine would replace.
+void AddModelsSince(Date since, const Group& group, WorkloadUse& use) {
+  std::set<std::string> billed;
+  for (auto it = group.billed_by_day.lower_bound(since); it != group.billed_by_day.end(); ++it) {
+    billed.insert(it->second.begin(), it->second.end());
+  }
+  use.billed.assign(billed.begin(), billed.end());
+  std::map<std::string, std::int64_t> output;
+  for (auto it = group.output_by_cloud_model.lower_bound(since);
+       it != group.output_by_cloud_model.end(); ++it) {
+    for (const auto& [model, tokens] : it->second) output[model] += tokens;
+  }
+  use.replaces = MostUsed(output);
+  use.open_model = group.open_model;
+}
+
 WorkloadUse UseOf(const std::string& name, const Group& group, Date first, Date last, int days) {
   WorkloadUse use;
   use.name = name;
-  use.billed.assign(group.billed.begin(), group.billed.end());
-  use.replaces = MostUsed(group.output_by_cloud_model);
-  use.open_model = group.open_model;
+  const Date since = last - std::chrono::days(days - 1);
+  AddModelsSince(since, group, use);
   std::vector<std::int64_t> input;
   std::vector<std::int64_t> output;
   Tokens sum;
   for (const auto& [day, tokens] : group.by_day) {
-    if ((last - day).count() >= days) continue;
+    if (day < since) continue;
     input.push_back(tokens.input);
     output.push_back(tokens.output);
     sum.input += tokens.input;

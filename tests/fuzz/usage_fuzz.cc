@@ -20,8 +20,10 @@ void Require(bool holds) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace usage = capacity::usage;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  constexpr capacity::prices::Date latest{std::chrono::year(2100) / 1 / 1};
   capacity::Diagnostics problems;
-  const auto rows = usage::ReadUsage("fuzz.csv", text, problems);
+  capacity::Diagnostics warnings;
+  const auto rows = usage::ReadUsage("fuzz.csv", text, latest, problems, warnings);
   Require(rows.has_value() == problems.empty());
   if (!rows) return 0;
   const capacity::catalog::Catalog catalog;

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -221,6 +222,8 @@ TEST_F(Prices, EveryAnswerObeysItsSchemaAndTheTerminal) {
   ExpectSchema(imported);
   EXPECT_EQ(imported["refused"].size(), 2u);
   Import("models_dev.json");
+  Import("openrouter.json");
+  Import("llm_prices_historical.json");
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"prices", "show", "gpt-oss-120b"},
         {"prices", "show", "claude-sonnet-4.5"},
@@ -245,7 +248,80 @@ TEST_F(Prices, NumbersAreShownAsTheyWereWritten) {
   EXPECT_THAT(Run({"prices", "show", "qwen3-30b-a3b"}).out, HasSubstr("0.04815  0.19305"));
 }
 
+TEST_F(Prices, AnImportThatKeepsNothingFailsAndSaysWhy) {
+  const std::string feed = TempFile(
+      R"({"free": {"litellm_provider": "x", "input_cost_per_token": 0, "output_cost_per_token": 0},
+          "half": {"litellm_provider": "x", "input_cost_per_token": 0,
+                   "output_cost_per_token": 1e-6}})",
+      ".json");
+  const Ran ran = Run({"prices", "import", feed, "--as-of", "2026-10-01"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("nothing was stored: 2 rows of LiteLLM, of which 1 free"));
+  EXPECT_THAT(ran.err, HasSubstr("half at x: input is zero, but output is $1/Mtok"));
+  EXPECT_FALSE(fs::exists(Store()));
+}
+
+TEST_F(Prices, WhatIsNoFeedIsNamedWithItsPlace) {
+  const std::string broken = TempFile("{\n  oops\n}", ".json");
+  const Ran ran = Run({"prices", "import", broken});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, HasSubstr(broken + ":2:"));
+  EXPECT_THAT(ran.err, HasSubstr("would be right"));
+  EXPECT_THAT(Import("litellm.json", {"--feed", "models.dev"}).err,
+              HasSubstr("it has that of LiteLLM: --feed litellm"));
+  EXPECT_THAT(Import("litellm.json", {"--as-of", "1999-10-25"}).err,
+              HasSubstr("no day from 2000-01-01 to today"));
+}
+
+TEST_F(Prices, ShowSaysWhichPricesNoPlanUses) {
+  Import("litellm.json");
+  EXPECT_THAT(Run({"prices", "show", "claude-sonnet-4.5"}).out, HasSubstr("are not used by plans"));
+}
+
+TEST_F(Prices, DeclineGivesTheLinesThatPlansTake) {
+  for (const auto& [day, price] :
+       {std::pair("2026-01-01", "1e-06"), std::pair("2026-10-01", "5e-07")}) {
+    const std::string feed = absl::StrCat(
+        R"({"acme/openai/gpt-oss-120b": {"litellm_provider": "acme", "mode": "chat",
+            "input_cost_per_token": )",
+        price, R"(, "output_cost_per_token": )", price, "}}");
+    ASSERT_EQ(Run({"prices", "import", TempFile(feed, ".json"), "--as-of", day}).exit_code, 0);
+  }
+  const Ran ran = Run({"prices", "decline"});
+  const std::size_t at = ran.out.find("economics:\n");
+  ASSERT_NE(at, std::string::npos) << ran.out;
+  // 1 - 0.5^(365.25 / 273) a year.
+  EXPECT_THAT(ran.out, HasSubstr("same-model-hosted: {low: 0.604, mid: 0.604, high: 0.604}"));
+  const std::string inventory =
+      TempFile("schema: capacity-planner/inventory/v1\nnodes: []\n" + ran.out.substr(at), ".yaml");
+  const Ran checked = Run({"inventory", "check", inventory});
+  EXPECT_EQ(checked.exit_code, 0) << checked.err;
+}
+
 // ---------------------------------------------------------------- plans use them
+
+TEST_F(Prices, OneWrongRowMovesNoPlan) {
+  const auto payoff = [&] {
+    return Run({"payoff", "--machine", "dgx-spark", "--model", "gpt-oss-120b"}).out;
+  };
+  const std::string before = payoff();
+  ASSERT_THAT(before, HasSubstr("claude-opus-4.5"));
+  for (const char* price : {"5e-05", "5e-07"}) {
+    const std::string feed = absl::StrCat(
+        R"({"claude-opus-4-5": {"litellm_provider": "anthropic", "mode": "chat",
+            "input_cost_per_token": )",
+        price, R"(, "output_cost_per_token": )", price, "}}");
+    const Ran ran = Run({"prices", "import", TempFile(feed, ".json"), "--as-of", "2026-10-02",
+                         "--store", (home_ / price).string()});
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("to confirm"));
+    EXPECT_EQ(Run({"payoff", "--machine", "dgx-spark", "--model", "gpt-oss-120b", "--prices",
+                   (home_ / price).string()})
+                  .out,
+              before);
+  }
+}
 
 TEST_F(Prices, PlansUseNewerPricesAndSayWhence) {
   const json before = Parsed(Run({"catalog", "prices", "--output", "json"}));

@@ -28,6 +28,16 @@ TEST(AnnualDecline, HalvingInAYearIsOneHalf) {
   EXPECT_LT(*AnnualDecline({{start, 1}, {year_later, 2}}), 0);
 }
 
+TEST(AnnualDecline, AnUnchangedPriceHasNoSign) {
+  for (double price : {0.1, 0.3, 1.0 / 3, 5.0}) {
+    const std::vector<PricePoint> points = {
+        {Day("2025-01-01"), price}, {Day("2025-06-01"), price}, {Day("2026-02-01"), price}};
+    const double decline = *AnnualDecline(points);
+    EXPECT_EQ(decline, 0);
+    EXPECT_FALSE(std::signbit(decline)) << price;
+  }
+}
+
 TEST(AnnualDecline, PointsOnALineGiveItsSlope) {
   std::vector<PricePoint> points;
   for (int days : {0, 40, 100, 300, 700}) {

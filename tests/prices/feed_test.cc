@@ -199,7 +199,7 @@ TEST(ReadFeed, SaysWhatItCannotRead) {
               HasSubstr("no price feed that is known"));
   EXPECT_THAT(
       std::string(ReadFeed(Excerpt("litellm.json"), Feed::kOpenRouter, as_of).status().message()),
-      HasSubstr("not of the form of OpenRouter"));
+      HasSubstr("not of the form of OpenRouter; it has that of LiteLLM: --feed litellm"));
 }
 
 TEST(ReadFeed, RowsThatAppearTwiceAreRefused) {
@@ -211,6 +211,15 @@ TEST(ReadFeed, RowsThatAppearTwiceAreRefused) {
   EXPECT_THAT(contents.rows, IsEmpty());
   EXPECT_THAT(RefusedOf(contents, "twice").reason, HasSubstr("twice"));
   EXPECT_THAT(RefusedOf(contents, "field").reason, HasSubstr("\"input_cost_per_token\" appears"));
+}
+
+TEST(LlmPrices, TwoPricesForTheSameDaysAreNotBothTrue) {
+  const FeedContents contents = Read(R"({"updated_at": "2026-07-30", "prices": [
+      {"id": "m", "vendor": "v", "name": "M", "input": 1, "output": 2},
+      {"id": "m", "vendor": "v", "name": "M", "input": 3, "output": 4}]})");
+  ASSERT_THAT(contents.rows, SizeIs(1));
+  EXPECT_EQ(contents.rows[0].prices, InOut("1", "2"));
+  EXPECT_EQ(RefusedOf(contents, "m").reason, "the listing appears again");
 }
 
 TEST(ReadFeed, NamesThatWouldHarmATerminalAreRefused) {
@@ -244,7 +253,12 @@ TEST(Plausibility, UnitsMistakenForEachOther) {
 
 TEST(Plausibility, ZeroNegativeAndUpsideDown) {
   EXPECT_EQ(WhyImplausible(InOut("0", "0"))->refusal, Refusal::kFree);
-  EXPECT_EQ(WhyImplausible(InOut("1", "0"))->refusal, Refusal::kFree);
+  // Free is what charges for neither.
+  for (const auto& [input, output] : {std::pair("1", "0"), std::pair("0", "1")}) {
+    EXPECT_EQ(WhyImplausible(InOut(input, output))->refusal, Refusal::kImplausible);
+  }
+  EXPECT_EQ(Doubted(InOut("0", "1")), "input is zero, but output is $1/Mtok");
+  EXPECT_EQ(Doubted(InOut("1", "0")), "output is zero, but input is $1/Mtok");
   EXPECT_THAT(Doubted(InOut("-1", "1")), HasSubstr("negative"));
   EXPECT_THAT(Doubted(InOut("10", "1.9")), HasSubstr("less than a fifth"));
   EXPECT_EQ(Doubted(InOut("10", "2")), "");

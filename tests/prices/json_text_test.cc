@@ -48,6 +48,34 @@ TEST(ParseJson, RefusesDepthSizeAndCount) {
   EXPECT_THAT(Problem(std::string(2000, ' '), {.bytes = 1000}), HasSubstr("at most"));
 }
 
+TEST(ParseJson, SaysWhatAFileIsInstead) {
+  struct {
+    std::string text;
+    const char* expected;
+  } const kCases[] = {
+      {"\x1f\x8b\x08 and so on", "gzip"},
+      {std::string("\xff\xfe{\0}\0", 6), "UTF-16"},
+      {std::string("\xfe\xff\0{\0}", 6), "UTF-16"},
+      {"\n <!DOCTYPE html><html>", "a web page"},
+      {"PK\x03\x04zip", "zip"},
+      {" \n", "empty"},
+  };
+  for (const auto& test : kCases) {
+    EXPECT_THAT(Problem(test.text), HasSubstr(test.expected));
+    EXPECT_EQ(Problem(test.text).rfind("line 1, column 1: ", 0), 0u) << Problem(test.text);
+  }
+}
+
+TEST(Located, HasFileLineAndColumn) {
+  const auto parsed = ParseJson("{\n  \"a\": oops\n}");
+  const Diagnostic problem = Located("prices.json", parsed.status());
+  EXPECT_EQ(problem.line, 2);
+  EXPECT_GT(problem.column, 1);
+  EXPECT_EQ(ToString(problem).rfind("prices.json:2:", 0), 0u);
+  EXPECT_THAT(ToString(problem), HasSubstr(": not JSON; "));
+  EXPECT_EQ(ToString(Located("a.json", absl::OutOfRangeError("too deep"))), "a.json: too deep");
+}
+
 TEST(JsonQuote, SurvivesWhatIsNoText) {
   EXPECT_EQ(JsonQuote("a\"b\n"), R"("a\"b\n")");
   EXPECT_TRUE(ParseJson(JsonQuote("\xff\x01")).ok());

@@ -1,5 +1,6 @@
 #include "planner/usage/usage.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -19,16 +20,21 @@ std::string Excerpt(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+const prices::Date kLatest = *prices::ParseDate("2026-11-23");
+
 std::vector<UsageRow> Read(const std::string& text) {
   Diagnostics problems;
-  const auto rows = ReadUsage("bill", text, problems);
+  Diagnostics warnings;
+  const auto rows = ReadUsage("bill", text, kLatest, problems, warnings);
+  EXPECT_THAT(warnings, IsEmpty());
   EXPECT_THAT(problems, IsEmpty()) << ToString(problems.front());
   return rows.value_or(std::vector<UsageRow>());
 }
 
 std::vector<std::string> Problems(const std::string& text) {
   Diagnostics problems;
-  EXPECT_FALSE(ReadUsage("bill.csv", text, problems));
+  Diagnostics warnings;
+  EXPECT_FALSE(ReadUsage("bill.csv", text, kLatest, problems, warnings));
   std::vector<std::string> out;
   for (const Diagnostic& problem : problems) out.push_back(ToString(problem));
   return out;
@@ -87,7 +93,55 @@ TEST(ReadUsage, ATableOfOnesOwn) {
   EXPECT_EQ(Text(list[0]), "2026-10-01 m 10 0 20");
 }
 
+TEST(ReadUsage, HeadersInAnyCaseAndSeparatedByWhatSpreadsheetsWrite) {
+  for (const char* header : {"Date, Model ,Input,OUTPUT", "date,model,input,output"}) {
+    for (char separator : {',', ';', '\t'}) {
+      std::string text = std::string(header) + "\n2026-10-01,m,10,20\n";
+      std::replace(text.begin(), text.end(), ',', separator);
+      const auto rows = Read(text);
+      ASSERT_THAT(rows, SizeIs(1)) << text;
+      EXPECT_EQ(Text(rows[0]), "2026-10-01 m 10 0 20");
+    }
+  }
+}
+
+TEST(ReadUsage, AJsonBillOfSeveralPagesIsSaidToBeIncomplete) {
+  const std::string page =
+      R"("data": [{"date": "2026-10-01", "model": "m", "input": 1, "output": 2}]})";
+  Diagnostics problems;
+  Diagnostics warnings;
+  EXPECT_TRUE(ReadUsage("bill", "{\"has_more\": true, " + page, kLatest, problems, warnings));
+  EXPECT_THAT(problems, IsEmpty());
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_THAT(ToString(warnings[0]), HasSubstr("one page of the bill only"));
+  EXPECT_THAT(Read("{\"has_more\": false, " + page), SizeIs(1));
+}
+
 // ---------------------------------------------------------------- bad rows
+
+TEST(ReadUsage, DaysToCome) {
+  const std::string header = "date,model,input,output\n";
+  EXPECT_THAT(Read(header + "2026-11-23,m,1,2\n"), SizeIs(1));
+  EXPECT_THAT(Problems(header + "2026-11-24,m,1,2\n")[0],
+              HasSubstr("bill.csv:2:1: day \"2026-11-24\" is not a day up to 2026-11-23"));
+}
+
+TEST(ReadUsage, ANameThatIsNotPlainAsciiIsNotAMissingOne) {
+  EXPECT_THAT(Problems("date,model,input,output\n2026-10-01,\xE6\xA8\xA1,1,2\n")[0],
+              HasSubstr("bill.csv:2:1: model \"???\" is not a name of at most 200 characters"));
+}
+
+TEST(ReadUsage, ADotBeforeThreeZerosMayMeanThousands) {
+  EXPECT_THAT(Problems("date;model;input;output\n2026-10-01;m;1.000;2\n")[0],
+              HasSubstr("input \"1.000\""));
+}
+
+TEST(ReadUsage, WhatTheColumnsLack) {
+  EXPECT_THAT(Problems("day,model_name,input_tokens\n2026-10-01,m,1\n")[0],
+              HasSubstr("none is of the model, output tokens"));
+  EXPECT_THAT(Problems("date,model,input,Input,output\n2026-10-01,m,1,1,2\n")[0],
+              HasSubstr("column \"input\" appears twice"));
+}
 
 TEST(ReadUsage, EveryBadRowIsNamedWithItsLine) {
   const auto problems = Problems(
@@ -124,7 +178,7 @@ TEST(ReadUsage, WhatIsNoBill) {
   EXPECT_THAT(Problems("a,b\n1,2\n")[0], HasSubstr("no usage export that is known"));
   EXPECT_THAT(Problems("date,model,input,output\n")[0], HasSubstr("no row"));
   EXPECT_THAT(Problems("{\"a\": 1}")[0], HasSubstr("no list of usage"));
-  EXPECT_THAT(Problems("[1, 2")[0], HasSubstr("ends too early"));
+  EXPECT_THAT(Problems("[1, 2")[0], HasSubstr("bill.csv:1:6: the text ends too early"));
   EXPECT_THAT(Problems("date,model,input,output\n\"2026-10-01,m,1,2\n")[0],
               HasSubstr("never closed"));
 }

@@ -92,6 +92,23 @@ TEST(Summarize, AMonthWithoutUseHasNoGrowth) {
   EXPECT_FALSE(summary.workloads[0].growth_per_month);
 }
 
+TEST(Summarize, AModelOfEarlierMonthsIsNotWhatIsReplaced) {
+  const UseSummary summary =
+      Summarize({Row("2026-08-01", "claude-opus-4-5", 9000, 9000),
+                 Row("2026-09-01", "gpt-4o", 100, 10), Row("2026-09-30", "gpt-4o", 100, 10)},
+                Catalogue(), Grouping::kTier);
+  for (const WorkloadUse& use : summary.workloads) EXPECT_NE(use.replaces, "claude-opus-4.5");
+  // Both of one tier: the one that is no longer used has no say in it.
+  const UseSummary mixed =
+      Summarize({Row("2026-08-01", "claude-opus-4-5", 9000, 9000),
+                 Row("2026-09-01", "gpt-5.1", 100, 10), Row("2026-09-30", "gpt-5.1", 100, 10)},
+                Catalogue(), Grouping::kTier);
+  ASSERT_THAT(mixed.workloads, SizeIs(1));
+  EXPECT_EQ(mixed.workloads[0].name, "frontier");
+  EXPECT_EQ(mixed.workloads[0].replaces, "gpt-5.1");
+  EXPECT_THAT(mixed.workloads[0].billed, ElementsAre("gpt-5.1"));
+}
+
 TEST(Summarize, ByTierTheMostUsedModelIsReplaced) {
   const UseSummary summary = Summarize(
       {Row("2026-10-01", "gpt-4o", 1, 100), Row("2026-10-01", "claude-sonnet-4-5", 1, 300),
