@@ -34,7 +34,7 @@ TEST(ParseJson, RemembersRepeatedKeys) {
 TEST(ParseJson, SaysWhereItBreaks) {
   EXPECT_THAT(Problem("{\n  \"a\": 1,\n  oops\n}"), HasSubstr("line 3, column"));
   EXPECT_THAT(Problem(R"({"a": [1, 2)"), HasSubstr("ends too early"));
-  EXPECT_THAT(Problem(""), HasSubstr("ends too early"));
+  EXPECT_THAT(Problem(""), HasSubstr("empty"));
   EXPECT_THAT(Problem("{} {}"), HasSubstr("not JSON"));
   EXPECT_THAT(Problem(R"({"a": NaN})"), HasSubstr("not JSON"));
   EXPECT_THAT(Problem(R"({"a": 1e999})"), HasSubstr("no double holds"));
