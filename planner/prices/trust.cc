@@ -80,11 +80,15 @@ struct Weight {
   }
 };
 
-// The prices of one product at one provider, from the first to the last.
+// The prices of one product at one provider, from the first to the last. `witnesses` are the
+// catalogue's prices of the same model there under another name ("llama-3.3-70b" for a listing
+// "Llama-3.3-70B-Instruct-Turbo"): they have a voice, and are judged with their own product.
 class Product {
  public:
-  Product(Known& known, const Market& market, std::vector<std::size_t> offers)
-      : known_(known), market_(market), offers_(std::move(offers)) {
+  Product(Known& known, const Market& market, std::vector<std::size_t> offers,
+          const std::set<std::size_t>& witnesses)
+      : known_(known), market_(market), offers_(std::move(offers)), witnesses_(witnesses) {
+    offers_.insert(offers_.end(), witnesses.begin(), witnesses.end());
     std::sort(offers_.begin(), offers_.end(),
               [&](std::size_t a, std::size_t b) { return OrderOf(a) < OrderOf(b); });
   }
@@ -147,6 +151,7 @@ class Product {
     std::map<Listing, std::vector<std::size_t>> voices;
     for (std::size_t index : offers_) {
       if (At(index).first > day + kHalfYear || At(index).superseded_on) continue;
+      if (ended_.count(index) > 0) continue;
       voices[ListingOf(index)].push_back(index);
     }
     return voices;
@@ -285,6 +290,10 @@ class Product {
   }
 
   void Distrust(std::size_t index, std::optional<std::size_t> trusted, std::string reason) {
+    if (witnesses_.count(index) > 0) {
+      ended_.insert(index);
+      return;
+    }
     known_.offers[index].contradicted = true;
     known_.contradictions.push_back({trusted, index, std::move(reason)});
   }
@@ -301,6 +310,8 @@ class Product {
       const bool live = At(held).last >= At(challenger).first;
       if (it->first == ListingOf(challenger) || Follows(held, challenger)) {
         // Its own listing goes on to another price.
+      } else if (witnesses_.count(held) > 0) {
+        ended_.insert(held);
       } else if (weight.changed && !live) {
         known_.offers[held].superseded_on = At(challenger).first;
       } else {
@@ -367,9 +378,25 @@ class Product {
 
   Known& known_;
   const Market& market_;
-  std::vector<std::size_t> offers_;          // by OrderOf()
+  std::vector<std::size_t> offers_;  // by OrderOf()
+  const std::set<std::size_t>& witnesses_;
+  std::set<std::size_t> ended_;              // witnesses that no longer have a voice
   std::map<Listing, std::size_t> standing_;  // the newest trusted price of each
 };
+
+// The catalogue's prices of the model of `offers` at their provider, under another name.
+std::set<std::size_t> WitnessesOf(const Known& known, const Market& market,
+                                  const std::vector<std::size_t>& offers) {
+  const Offer& any = known.offers[offers.front()];
+  std::set<std::size_t> witnesses;
+  if (!any.model.known()) return witnesses;
+  for (std::size_t index : market) {
+    const Offer& other = known.offers[index];
+    if (!other.feed && other.provider == any.provider) witnesses.insert(index);
+  }
+  for (std::size_t index : offers) witnesses.erase(index);
+  return witnesses;
+}
 
 }  // namespace
 
@@ -383,9 +410,11 @@ void Judge(Known& known) {
     products[{offer.provider, ProductKey(offer.listing)}].push_back(i);
   }
   for (auto& [key, offers] : products) {
-    if (offers.size() < 2) continue;
-    const Market& market = markets.at(ThingOf(known.offers[offers.front()]));
-    Product(known, market, std::move(offers)).Judge();
+    const Offer& any = known.offers[offers.front()];
+    const Market& market = markets.at(ThingOf(any));
+    const std::set<std::size_t> witnesses = WitnessesOf(known, market, offers);
+    if (offers.size() + witnesses.size() < 2) continue;
+    Product(known, market, std::move(offers), witnesses).Judge();
   }
 }
 

@@ -245,6 +245,27 @@ TEST(Trust, ACutThatItsFeedKeepsSupersedesTheCatalogue) {
   }
 }
 
+TEST(Trust, TheCatalogueHasAVoiceAboutListingsOfOtherNames) {
+  catalog::Catalog catalog = SmallCatalogue();
+  catalog.hosted[0].model = "llama-3.3-70b";
+  catalog.hosted[0].provider = "together";
+  constexpr char kTurbo[] = "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo";
+  History history;
+  const auto price = [&] {
+    for (const catalog::HostedOffer& offer : WithPrices(catalog, history).hosted) {
+      if (offer.provider == "together") return offer.output.value;
+    }
+    return 0.0;
+  };
+  Merge(One(kLite, "together", kTurbo, "2026-03-01", InOut("0.0015", "0.0075")), history);
+  EXPECT_DOUBLE_EQ(price(), 0.75);
+  EXPECT_THAT(KnownOffers(catalog, history).contradictions, SizeIs(1));
+  // Held for a month against the catalogue alone it counts, and the catalogue's is not at fault.
+  Merge(One(kLite, "together", kTurbo, "2026-04-02", InOut("0.0015", "0.0075")), history);
+  EXPECT_DOUBLE_EQ(price(), 0.0075);
+  for (const Offer& offer : KnownOffers(catalog, history).offers) EXPECT_FALSE(offer.contradicted);
+}
+
 TEST(Trust, AFeedThatIsWrongAboutAllProvidersDoesNotVouchForItself) {
   catalog::Catalog catalog = SmallCatalogue();
   History history;
