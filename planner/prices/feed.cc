@@ -552,6 +552,10 @@ absl::StatusOr<Feed> Recognise(const JsonValue& root, std::optional<Feed> wanted
                                                    Name(*form), ", or none"));
   }
   if (form) return *form;
+  if (wanted) {
+    return absl::InvalidArgumentError(absl::StrCat("JSON, but not of the form of ", Title(*wanted),
+                                                   ", nor of another price feed that is known"));
+  }
   return absl::InvalidArgumentError(
       "JSON, but no price feed that is known; these are: LiteLLM (names with litellm_provider), "
       "OpenRouter "

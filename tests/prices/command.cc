@@ -135,7 +135,7 @@ TEST_F(Prices, ContradictionsAreListedWithBothSides) {
   Import("models_dev.json");
   const Ran ran = Import("litellm.json");
   EXPECT_THAT(ran.out, HasSubstr("CONTRADICTIONS 1"));
-  EXPECT_THAT(ran.out, HasSubstr("0.2/0.6 models.dev 2026-07-01 is"));
+  EXPECT_THAT(ran.out, HasSubstr("0.2/0.6 catalogue 2026-07-24 is"));
   EXPECT_THAT(ran.out, HasSubstr("0.2/6 LiteLLM 2026-07-24 is not"));
 }
 

@@ -200,6 +200,8 @@ TEST(ReadFeed, SaysWhatItCannotRead) {
   EXPECT_THAT(
       std::string(ReadFeed(Excerpt("litellm.json"), Feed::kOpenRouter, as_of).status().message()),
       HasSubstr("not of the form of OpenRouter; it has that of LiteLLM: --feed litellm"));
+  EXPECT_THAT(std::string(ReadFeed("{\"a\": 1}", Feed::kOpenRouter, as_of).status().message()),
+              HasSubstr("not of the form of OpenRouter, nor of another price feed that is known"));
 }
 
 TEST(ReadFeed, RowsThatAppearTwiceAreRefused) {
