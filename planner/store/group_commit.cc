@@ -138,10 +138,11 @@ void GroupCommit::Record(const absl::Status& status, std::size_t writes, double 
 
 void GroupCommit::Finish(const Group& group, const absl::Status& status,
                          const std::set<std::string>& changed) const {
-  for (const Write& write : group) write.finish(status);
+  // First, so that whoever waited for the write sees its effect everywhere.
   if (status.ok() && options_.changed && !changed.empty()) {
     options_.changed({changed.begin(), changed.end()});
   }
+  for (const Write& write : group) write.finish(status);
 }
 
 }  // namespace capacity::store
