@@ -12,10 +12,12 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "node-agent/cli/commands.h"
 #include "node-agent/cli/common.h"
+#include "node-agent/cli/measure.h"
 #include "node-agent/host/live.h"
 #include "node-agent/reporter/run.h"
 #include "node-agent/reporter/vitals.h"
@@ -26,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kBusyShare = 0.5;            // of the cores, in the load of the last minute
+constexpr int kRepeats = 10;  // passes of a bandwidth measurement, as `bench` has them
 constexpr std::chrono::seconds kPatience{3};  // from a signal to the end, at most
 
 struct Arguments {
@@ -126,17 +128,19 @@ class EndOnSignal {
   std::thread thread_;
 };
 
-// Others' work would spoil the measurement, and the measurement their work.
+// Others' work would spoil a measurement, and a measurement their work. A host is for one thread,
+// hence one of its own.
 reporter::Readiness ReadinessNow() {
-  reporter::Readiness readiness;
-  double load = 0;
-  if (getloadavg(&load, 1) != 1) return readiness;
-  readiness.conditions.load_average = load;
-  const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
-  if (load > kBusyShare * cores) {
-    readiness.refusal = absl::StrCat("the machine is busy: load ", load, " on ", cores, " cores");
-  }
-  return readiness;
+  const Moment moment = ThisMoment(*host::Live());
+  return {.conditions = moment.conditions, .refusal = moment.why_not};
+}
+
+absl::StatusOr<std::vector<agent::MemoryBandwidth>> MeasureWhenIdle(host::Host& host) {
+  const Moment moment = ThisMoment(host);
+  if (!moment.why_not.empty()) return absl::FailedPreconditionError(moment.why_not);
+  MemorySpeeds speeds = MeasureMemory(host, moment.conditions, kRepeats);
+  if (speeds.measured.empty()) return absl::UnavailableError(speeds.missing.front());
+  return std::move(speeds.measured);
 }
 
 absl::StatusOr<std::string> TokenOf(const Arguments& arguments) {
@@ -169,6 +173,7 @@ int Run(const Arguments& arguments) {
   const reporter::World world = {.report = [&arguments] { return ReportOf("", arguments.data); },
                                  .vitals = [&host] { return reporter::ReadVitals(*host); },
                                  .readiness = &ReadinessNow,
+                                 .measure = [&host] { return MeasureWhenIdle(*host); },
                                  .clock = &UnixMs,
                                  .log = &Log,
                                  .agent_version = AgentVersion()};

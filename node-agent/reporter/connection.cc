@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::chrono::seconds kCallDeadline{10};
 constexpr int kFirstReconnectMs = 500;
-constexpr int kLongestReconnectMs = 15'000;
+constexpr int kLongestReconnectMs = 2'000;
+constexpr int kConnectTimeoutMs = 10'000;  // gRPC's "minimum back-off" is how long it tries
 
 // What is asked for is capped again where it is done; this one only has to fit an int.
 constexpr std::uint32_t kMostRoundTrips = 1'000'000;
@@ -64,7 +65,7 @@ std::string Target(const Address& address) {
 grpc::ChannelArguments Arguments() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMs);
   // A connection of its own: one with another certificate must not be shared.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

@@ -47,6 +47,7 @@ class Agent {
         stop_(stop),
         state_(state),
         spool_(std::move(spool)),
+        measured_(ParseMeasured(state.LoadMeasured())),
         boot_id_(state.NextBootId(world.clock())),
         heartbeat_(settings.heartbeat),
         links_({.readiness = world.readiness,
@@ -94,6 +95,10 @@ class Agent {
                                                   std::string(report.status().message())));
       return;
     }
+    // What was measured before counts until it is measured again.
+    if (looked_) MeasureIfDue();
+    looked_ = true;
+    report->memory_bandwidths = measured_;
     const bool unchanged = newest_ && SameFacts(*newest_, *report);
     if (unchanged && !IsDue(next_report_)) return;
     if (!Keep(*report)) {
@@ -102,6 +107,24 @@ class Agent {
     }
     newest_ = *std::move(report);
     next_report_ = now + settings_.report;
+  }
+
+  void MeasureIfDue() {
+    std::int64_t newest = 0;
+    for (const auto& one : measured_) newest = std::max(newest, one.taken_at_unix_ms);
+    if (!world_.measure || world_.clock() - newest < settings_.measure.count()) return;
+    auto measured = world_.measure();
+    if (absl::IsFailedPrecondition(measured.status())) return;  // busy: at the next look
+    if (!measured.ok()) {
+      const std::string why(measured.status().message());
+      if (problems_.insert(why).second) world_.log(Severity::kWarning, why);
+      return;
+    }
+    measured_ = *std::move(measured);
+    world_.log(Severity::kInfo, "measured the memory's bandwidth");
+    if (absl::Status saved = state_.SaveMeasured(SerializeMeasured(measured_)); !saved.ok()) {
+      world_.log(Severity::kWarning, std::string(saved.message()));
+    }
   }
 
   // On disk before it is sent for the first time.
@@ -371,6 +394,8 @@ class Agent {
   bool rejoin_ = false;  // the planner does not know this node; a token is at hand
 
   // What it said.
+  std::vector<agent::MemoryBandwidth> measured_;  // in this run or an earlier one
+  bool looked_ = false;                           // at the machine, in this run
   const std::uint64_t boot_id_;
   std::uint64_t report_sequence_ = 0;
   std::uint64_t pulse_sequence_ = 0;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,9 @@ struct Settings {
   std::chrono::milliseconds heartbeat{10'000};
   std::chrono::milliseconds probe{15 * 60'000};        // looks whether something changed
   std::chrono::milliseconds report{24 * 60 * 60'000};  // at least so often, changed or not
+  // How often the memory's bandwidth is measured; not before the agent has run for `probe`, and
+  // only when the machine is idle.
+  std::chrono::milliseconds measure{7 * 24 * 60 * 60'000LL};
   Spool::Limits spool;
 };
 
@@ -42,7 +46,10 @@ struct World {
   std::function<absl::StatusOr<agent::Report>()> report;  // may take seconds
   std::function<Vitals()> vitals;                         // must be cheap
   std::function<Readiness()> readiness;  // to measure a link; called in a thread of its own
-  std::function<std::int64_t()> clock;   // Unix ms
+  // The memory's bandwidth; takes seconds. FailedPrecondition: not now, the machine is busy. Empty:
+  // it is never measured.
+  std::function<absl::StatusOr<std::vector<agent::MemoryBandwidth>>()> measure;
+  std::function<std::int64_t()> clock;  // Unix ms
   std::function<void(Severity, const std::string&)> log;
   std::string agent_version;
 };

@@ -140,6 +140,12 @@ std::uint64_t State::NextBootId(std::int64_t now_unix_ms) const {
   return next;
 }
 
+std::string State::LoadMeasured() const { return pki::ReadFile(PathOf("measured")).value_or(""); }
+
+absl::Status State::SaveMeasured(std::string_view bytes) const {
+  return pki::ReplaceFile(PathOf("measured"), bytes);
+}
+
 std::string State::SpoolDirectory() const { return PathOf("spool"); }
 
 std::string State::PathOf(std::string_view name) const {

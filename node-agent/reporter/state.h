@@ -5,6 +5,7 @@
 //     DIRECTORY/node.key         the private key; made here, mode 0600, never leaves
 //     DIRECTORY/membership.pem   node id, certificate, authority; complete or absent
 //     DIRECTORY/boot             the latest boot id
+//     DIRECTORY/measured         the latest measurements of this machine
 //     DIRECTORY/spool/           what waits
 #pragma once
 
@@ -54,6 +55,10 @@ class State {
   // set back: at least the milliseconds since 1970. A disk that refuses to keep it is no reason
   // not to run.
   std::uint64_t NextBootId(std::int64_t now_unix_ms) const;
+
+  // What was measured last, opaque; empty: nothing.
+  std::string LoadMeasured() const;
+  absl::Status SaveMeasured(std::string_view bytes) const;
 
   std::string SpoolDirectory() const;
 

@@ -1,5 +1,6 @@
 #include "node-agent/reporter/wire.h"
 
+#include <initializer_list>
 #include <string_view>
 
 #include "capacity/v1/node.pb.h"
@@ -232,6 +233,39 @@ void Convert(const agent::MemoryBandwidth& from, v1::MemoryBandwidth& to) {
   Convert(from.conditions, *to.mutable_conditions());
 }
 
+// The value that is converted to `message`.
+template <class Value, class Message>
+Value Reverse(Message message, std::initializer_list<Value> values) {
+  for (const Value value : values) {
+    if (Convert(value) == message) return value;
+  }
+  return Value{};
+}
+
+agent::Conditions Read(const v1::Conditions& from) {
+  using Power = agent::Conditions::Power;
+  agent::Conditions to;
+  if (from.has_load_average()) to.load_average = from.load_average();
+  to.power = Reverse<Power>(from.power(), {Power::kMains, Power::kBattery});
+  to.thermal = from.thermal();
+  to.forced = from.forced();
+  return to;
+}
+
+agent::MemoryBandwidth Read(const v1::MemoryBandwidth& from) {
+  using Kind = agent::MemoryBandwidth::Kind;
+  return {.kind = Reverse<Kind>(from.kind(),
+                                {Kind::kCpuTriad, Kind::kCpuRead, Kind::kGpuCopy, Kind::kGpuRead}),
+          .best_bytes_per_second = from.best_bytes_per_second(),
+          .median_bytes_per_second = from.median_bytes_per_second(),
+          .repeats = from.repeats(),
+          .buffer_bytes = from.buffer_bytes(),
+          .threads = from.threads(),
+          .device = from.device(),
+          .taken_at_unix_ms = from.taken_at_unix_ms(),
+          .conditions = Read(from.conditions())};
+}
+
 void Convert(const agent::ProbeResult& from, v1::Probe& to) {
   to.set_name(Text(from.name));
   to.set_outcome(Convert(from.outcome));
@@ -268,6 +302,20 @@ std::string Serialize(const agent::Report& report) {
   for (const auto& probe : report.probes) Convert(probe, *message.add_probes());
   if (report.identity) Convert(*report.identity, *message.mutable_identity());
   return message.SerializeAsString();
+}
+
+std::string SerializeMeasured(const std::vector<agent::MemoryBandwidth>& measured) {
+  v1::NodeReport message;
+  for (const auto& one : measured) Convert(one, *message.add_memory_bandwidths());
+  return message.SerializeAsString();
+}
+
+std::vector<agent::MemoryBandwidth> ParseMeasured(const std::string& bytes) {
+  v1::NodeReport message;
+  std::vector<agent::MemoryBandwidth> measured;
+  if (!message.ParseFromString(bytes)) return measured;
+  for (const auto& one : message.memory_bandwidths()) measured.push_back(Read(one));
+  return measured;
 }
 
 std::string Serialize(const agent::Conditions& conditions) {

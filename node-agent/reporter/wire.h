@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "node-agent/report.h"
 
@@ -9,6 +10,10 @@ namespace capacity::reporter {
 
 // The bytes of capacity.v1.NodeReport (proto/capacity/v1/node.proto), field by field.
 std::string Serialize(const agent::Report& report);
+
+// Measurements to keep between runs, and back. What cannot be read is nothing.
+std::string SerializeMeasured(const std::vector<agent::MemoryBandwidth>& measured);
+std::vector<agent::MemoryBandwidth> ParseMeasured(const std::string& bytes);
 
 // The bytes of capacity.v1.Conditions.
 std::string Serialize(const agent::Conditions& conditions);

@@ -48,6 +48,12 @@ class RunTest : public ::testing::Test {
         .vitals = [] { return Vitals{.available_memory_bytes = 7, .load_average = 0.5}; },
         .readiness =
             [this] { return Readiness{.conditions = {.load_average = 0.5}, .refusal = refusal_}; },
+        .measure = [this]() -> absl::StatusOr<std::vector<agent::MemoryBandwidth>> {
+          ++measurements_;
+          if (busy_) return absl::FailedPreconditionError("busy");
+          return std::vector<agent::MemoryBandwidth>{
+              {.best_bytes_per_second = 100e9, .taken_at_unix_ms = Now()}};
+        },
         .clock = [this] { return Now() + ahead_ms_; },
         .log =
             [this](Severity, const std::string& text) {
@@ -104,7 +110,9 @@ class RunTest : public ::testing::Test {
   std::unique_ptr<Stop> stop_;
   std::future<absl::Status> running_;
   std::atomic<std::int64_t> ahead_ms_{0};
-  std::string refusal_;  // set before Start
+  std::string refusal_;           // set before Start
+  std::atomic<bool> busy_{true};  // too busy to measure memory
+  std::atomic<int> measurements_{0};
   std::mutex mutex_;
   std::string hostname_ = "first";
   std::uint64_t looks_ = 0;
@@ -273,6 +281,28 @@ TEST_F(RunTest, AReportThatIsNotUnderstoodDoesNotBlockTheNext) {
   Rename("second");
   ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
   EXPECT_EQ(planner.told().reports[0].report().hostname(), "second");
+}
+
+TEST_F(RunTest, MeasuresMemoryOnceWhenTheMachineIsIdle) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 3; }));
+  EXPECT_EQ(planner.told().reports.size(), 1u);
+  EXPECT_EQ(planner.told().reports[0].report().memory_bandwidths_size(), 0);
+  busy_ = false;
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+  EXPECT_EQ(planner.told().reports[1].report().memory_bandwidths(0).best_bytes_per_second(), 100e9);
+  const int measured = measurements_;
+  const std::size_t beats = planner.told().heartbeats.size();
+  ASSERT_TRUE(
+      planner.WaitFor([beats](const Told& told) { return told.heartbeats.size() > beats + 5; }));
+  EXPECT_EQ(measurements_, measured);
+  ASSERT_TRUE(StopAgent().ok());
+
+  Start(TestSettings(planner));  // what was measured is remembered
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 3; }));
+  EXPECT_EQ(planner.told().reports[2].report().memory_bandwidths_size(), 1);
+  EXPECT_EQ(measurements_, measured);
 }
 
 // ---------------------------------------------------------------- links

@@ -109,6 +109,13 @@ TEST(Wire, WhatIsNotKnownIsAbsent) {
   EXPECT_FALSE(message.has_identity());
 }
 
+TEST(Wire, MeasurementsReadBackAsWritten) {
+  const auto measured = Whole().memory_bandwidths;
+  EXPECT_EQ(ParseMeasured(SerializeMeasured(measured)), measured);
+  EXPECT_TRUE(ParseMeasured("").empty());
+  EXPECT_TRUE(ParseMeasured("\xff\xff").empty());
+}
+
 TEST(Wire, TextInAnotherEncodingArrives) {
   agent::Report report;
   const std::pair<const char*, const char*> texts[] = {
