@@ -18,6 +18,8 @@ namespace capacity::reporter {
 namespace {
 
 constexpr std::chrono::seconds kCallDeadline{10};
+constexpr std::chrono::milliseconds kReconnect{3'000};  // longer than kLongestReconnectMs
+constexpr std::chrono::milliseconds kGlance{100};       // how soon a wish to end is seen
 constexpr int kFirstReconnectMs = 500;
 constexpr int kLongestReconnectMs = 2'000;
 constexpr int kConnectTimeoutMs = 10'000;  // gRPC's "minimum back-off" is how long it tries
@@ -131,13 +133,14 @@ std::optional<std::chrono::milliseconds> RetryDelayOf(const absl::Status& status
 class Connection::Impl {
  public:
   explicit Impl(const std::shared_ptr<grpc::Channel>& channel)
-      : agents_(v1::Agents::NewStub(channel)) {}
+      : channel_(channel), agents_(v1::Agents::NewStub(channel)) {}
 
   // `call(stub, context)` is one blocking call.
   template <class Call>
   absl::Status Run(Call call) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+    AwaitReconnection();
     if (!Begin(context)) return absl::CancelledError("the agent ends");
     const grpc::Status status = call(*agents_, context);
     End(context);
@@ -151,6 +154,21 @@ class Connection::Impl {
   }
 
  private:
+  // A channel that failed makes progress towards a new connection only while somebody waits for it;
+  // a call would fail at once instead.
+  void AwaitReconnection() {
+    const auto until = std::chrono::system_clock::now() + kReconnect;
+    for (auto state = channel_->GetState(true);
+         state == GRPC_CHANNEL_TRANSIENT_FAILURE && std::chrono::system_clock::now() < until &&
+         !cancelled();
+         state = channel_->GetState(true)) {
+      channel_->WaitForStateChange(state, std::chrono::system_clock::now() + kGlance);
+    }
+  }
+  bool cancelled() {
+    const std::lock_guard lock(mutex_);
+    return cancelled_;
+  }
   bool Begin(grpc::ClientContext& context) {
     const std::lock_guard lock(mutex_);
     if (!cancelled_) running_.insert(&context);
@@ -161,6 +179,7 @@ class Connection::Impl {
     running_.erase(&context);
   }
 
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Agents::Stub> agents_;
   std::mutex mutex_;
   std::set<grpc::ClientContext*> running_;  // guarded by mutex_
