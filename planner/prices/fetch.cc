@@ -79,7 +79,8 @@ absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detai
       return absl::DataLossError(absl::StrCat(url, ": the answer broke off: ", why));
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
-      return absl::InvalidArgumentError(absl::StrCat(url, ": not an http or https URL, or it leads away from https"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(url, ": not an http or https URL, or it leads away from https"));
     default:
       return absl::UnavailableError(message);
   }

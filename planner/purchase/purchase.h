@@ -89,14 +89,14 @@ struct Rung {
   std::vector<BoughtItem> items;
   Usd cost;
   Usd cumulative;
-  UsdPerMonth marginal_value;                 // net
-  Estimate marginal_payoff_months;            // constant prices; infinity encodes never
-  std::vector<Cause> causes;                  // of the interval, widest first
-  std::optional<Months> payoff_with_decline;  // at the baseline's stated decline
+  UsdPerMonth marginal_value;                      // net
+  Estimate marginal_payoff_months;                 // constant prices; infinity encodes never
+  std::vector<Cause> causes;                       // of the interval, widest first
+  std::optional<Months> payoff_with_decline;       // at the baseline's stated decline
   std::map<fleet::Baseline, BestUse> by_baseline;  // the same basket under each
   std::vector<std::string>
       unlocks;  // "DeepSeek-V3.1 mlx-8bit: did not fit", "gpt-oss-120b: 62 -> 84 tokens/s"
-  economics::Decision decision;  // the article's rule
+  economics::Decision decision;       // the article's rule
   std::string why;                    // against the runner-up, in numbers
   double break_even_utilization = 0;  // at which it pays back within the threshold; > 1: never
   // The best at the same threshold that does not hold all that this rung adds.
