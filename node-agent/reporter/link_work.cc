@@ -75,6 +75,9 @@ void LinkWork::Work(Connection& connection, const std::string& node_id) {
   const Readiness readiness = surroundings_.readiness();
   const auto task = connection.PollTask(node_id, readiness.refusal);
   if (!task.ok()) return Say("asking what to measure", task.status());
+  if (!readiness.refusal.empty()) {
+    return surroundings_.log(absl::StrCat("no link is measured now: ", readiness.refusal));
+  }
   if (!*task) return;
   if ((*task)->secret.size() != link::kSecretBytes) {
     return Say("measuring a link", absl::InvalidArgumentError("the task's secret is not one"));
