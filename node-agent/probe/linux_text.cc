@@ -35,7 +35,7 @@ std::string ArmName(std::string_view part) {
   for (const ArmPart& known : kArmParts) {
     if (known.part == part) return std::string(known.name);
   }
-  return absl::StrCat("Arm part ", Clean(part, 16));
+  return Clean(absl::StrCat("Arm part ", Clean(part, 16)));
 }
 
 std::optional<std::uint32_t> Count(std::string_view text) {
@@ -192,7 +192,7 @@ std::optional<agent::Processor> ParseCpuinfo(std::string_view text) {
     if (!pair) continue;
     if (pair->key == "processor" && ParseWhole(pair->value)) ++processor.logical_cores;
     if (pair->key == "model name" && name.empty()) name = Clean(pair->value);
-    if (pair->key != "CPU part") continue;
+    if (pair->key != "CPU part" || pair->value.empty()) continue;
     const std::string part = ArmName(Lower(pair->value));
     const auto known = std::find_if(parts.begin(), parts.end(),
                                     [&part](const auto& group) { return group.name == part; });

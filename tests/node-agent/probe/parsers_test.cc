@@ -365,6 +365,15 @@ TEST(Lscpu, AnotherLanguageFallsBackToCpuinfo) {
   EXPECT_EQ(report.processor.name, "AMD EPYC");
 }
 
+TEST(Cpuinfo, ACoreWhosePartIsNotStatedIsNoGroup) {
+  const auto processor = ParseCpuinfo(
+      "processor\t: 0\nCPU part\t: 0xd85\nprocessor\t: 1\nCPU part\t: \nprocessor\t: 2\nCPU "
+      "part\t: 0xfff\n");
+  ASSERT_TRUE(processor.has_value());
+  EXPECT_EQ(processor->logical_cores, 3u);
+  EXPECT_EQ(processor->name, "Cortex-X925 + Arm part 0xfff");
+}
+
 TEST(Ip, TextAndJson) {
   const auto text = ParseIp(
       "1: lo: <LOOPBACK,UP> mtu 65536 state UNKNOWN\n    inet 127.0.0.1/8 scope host lo\n"
