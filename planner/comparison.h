@@ -29,7 +29,7 @@ struct Comparison {
   std::optional<Months> payback;            // at constant prices; nullopt: never
   Spread decline = Spread::Exactly(0);      // of the price, a year
   std::optional<Months> payback_at_low;     // as prices fall at decline.low; nullopt: never
-  std::optional<Months> payback_at_mid;     // within the 20 years of PaybackMonths
+  std::optional<Months> payback_at_mid;     // never: not within 20 years
   std::optional<Months> payback_at_high;
   std::vector<std::string> prices_from;  // whose prices, each once: "claude-opus-4.5, 2026-02"
 };

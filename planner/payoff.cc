@@ -569,21 +569,25 @@ absl::StatusOr<MachineAnswer> MachineCases(const catalog::Catalog& catalog,
   if (!price.ok()) return price.status();
   const absl::StatusOr<fleet::Fleet> fleet = FleetOf(catalog, *question.machine);
   if (!fleet.ok()) return fleet.status();
+  MachineAnswer answer;
   std::vector<Job> jobs;
+  absl::Status why_none = absl::InvalidArgumentError(
+      absl::StrCat("no workload of the inventory accepts ", question.model->id));
   for (const fleet::Workload& workload : scenario.workloads) {
     if (!economics::Accepts(catalog, workload, *question.model)) continue;
     absl::StatusOr<Placement> placement =
         FastestPlacement(catalog, calibration, *fleet, workload, question);
-    if (!placement.ok()) return placement.status();
-    jobs.push_back(JobOf(workload, *std::move(placement)));
+    if (placement.ok()) {
+      jobs.push_back(JobOf(workload, *std::move(placement)));
+    } else {
+      why_none = placement.status();
+      answer.notes.push_back(absl::StrCat("without the work of ", workload.name, ": ",
+                                          std::string(why_none.message())));
+    }
   }
-  if (jobs.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("no workload of the inventory accepts ", question.model->id));
-  }
+  if (jobs.empty()) return why_none;
 
   const MachineAtWork machine(scenario, std::move(jobs), *fleet, *price);
-  MachineAnswer answer;
   const fleet::Node& node = fleet->nodes().front();
   if (!node.load_power()) {
     answer.notes.push_back(absl::StrCat("the power draw of ", question.machine->id,

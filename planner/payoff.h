@@ -93,8 +93,8 @@ struct MachineQuestion {
 // would replace. Where the hours of a month do not suffice, those workloads come first that are
 // worth most an hour. Workloads and
 // assumptions are the scenario's, its fleet plays no part. InvalidArgument: the scenario has no
-// price for the machine, or no workload that accepts the model. FailedPrecondition says why there
-// is no such case: the model does not fit.
+// price for the machine, or no workload that accepts the model. FailedPrecondition: the model runs
+// there under none of these workloads, with the reason.
 struct MachineAnswer {
   std::vector<PayoffCase> cases;
   std::vector<std::string> notes;  // prices and facts that are not known, and what that means

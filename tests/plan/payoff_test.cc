@@ -141,6 +141,16 @@ TEST(MachineCasesTest, HoursAreGivenOutOnceAndToTheBestWorkFirst) {
   EXPECT_NEAR(both, Spark(dear).cases.at(0).input.gross_saving.mid, 1e-6 * both);
 }
 
+// Work whose context does not fit is left out and named; the rest counts.
+TEST(MachineCasesTest, WorkThatDoesNotRunThereHidesNoOther) {
+  fleet::Scenario scenario = TwoJobs(false);
+  scenario.workloads[0].concurrency = 4096;
+  scenario.workloads[0].context_tokens = 131'072;
+  const MachineAnswer answer = Spark(scenario);
+  EXPECT_NEAR(answer.cases.at(0).tokens.output_mtok_per_month, 6, 1e-9);
+  EXPECT_THAT(answer.notes, ::testing::Contains(::testing::HasSubstr("without the work of a: ")));
+}
+
 // A subscription is for all work, also what the machine cannot do.
 TEST(MachineCasesTest, ASubscriptionStaysWhileOtherWorkNeedsIt) {
   fleet::Scenario scenario = TwoJobs(false);

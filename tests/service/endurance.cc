@@ -1,14 +1,12 @@
 // The planner's figures, measured on the real binary in a process of its own:
+//   load [--tls] --agents N --period SECONDS --seconds S   memory, latency
+//   durable --seconds S                                    reports on disk a second
+//   kill --times N                                         kill -9 under load
+//   frames --frames N                                      noise from raw sockets
+//   full                                                   a disk that fills up (root)
 //
-//   service_endurance load [--tls] --agents N --period SECONDS --seconds S   memory, latency
-//   service_endurance durable --seconds S                                    reports on disk a
-//   second service_endurance kill --times N                                         kill -9 under
-//   load service_endurance frames --frames N                                      noise from raw
-//   sockets service_endurance full                                                   a disk that
-//   fills up (root)
-//
-// Prints what it measured; exits 1 when a promise of docs/service.md is broken, 77 when it cannot
-// be tried here.
+// Prints what it measured; exits 1 when a limit that was asked for or a promise of docs/service.md
+// is broken, 77 when it cannot be tried here. tests/service/long.sh has the full lengths.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
