@@ -131,6 +131,50 @@ struct MemoryBandwidth {
   friend bool operator==(const MemoryBandwidth&, const MemoryBandwidth&) = default;
 };
 
+// Tokens a second, over the repeats.
+struct Rate {
+  double median = 0;
+  double low = 0;
+  double high = 0;
+
+  friend bool operator==(const Rate&, const Rate&) = default;
+};
+
+// How fast an engine ran one model; field by field capacity.v1.SpeedMeasurement, where each is
+// explained.
+struct SpeedMeasurement {
+  std::string id;
+  std::string engine;
+  std::string engine_version;
+  std::string source;
+  std::string model_name;
+  std::string quant_name;
+  std::optional<std::uint64_t> model_bytes;
+  std::optional<std::uint64_t> model_parameters;
+  std::string model;
+  std::string quant;
+  std::optional<std::uint32_t> prompt_tokens;
+  std::optional<std::uint32_t> generated_tokens;
+  std::uint32_t depth_tokens = 0;
+  std::uint32_t streams = 1;
+  std::uint32_t repeats = 1;
+  std::optional<Rate> prefill;
+  std::optional<Rate> decode;
+  std::optional<double> time_to_first_token_ms;
+  std::optional<double> inter_token_median_ms;
+  std::optional<double> inter_token_p95_ms;
+  std::string kv_type;
+  std::string strategy;
+  std::vector<std::string> peers;
+  std::vector<std::string> not_comparable;
+  bool passive = false;
+  std::optional<double> power_watts;
+  std::int64_t taken_at_unix_ms = 0;
+  Conditions conditions;
+
+  friend bool operator==(const SpeedMeasurement&, const SpeedMeasurement&) = default;
+};
+
 // How one probe went. A probe that fails takes nothing from the others.
 struct ProbeResult {
   enum class Outcome { kUnknown, kOk, kAbsent, kFailed, kPartial };
