@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "node-agent/cli/commands.h"
 #include "node-agent/cli/common.h"
+#include "node-agent/cli/hand_over.h"
 #include "node-agent/cli/measure.h"
 #include "node-agent/host/live.h"
 #include "node-agent/reporter/run.h"
@@ -25,8 +25,6 @@
 
 namespace capacity::agent_cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int kRepeats = 10;  // passes of a bandwidth measurement, as `bench` has them
 constexpr std::chrono::seconds kPatience{3};  // from a signal to the end, at most
@@ -40,21 +38,6 @@ struct Arguments {
   std::string data;
   double heartbeat_seconds = 10;
 };
-
-std::string Environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-// $STATE_DIRECTORY is what systemd made for the service.
-std::string DefaultStateDirectory() {
-  if (const std::string stated = Environment("STATE_DIRECTORY"); !stated.empty()) return stated;
-  if (geteuid() == 0) return "/var/lib/node-agent";
-  if (const std::string home = Environment("XDG_STATE_HOME"); !home.empty()) {
-    return (fs::path(home) / "node-agent").string();
-  }
-  return (fs::path(Environment("HOME")) / ".local/state/node-agent").string();
-}
 
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -210,7 +193,7 @@ void AddRun(CLI::App& app, Action& action) {
       ->excludes(token);
   command
       ->add_option("--state-dir", arguments->state_directory,
-                   "Where key, certificate and unsent reports are kept (default: " +
+                   "Where key, certificate and what is unsent are kept (default: " +
                        DefaultStateDirectory() + ")")
       ->type_name("DIR");
   command->add_option("--name", arguments->name, "What to be called (default: the host's name)")

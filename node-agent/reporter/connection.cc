@@ -326,4 +326,17 @@ absl::Status Connection::SendMeasurements(const std::string& node_id, std::uint6
   });
 }
 
+absl::Status Connection::SendSpeed(const std::string& node_id, std::uint64_t boot_id,
+                                   std::uint64_t sequence, const std::string& bytes) {
+  v1::SendMeasurementsRequest message;
+  SetOrigin(*message.mutable_origin(), node_id, boot_id, sequence);
+  if (!message.add_speeds()->ParseFromString(bytes)) {
+    return absl::InvalidArgumentError("what was kept is not a measurement");
+  }
+  v1::SendMeasurementsResponse answer;
+  return impl_->Run([&](v1::Agents::Stub& agents, auto& context) {
+    return agents.SendMeasurements(&context, message, &answer);
+  });
+}
+
 }  // namespace capacity::reporter

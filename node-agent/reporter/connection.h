@@ -122,6 +122,10 @@ class Connection {
   absl::Status SendMeasurements(const std::string& node_id, std::uint64_t boot_id,
                                 std::uint64_t sequence, const std::vector<LinkResult>& results);
 
+  // One capacity.v1.SpeedMeasurement, serialized. InvalidArgument also when the bytes are none.
+  absl::Status SendSpeed(const std::string& node_id, std::uint64_t boot_id, std::uint64_t sequence,
+                         const std::string& bytes);
+
   // The calls that run now, and every later one, end at once with Cancelled.
   void Cancel();
 

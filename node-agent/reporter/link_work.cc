@@ -114,11 +114,11 @@ void LinkWork::Connect(Connection& connection, const std::string& node_id, const
       link::Measure(task.addresses, task.port, SecretOf(task), effort, task.lease, &stopping_);
   if (stopping_) return;
   const std::vector<LinkResult> results = ResultsOf(measured, task, start, conditions);
-  ++sequence_;
+  const std::uint64_t sequence = surroundings_.next_sequence();
   absl::Status sent = absl::UnknownError("not sent");
   for (int i = 0; i < kDeliveries && !sent.ok(); ++i) {
     if (i > 0 && !Sleep(kRetryDelivery)) return;
-    sent = connection.SendMeasurements(node_id, surroundings_.boot_id, sequence_, results);
+    sent = connection.SendMeasurements(node_id, surroundings_.boot_id, sequence, results);
     if (absl::IsInvalidArgument(sent)) break;
   }
   const TaskState state = sent.ok() ? TaskState::kDone : TaskState::kFailed;

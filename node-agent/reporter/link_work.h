@@ -31,6 +31,8 @@ class LinkWork {
     std::function<std::int64_t()> clock;   // Unix ms
     std::function<void(const std::string&)> log;
     std::uint64_t boot_id = 0;
+    // The next number of a message of measurements in this boot; from any thread.
+    std::function<std::uint64_t()> next_sequence;
   };
 
   explicit LinkWork(Surroundings surroundings);
@@ -57,7 +59,6 @@ class LinkWork {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::thread thread_;
-  std::uint64_t sequence_ = 0;  // of measurements in this boot; used by one thread at a time
 };
 
 }  // namespace capacity::reporter

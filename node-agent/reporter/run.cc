@@ -1,6 +1,8 @@
 #include "node-agent/reporter/run.h"
 
 #include <algorithm>
+#include <atomic>
+#include <map>
 #include <memory>
 #include <random>
 #include <set>
@@ -9,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "node-agent/reporter/backoff.h"
 #include "node-agent/reporter/connection.h"
+#include "node-agent/reporter/inbox.h"
 #include "node-agent/reporter/state.h"
 #include "node-agent/reporter/wire.h"
 #include "planner/pki/certificate.h"
@@ -47,13 +50,15 @@ class Agent {
         stop_(stop),
         state_(state),
         spool_(std::move(spool)),
+        inbox_(settings.state_directory),
         measured_(ParseMeasured(state.LoadMeasured())),
         boot_id_(state.NextBootId(world.clock())),
         heartbeat_(settings.heartbeat),
         links_({.readiness = world.readiness,
                 .clock = world.clock,
                 .log = [&world](const std::string& text) { world.log(Severity::kInfo, text); },
-                .boot_id = boot_id_}) {}
+                .boot_id = boot_id_,
+                .next_sequence = [this] { return ++measurement_sequence_; }}) {}
 
   ~Agent() {
     if (connection_ != nullptr) connection_->Cancel();
@@ -155,6 +160,7 @@ class Agent {
     if (!status.ok() && !enrolled_before_ && EndsEnrolment(status)) return status;
     if (status.ok()) status = RenewIfDue();
     if (status.ok()) status = Deliver();
+    if (status.ok()) status = DeliverSpeeds();
     if (status.ok() && IsDue(next_heartbeat_)) status = Beat();
     if (status.ok()) {
       Succeeded();
@@ -224,6 +230,47 @@ class Agent {
       if (absl::Status removed = spool_.RemoveFront(); !removed.ok()) return removed;
     }
     return absl::OkStatus();
+  }
+
+  // What `node-agent bench` measured, whenever that was.
+  absl::Status DeliverSpeeds() {
+    for (const std::string& name : inbox_.Waiting()) {
+      if (stop_.requested()) break;
+      if (absl::Status status = DeliverSpeed(name); !status.ok()) return status;
+      speed_sequences_.erase(name);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status DeliverSpeed(const std::string& name) {
+    const auto bytes = inbox_.Read(name);
+    if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
+    if (absl::IsInvalidArgument(bytes.status())) return SetAside(name, bytes.status());
+    if (!bytes.ok()) {
+      // Neither the planner's fault nor a reason to keep the others waiting.
+      const std::string why(bytes.status().message());
+      if (unreadable_.insert(why).second) world_.log(Severity::kWarning, why);
+      return absl::OkStatus();
+    }
+    std::uint64_t& sequence = speed_sequences_[name];
+    if (sequence == 0) sequence = ++measurement_sequence_;
+    const absl::Status sent =
+        connection_->SendSpeed(membership_.node_id, boot_id_, sequence, *bytes);
+    if (absl::IsInvalidArgument(sent)) return SetAside(name, sent);
+    if (!sent.ok()) return sent;
+    if (const auto speed = ParseSpeed(*bytes)) {
+      world_.log(Severity::kInfo, absl::StrCat("told the planner how fast ", speed->engine,
+                                               " runs ", speed->model_name));
+    }
+    return inbox_.Remove(name);
+  }
+
+  absl::Status SetAside(const std::string& name, const absl::Status& why) {
+    world_.log(
+        Severity::kError,
+        absl::StrCat("the planner does not understand a measurement, which is set aside as ",
+                     inbox_.directory(), "/", name, ".refused: ", std::string(why.message())));
+    return inbox_.SetAside(name);
   }
 
   absl::Status Beat() {
@@ -384,6 +431,7 @@ class Agent {
   Stop& stop_;
   const State& state_;
   Spool spool_;
+  const Inbox inbox_;
   std::mt19937_64 random_{std::random_device{}()};
 
   // Who this node is.
@@ -399,6 +447,9 @@ class Agent {
   const std::uint64_t boot_id_;
   std::uint64_t report_sequence_ = 0;
   std::uint64_t pulse_sequence_ = 0;
+  std::atomic<std::uint64_t> measurement_sequence_{0};    // of links and of speeds
+  std::map<std::string, std::uint64_t> speed_sequences_;  // of speeds sent and not acknowledged
+  std::set<std::string> unreadable_;                      // in the inbox, and said so
   std::pair<std::uint64_t, std::uint64_t> acknowledged_{0, 0};  // boot, sequence of a report
   std::optional<agent::Report> newest_;                         // kept in this run
 

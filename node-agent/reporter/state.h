@@ -6,7 +6,8 @@
 //     DIRECTORY/membership.pem   node id, certificate, authority; complete or absent
 //     DIRECTORY/boot             the latest boot id
 //     DIRECTORY/measured         the latest measurements of this machine
-//     DIRECTORY/spool/           what waits
+//     DIRECTORY/spool/           reports that wait
+//     DIRECTORY/inbox/           measured speeds that wait (inbox.h)
 #pragma once
 
 #include <cstdint>

@@ -266,6 +266,82 @@ agent::MemoryBandwidth Read(const v1::MemoryBandwidth& from) {
           .conditions = Read(from.conditions())};
 }
 
+void Convert(const agent::Rate& from, v1::Rate& to) {
+  to.set_median(from.median);
+  to.set_low(from.low);
+  to.set_high(from.high);
+}
+
+agent::Rate Read(const v1::Rate& from) {
+  return {.median = from.median(), .low = from.low(), .high = from.high()};
+}
+
+void Convert(const agent::SpeedMeasurement& from, v1::SpeedMeasurement& to) {
+  to.set_id(Text(from.id));
+  to.set_engine(Text(from.engine));
+  to.set_engine_version(Text(from.engine_version));
+  to.set_source(Text(from.source));
+  to.set_model_name(Text(from.model_name));
+  to.set_quant_name(Text(from.quant_name));
+  if (from.model_bytes) to.set_model_bytes(*from.model_bytes);
+  if (from.model_parameters) to.set_model_parameters(*from.model_parameters);
+  to.set_model(Text(from.model));
+  to.set_quant(Text(from.quant));
+  if (from.prompt_tokens) to.set_prompt_tokens(*from.prompt_tokens);
+  if (from.generated_tokens) to.set_generated_tokens(*from.generated_tokens);
+  to.set_depth_tokens(from.depth_tokens);
+  to.set_streams(from.streams);
+  to.set_repeats(from.repeats);
+  if (from.prefill) Convert(*from.prefill, *to.mutable_prefill());
+  if (from.decode) Convert(*from.decode, *to.mutable_decode());
+  if (from.time_to_first_token_ms) to.set_time_to_first_token_ms(*from.time_to_first_token_ms);
+  if (from.inter_token_median_ms) to.set_inter_token_median_ms(*from.inter_token_median_ms);
+  if (from.inter_token_p95_ms) to.set_inter_token_p95_ms(*from.inter_token_p95_ms);
+  to.set_kv_type(Text(from.kv_type));
+  to.set_strategy(Text(from.strategy));
+  for (const std::string& peer : from.peers) to.add_peers(Text(peer));
+  for (const std::string& why : from.not_comparable) to.add_not_comparable(Text(why));
+  to.set_passive(from.passive);
+  if (from.power_watts) to.set_power_watts(*from.power_watts);
+  to.set_taken_at_unix_ms(from.taken_at_unix_ms);
+  Convert(from.conditions, *to.mutable_conditions());
+}
+
+agent::SpeedMeasurement Read(const v1::SpeedMeasurement& from) {
+  agent::SpeedMeasurement to;
+  to.id = from.id();
+  to.engine = from.engine();
+  to.engine_version = from.engine_version();
+  to.source = from.source();
+  to.model_name = from.model_name();
+  to.quant_name = from.quant_name();
+  if (from.has_model_bytes()) to.model_bytes = from.model_bytes();
+  if (from.has_model_parameters()) to.model_parameters = from.model_parameters();
+  to.model = from.model();
+  to.quant = from.quant();
+  if (from.has_prompt_tokens()) to.prompt_tokens = from.prompt_tokens();
+  if (from.has_generated_tokens()) to.generated_tokens = from.generated_tokens();
+  to.depth_tokens = from.depth_tokens();
+  to.streams = from.streams();
+  to.repeats = from.repeats();
+  if (from.has_prefill()) to.prefill = Read(from.prefill());
+  if (from.has_decode()) to.decode = Read(from.decode());
+  if (from.has_time_to_first_token_ms()) {
+    to.time_to_first_token_ms = from.time_to_first_token_ms();
+  }
+  if (from.has_inter_token_median_ms()) to.inter_token_median_ms = from.inter_token_median_ms();
+  if (from.has_inter_token_p95_ms()) to.inter_token_p95_ms = from.inter_token_p95_ms();
+  to.kv_type = from.kv_type();
+  to.strategy = from.strategy();
+  to.peers.assign(from.peers().begin(), from.peers().end());
+  to.not_comparable.assign(from.not_comparable().begin(), from.not_comparable().end());
+  to.passive = from.passive();
+  if (from.has_power_watts()) to.power_watts = from.power_watts();
+  to.taken_at_unix_ms = from.taken_at_unix_ms();
+  to.conditions = Read(from.conditions());
+  return to;
+}
+
 void Convert(const agent::ProbeResult& from, v1::Probe& to) {
   to.set_name(Text(from.name));
   to.set_outcome(Convert(from.outcome));
@@ -316,6 +392,18 @@ std::vector<agent::MemoryBandwidth> ParseMeasured(const std::string& bytes) {
   if (!message.ParseFromString(bytes)) return measured;
   for (const auto& one : message.memory_bandwidths()) measured.push_back(Read(one));
   return measured;
+}
+
+std::string Serialize(const agent::SpeedMeasurement& measurement) {
+  v1::SpeedMeasurement message;
+  Convert(measurement, message);
+  return message.SerializeAsString();
+}
+
+std::optional<agent::SpeedMeasurement> ParseSpeed(const std::string& bytes) {
+  v1::SpeedMeasurement message;
+  if (!message.ParseFromString(bytes)) return std::nullopt;
+  return Read(message);
 }
 
 std::string Serialize(const agent::Conditions& conditions) {

@@ -107,11 +107,15 @@ class FakePlanner::Service final : public v1::Agents::Service {
 
   grpc::Status SendMeasurements(grpc::ServerContext*, const v1::SendMeasurementsRequest* request,
                                 v1::SendMeasurementsResponse* response) override {
+    {
+      const std::lock_guard lock(mutex_);
+      told_.measurements.push_back(*request);
+      changed_.notify_all();
+    }
+    std::this_thread::sleep_for(delay());
     const std::lock_guard lock(mutex_);
-    told_.measurements.push_back(*request);
-    changed_.notify_all();
     response->set_outcome(v1::OUTCOME_ACCEPTED);
-    return grpc::Status::OK;
+    return measurement_answer_;
   }
 
   static std::string PeerId(const grpc::ServerContext& context) {
@@ -134,6 +138,7 @@ class FakePlanner::Service final : public v1::Agents::Service {
   std::set<std::string> tokens_;  // hashes
   grpc::Status report_answer_;
   grpc::Status heartbeat_answer_;
+  grpc::Status measurement_answer_;
   bool report_wanted_ = false;
   v1::Task task_;
   bool task_waiting_ = false;
@@ -205,6 +210,11 @@ void FakePlanner::AnswerHeartbeats(int code, const std::string& message, bool re
   const std::lock_guard lock(service_->mutex_);
   service_->heartbeat_answer_ = {static_cast<grpc::StatusCode>(code), message};
   service_->report_wanted_ = report_wanted;
+}
+
+void FakePlanner::AnswerMeasurements(int code, const std::string& message) {
+  const std::lock_guard lock(service_->mutex_);
+  service_->measurement_answer_ = {static_cast<grpc::StatusCode>(code), message};
 }
 
 void FakePlanner::SetCertificateLife(std::int64_t life_ms) {

@@ -51,12 +51,13 @@ class FakePlanner {
   // What the next calls are answered; {0, ""} is OK.
   void AnswerReports(int code, const std::string& message);
   void AnswerHeartbeats(int code, const std::string& message, bool report_wanted = false);
+  void AnswerMeasurements(int code, const std::string& message);
   void SetCertificateLife(std::int64_t life_ms);
   // The next heartbeat is told of it; it is over when an update says anything but listening, or
   // EndTask.
   void GiveTask(v1::Task task);
   void EndTask();
-  // Answers reports only after this long.
+  // Answers reports, and measurements, which are told of before, only after this long.
   void SetDelay(std::chrono::milliseconds delay);
 
  private:

@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "node-agent/reporter/inbox.h"
 #include "tests/node-agent/reporter/fake_planner.h"
 #include "tests/node-agent/reporter/support.h"
 
@@ -225,6 +226,61 @@ TEST_F(AgentProcess, KillsLoseNothing) {
   std::printf(
       "%d kills, %zu reports delivered, %zu of them seen waiting after a kill, %zu repeated\n",
       kills, delivered.size(), kept.size(), planner.told().reports.size() - delivered.size());
+}
+
+// ---------------------------------------------------------------- kill -9 and measured speeds
+
+TEST_F(AgentProcess, AKillBetweenSendingAndRemovingASpeedLosesNothing) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  const Inbox inbox(state_);
+  {
+    Process agent(Arguments(planner));
+    ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+    planner.SetDelay(milliseconds(2'000));
+    ASSERT_TRUE(inbox.Put(testing::Speed(1)).ok());
+    ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.measurements.size() == 1; }));
+    EXPECT_EQ(agent.End(SIGKILL), 128 + SIGKILL);
+  }
+  EXPECT_EQ(inbox.Waiting().size(), 1u);
+  planner.SetDelay(milliseconds(0));
+  Process agent(Arguments(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.measurements.size() == 2; }));
+  const Told told = planner.told();
+  EXPECT_EQ(told.measurements[0].speeds(0).SerializeAsString(),
+            told.measurements[1].speeds(0).SerializeAsString());
+  EXPECT_GT(told.measurements[1].origin().boot_id(), told.measurements[0].origin().boot_id());
+  for (int i = 0; i < 250 && !inbox.Waiting().empty(); ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_TRUE(inbox.Waiting().empty());
+}
+
+TEST_F(AgentProcess, KillsLoseNoSpeed) {
+  const int kills = NumberFrom("CAPACITY_KILLS", 10);
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.SetDelay(milliseconds(10));
+  const Inbox inbox(state_);
+  std::mt19937 random(20261122);
+  std::uint64_t put = 0;
+  for (int i = 0; i < kills; ++i) {
+    Process agent(Arguments(planner));
+    for (int j = 0; j < 5; ++j) ASSERT_TRUE(inbox.Put(testing::Speed(++put)).ok());
+    std::this_thread::sleep_for(milliseconds(random() % 500));
+    agent.End(SIGKILL);
+  }
+  planner.SetDelay(milliseconds(0));
+  Process agent(Arguments(planner));
+  for (int i = 0; i < 500 && !inbox.Waiting().empty(); ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_TRUE(inbox.Waiting().empty());
+  std::map<std::string, int> times;
+  for (const auto& request : planner.told().measurements) ++times[request.speeds(0).id()];
+  for (std::uint64_t i = 1; i <= put; ++i) EXPECT_GE(times[testing::Speed(i).id], 1) << i;
+  int repeated = 0;
+  for (const auto& [id, count] : times) repeated += count - 1;
+  EXPECT_LE(repeated, kills);
+  std::printf("%d kills, %zu speeds delivered, %d of them twice\n", kills, times.size(), repeated);
 }
 
 }  // namespace

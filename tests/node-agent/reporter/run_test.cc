@@ -6,10 +6,13 @@
 
 #include <atomic>
 #include <ctime>
+#include <fstream>
 #include <future>
+#include <map>
 #include <mutex>
 
 #include "node-agent/link/link.h"
+#include "node-agent/reporter/inbox.h"
 #include "node-agent/reporter/state.h"
 #include "tests/node-agent/reporter/fake_planner.h"
 #include "tests/node-agent/reporter/support.h"
@@ -380,6 +383,93 @@ TEST_F(RunTest, RefusesToMeasureOnABusyMachine) {
 }
 
 // ---------------------------------------------------------------- the end
+
+// ---------------------------------------------------------------- measured speeds
+
+std::vector<std::string> IdsOf(const Told& told) {
+  std::vector<std::string> ids;
+  for (const auto& request : told.measurements) {
+    for (const auto& speed : request.speeds()) ids.push_back(speed.id());
+  }
+  return ids;
+}
+
+TEST_F(RunTest, DeliversSpeedsThatWereMeasuredBeforeAndBesideIt) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const Settings settings = TestSettings(planner, planner.NewToken());
+  const Inbox inbox(settings.state_directory);
+  ASSERT_TRUE(inbox.Put(testing::Speed(1)).ok());  // no agent has ever run here
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.measurements.size() == 1; }));
+  ASSERT_TRUE(inbox.Put(testing::Speed(2)).ok());
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.measurements.size() == 2; }));
+  ASSERT_TRUE(LoggedSoon("told the planner how fast llama.cpp runs qwen3 8B"));
+  const Told told = planner.told();
+  for (const int i : {0, 1}) {
+    const v1::SendMeasurementsRequest& request = told.measurements[i];
+    EXPECT_EQ(request.origin().node_id(), "node-1");
+    EXPECT_EQ(request.origin().boot_id(), told.heartbeats[0].origin().boot_id());
+    EXPECT_EQ(request.origin().sequence(), static_cast<std::uint64_t>(i) + 1);
+    ASSERT_EQ(request.speeds_size(), 1);
+    EXPECT_EQ(request.speeds(0).id(), testing::Speed(i + 1).id);
+    EXPECT_EQ(request.speeds(0).decode().high(), 51);
+  }
+  const std::size_t beats = told.heartbeats.size();
+  ASSERT_TRUE(planner.WaitFor([&](const Told& now) { return now.heartbeats.size() > beats + 2; }));
+  EXPECT_EQ(planner.told().measurements.size(), 2u) << "sent again";
+  EXPECT_TRUE(inbox.Waiting().empty());
+}
+
+TEST_F(RunTest, ASpeedIsKeptUntilThePlannerHasIt) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.AnswerMeasurements(14, "the disk is full");
+  const Settings settings = TestSettings(planner);
+  const Inbox inbox(settings.state_directory);
+  ASSERT_TRUE(inbox.Put(testing::Speed(1)).ok());
+  ASSERT_TRUE(inbox.Put(testing::Speed(2)).ok());
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.measurements.size() == 2; }));
+  EXPECT_EQ(inbox.Waiting().size(), 2u);
+  planner.AnswerMeasurements(0, "");
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) {
+    return !IdsOf(told).empty() && IdsOf(told).back() == testing::Speed(2).id;
+  }));
+  for (int i = 0; i < 250 && !inbox.Waiting().empty(); ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_TRUE(inbox.Waiting().empty());
+  // A repeated message has its number again, another one another.
+  std::map<std::string, std::set<std::uint64_t>> numbers;
+  for (const auto& request : planner.told().measurements) {
+    numbers[request.speeds(0).id()].insert(request.origin().sequence());
+  }
+  ASSERT_EQ(numbers.size(), 2u);
+  EXPECT_EQ(numbers[testing::Speed(1).id], std::set<std::uint64_t>{1});
+  EXPECT_EQ(numbers[testing::Speed(2).id], std::set<std::uint64_t>{2});
+}
+
+TEST_F(RunTest, ASpeedThatIsNotUnderstoodIsSetAside) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.AnswerMeasurements(3, "speeds[0].streams: is missing");
+  const Settings settings = TestSettings(planner);
+  const Inbox inbox(settings.state_directory);
+  ASSERT_TRUE(inbox.Put(testing::Speed(1)).ok());
+  std::ofstream(inbox.directory() + "/00000000000000000001-" + std::string(32, 'a') + ".speed")
+      << "not a message";
+  Start(settings);
+  ASSERT_TRUE(LoggedSoon("streams: is missing"));
+  ASSERT_TRUE(LoggedSoon("what was kept is not a measurement"));
+  planner.AnswerMeasurements(0, "");
+  ASSERT_TRUE(inbox.Put(testing::Speed(2)).ok());
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.measurements.size() == 2; }));
+  EXPECT_EQ(IdsOf(planner.told()),
+            (std::vector<std::string>{testing::Speed(1).id, testing::Speed(2).id}));
+  int aside = 0;
+  for (const auto& file : std::filesystem::directory_iterator(inbox.directory())) {
+    if (file.path().extension() == ".refused") ++aside;
+  }
+  EXPECT_EQ(aside, 2);
+}
 
 TEST_F(RunTest, EndsWithinSecondsWhileThePlannerIsSlow) {
   FakePlanner planner(FakePlanner::Security::kPlaintext);

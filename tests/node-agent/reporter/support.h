@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <string>
+
+#include "node-agent/report.h"
 
 namespace capacity::reporter::testing {
 
@@ -25,5 +29,19 @@ class TemporaryDirectory {
  private:
   std::string path_;
 };
+
+// A measured speed; `number` tells it from others, also in time.
+inline agent::SpeedMeasurement Speed(std::uint64_t number) {
+  char id[33];
+  std::snprintf(id, sizeof id, "%032llx", static_cast<unsigned long long>(number));
+  agent::SpeedMeasurement speed;
+  speed.id = id;
+  speed.engine = "llama.cpp";
+  speed.source = "llama-bench";
+  speed.model_name = "qwen3 8B Q4_K - Medium";
+  speed.decode = agent::Rate{.median = 50, .low = 49, .high = 51};
+  speed.taken_at_unix_ms = 1'764'000'000'000 + static_cast<std::int64_t>(number);
+  return speed;
+}
 
 }  // namespace capacity::reporter::testing

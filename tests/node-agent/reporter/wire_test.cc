@@ -116,6 +116,56 @@ TEST(Wire, MeasurementsReadBackAsWritten) {
   EXPECT_TRUE(ParseMeasured("\xff\xff").empty());
 }
 
+// Every field of a speed, each with a value of its own.
+agent::SpeedMeasurement WholeSpeed() {
+  agent::SpeedMeasurement speed;
+  speed.id = "0123456789abcdef0123456789abcdef";
+  speed.engine = "llama.cpp";
+  speed.engine_version = "b9010 (5d8f1c7)";
+  speed.source = "llama-bench";
+  speed.model_name = "gpt-oss 20B MXFP4 MoE";
+  speed.quant_name = "MXFP4";
+  speed.model_bytes = 11;
+  speed.model_parameters = 12;
+  speed.model = "gpt-oss-20b";
+  speed.quant = "mxfp4";
+  speed.prompt_tokens = 13;
+  speed.generated_tokens = 14;
+  speed.depth_tokens = 15;
+  speed.streams = 16;
+  speed.repeats = 17;
+  speed.prefill = agent::Rate{18, 17.5, 18.5};
+  speed.decode = agent::Rate{19, 18.5, 19.5};
+  speed.time_to_first_token_ms = 20;
+  speed.inter_token_median_ms = 21;
+  speed.inter_token_p95_ms = 22;
+  speed.kv_type = "q8_0";
+  speed.strategy = "pipeline";
+  speed.peers = {"10.0.0.2", "10.0.0.3"};
+  speed.not_comparable = {"the prompt was cached"};
+  speed.passive = true;
+  speed.power_watts = 23;
+  speed.taken_at_unix_ms = 24;
+  speed.conditions = {0.25, agent::Conditions::Power::kMains, "nominal", true};
+  return speed;
+}
+
+TEST(Wire, EveryFieldOfASpeedIsFilledAndReadBack) {
+  v1::SpeedMeasurement message;
+  ASSERT_TRUE(message.ParseFromString(Serialize(WholeSpeed())));
+  std::set<std::string> empty;
+  FindEmpty(message, "", empty);
+  for (const std::string& field : empty) ADD_FAILURE() << field << " is never filled";
+  EXPECT_EQ(message.decode().median(), 19);
+  EXPECT_EQ(message.prefill().low(), 17.5);
+  EXPECT_EQ(message.depth_tokens(), 15u);
+  EXPECT_EQ(message.streams(), 16u);
+  EXPECT_EQ(message.peers(1), "10.0.0.3");
+  EXPECT_EQ(ParseSpeed(Serialize(WholeSpeed())), WholeSpeed());
+  EXPECT_EQ(ParseSpeed(Serialize(agent::SpeedMeasurement{})), agent::SpeedMeasurement{});
+  EXPECT_EQ(ParseSpeed("\xff\xff"), std::nullopt);
+}
+
 TEST(Wire, TextInAnotherEncodingArrives) {
   agent::Report report;
   const std::pair<const char*, const char*> texts[] = {
