@@ -1,17 +1,23 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "node-agent/cli/commands.h"
 #include "node-agent/cli/common.h"
 #include "node-agent/host/capture.h"
 #include "node-agent/host/live.h"
 #include "node-agent/host/redact.h"
+#include "node-agent/probe/apple.h"
 
 namespace capacity::agent_cli {
 namespace {
@@ -34,6 +40,46 @@ host::Names LocalNames() {
   return names;
 }
 
+// "Mac Studio", "Mac15,14": a computer that was never given a name goes by its model's, which tells
+// nothing of anybody.
+bool NamesAModel(const std::string& name) {
+  constexpr std::array kModels = {"mac",         "imac",    "mac mini",    "mac studio", "mac pro",
+                                  "macbook pro", "macbook", "macbook air", "computer"};
+  const std::string lower = absl::AsciiStrToLower(name);
+  const std::size_t letters = lower.find_first_of("0123456789");
+  const bool identifier = letters != std::string::npos && letters > 0 &&
+                          lower.find(',') != std::string::npos &&
+                          lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == letters &&
+                          lower.find_first_not_of("0123456789,", letters) == std::string::npos;
+  return identifier || std::find(kModels.begin(), kModels.end(), lower) != kModels.end();
+}
+
+// What this computer and those at its Thunderbolt ports are called there.
+std::vector<std::string> ThunderboltNames(const host::Capture& capture) {
+  std::vector<std::string> names;
+  const auto add = [&names](const std::string& name) {
+    if (NamesAModel(name)) return;
+    names.push_back(name);
+    // As JSON writes it.
+    const std::string escaped = absl::StrReplaceAll(name, {{"\\", "\\\\"}, {"\"", "\\\""}});
+    names.push_back(escaped);
+    names.push_back(absl::StrReplaceAll(escaped, {{"/", "\\/"}}));
+  };
+  for (const host::Output& output : capture.commands) {
+    if (host::ProgramName(output.arguments) != "system_profiler") continue;
+    const auto thunderbolt = probe::ParseThunderbolt(output.text);
+    if (!thunderbolt) continue;
+    add(thunderbolt->product);
+    for (const probe::ThunderboltBus& bus : thunderbolt->buses) {
+      for (const probe::ThunderboltPeer& peer : bus.peers) {
+        add(peer.name);
+        add(peer.model);
+      }
+    }
+  }
+  return names;
+}
+
 int Run(const Arguments& arguments) {
   const std::unique_ptr<host::Host> live = host::Live();
   host::Recorder recorder(*live);
@@ -41,6 +87,9 @@ int Run(const Arguments& arguments) {
   host::Names names = LocalNames();
   const host::Names seen = host::NamesIn(recorder.capture());
   names.hosts.insert(names.hosts.end(), seen.hosts.begin(), seen.hosts.end());
+  for (std::string& name : ThunderboltNames(recorder.capture())) {
+    names.hosts.push_back(std::move(name));
+  }
   const host::Redactor redactor(arguments.salt.empty() ? host::RandomSalt() : arguments.salt,
                                 std::move(names));
   const host::Capture redacted = host::Redact(recorder.capture(), redactor);

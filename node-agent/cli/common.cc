@@ -67,6 +67,10 @@ catalog::Seen SeenIn(const agent::Report& report) {
     seen.accelerators.push_back(
         {accelerator.name, bytes(accelerator.memory_bytes), !accelerator.slice.empty()});
   }
+  seen.accelerators_unknown =
+      std::any_of(report.probes.begin(), report.probes.end(), [](const agent::ProbeResult& probe) {
+        return probe.name == "nvidia-smi" && probe.outcome == agent::ProbeResult::Outcome::kFailed;
+      });
   return seen;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "node-agent/cli/render.h"
@@ -65,8 +66,11 @@ std::string Joined(const std::vector<std::string>& parts) {
 
 std::string Title(const Report& report) {
   const Machine& machine = report.machine;
-  std::string title =
-      absl::StrCat(machine.vendor, machine.vendor.empty() ? "" : " ", machine.product);
+  // Some products begin with their maker: "Apple Virtual Machine 1", "HP ZGX Nano".
+  const bool named = absl::StartsWithIgnoreCase(machine.product + " ", machine.vendor + " ");
+  std::string title = named || machine.vendor.empty()
+                          ? machine.product
+                          : absl::StrCat(machine.vendor, " ", machine.product);
   if (title.empty()) title = machine.kind == Machine::Kind::kGb10 ? "A GB10 machine" : "A machine";
   if (!machine.model_identifier.empty())
     absl::StrAppend(&title, " (", machine.model_identifier, ")");

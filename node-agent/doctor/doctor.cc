@@ -84,16 +84,22 @@ void CheckMacState(const Report& report, Notes& notes) {
                 "is older than 26.2.");
 }
 
-void CheckCable(const Report& report, const Port& port, Notes& notes) {
+// The two ends of a cable, whichever is looked at first.
+using CableEnds = std::pair<std::string, std::string>;
+
+// `slow`: cables whose speed was already spoken of at their other end.
+void CheckCable(const Report& report, const Port& port, std::set<CableEnds>& slow, Notes& notes) {
   const std::string where = Described(port);
   const bool enabled = report.rdma.state == Rdma::State::kEnabled;
-  if (port.rdma_capable == false && enabled) {
+  if (port.rdma_capable == false) {
     notes.Problem(absl::StrCat("The cable to ", port.peer_name, " is in ", where,
                                ", the port beside Ethernet, which cannot do RDMA."),
                   "Move this end of the cable to any other Thunderbolt port.");
   }
   if (port.negotiated_bits_per_second &&
-      *port.negotiated_bits_per_second < kThunderbolt5BitsPerSecond) {
+      *port.negotiated_bits_per_second < kThunderbolt5BitsPerSecond &&
+      (port.domain.empty() || port.peer_domain.empty() ||
+       slow.insert(std::minmax(port.domain, port.peer_domain)).second)) {
     notes.Problem(
         absl::StrCat("The cable to ", port.peer_name, " in ", where, " runs at ",
                      Gigabits(*port.negotiated_bits_per_second), ", less than Thunderbolt 5 does."),
@@ -114,7 +120,7 @@ void CheckCable(const Report& report, const Port& port, Notes& notes) {
   }
 }
 
-void CheckMac(const Report& report, Notes& notes) {
+void CheckMac(const Report& report, std::set<CableEnds>& slow, Notes& notes) {
   CheckMacState(report, notes);
   bool cabled = false;
   bool any = false;
@@ -123,7 +129,7 @@ void CheckMac(const Report& report, Notes& notes) {
     any = true;
     if (!HasPeer(port)) continue;
     cabled = true;
-    if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, notes);
+    if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, slow, notes);
   }
   if (any && !cabled) {
     notes.Note("No other computer is on a Thunderbolt port (docks and drives do not count).");
@@ -309,11 +315,12 @@ void CheckMesh(const std::vector<const Patient*>& macs, std::vector<Advice>& adv
 std::vector<Advice> Diagnose(const std::vector<Patient>& patients) {
   std::vector<Advice> advice;
   std::vector<const Patient*> macs;
+  std::set<CableEnds> slow;
   for (const Patient& patient : patients) {
     Notes notes(patient.name, advice);
     if (patient.report.machine.kind == Machine::Kind::kMac) {
       macs.push_back(&patient);
-      CheckMac(patient.report, notes);
+      CheckMac(patient.report, slow, notes);
     } else {
       CheckLinux(patient.report, notes);
     }

@@ -53,7 +53,8 @@ bool OnlyOf(std::string_view text, std::string_view characters) {
 bool SaysNothing(std::string_view value) {
   const std::string lower = absl::AsciiStrToLower(absl::string_view(value.data(), value.size()));
   return value.empty() || OnlyOf(lower, "x-0*. []:") || lower == "n/a" || lower == "[n/a]" ||
-         lower == "none" || lower == "not available" || lower == "unknown";
+         lower == "none" || lower == "not available" || lower == "unknown" || lower == "true" ||
+         lower == "false" || lower == "null";
 }
 
 std::size_t UuidLength(std::string_view text) {
@@ -107,14 +108,86 @@ bool AllOfLength(const std::vector<std::string_view>& groups, std::size_t length
                      [length](std::string_view group) { return group.size() == length; });
 }
 
+// What the fields are called that hold a device's number; lower case.
+constexpr std::array<std::string_view, 6> kFieldWords = {"serial", "udid",  "uid_key",
+                                                         " uid:",  "uid :", "asset"};
+// Between such a word and the value: "Serial Number (system): ".
+constexpr std::size_t kLongestFieldName = 64;
+
+// The values of such fields in a text of any form: "Serial: X", `"serial" : "X"`,
+// <serial>X</serial>, one a line or all on one.
+class FieldValues {
+ public:
+  struct Range {
+    std::size_t start = std::string_view::npos;
+    std::size_t end = std::string_view::npos;
+  };
+
+  explicit FieldValues(std::string_view text)
+      : text_(absl::AsciiStrToLower(absl::string_view(text.data(), text.size()))) {
+    next_.fill(0);
+    for (std::size_t word = 0; word < next_.size(); ++word) Find(word, 0);
+  }
+
+  // The first value of a field that is named at `from` or later.
+  Range After(std::size_t from) {
+    while (true) {
+      for (std::size_t word = 0; word < next_.size(); ++word) {
+        if (next_[word] < from) Find(word, from);
+      }
+      const std::size_t key = *std::min_element(next_.begin(), next_.end());
+      if (key == std::string::npos) return {};
+      const Range range = ValueOf(key);
+      if (range.start != std::string_view::npos) return range;
+      from = key + 1;
+    }
+  }
+
+ private:
+  // Found once and kept, so that a long line costs no more than a short one.
+  void Find(std::size_t word, std::size_t from) {
+    next_[word] = text_.find(kFieldWords[word].data(), from, kFieldWords[word].size());
+  }
+
+  // Starts at npos when the word at `key` names no field.
+  Range ValueOf(std::size_t key) const {
+    if (InClosingTag(key)) return {};
+    std::string_view name = std::string_view(text_).substr(key, kLongestFieldName);
+    name = name.substr(0, name.find_first_of(":=>"));
+    const std::size_t separator = key + name.size();
+    if (name.size() == kLongestFieldName || separator >= text_.size()) return {};
+    // The word is part of a value, and the separator that of another field.
+    if (name.find_first_of(",;{}[]<\n") != std::string_view::npos) return {};
+    if (std::count(name.begin(), name.end(), '"') > 1) return {};
+    const std::size_t from = text_.find_first_not_of(" \t\"'[", separator + 1);
+    if (from == std::string::npos || text_[from] == '\n' || text_[from] == '{') return {};
+    const std::string_view before = std::string_view(text_).substr(separator, from - separator);
+    const bool list = before.find('[') != std::string_view::npos;
+    std::size_t to = text_.find_first_of(list ? "\"'<\r\n,;}]" : "\"'<\r\n,;}", from);
+    to = std::min(to, text_.size());
+    while (to > from && text_[to - 1] == ' ') --to;
+    return {from, to};
+  }
+
+  // "</serial>" names nothing.
+  bool InClosingTag(std::size_t key) const {
+    const std::size_t tag = key == 0 ? std::string::npos : text_.find_last_of("<> \n", key - 1);
+    return tag != std::string::npos && text_.compare(tag, 2, "</") == 0;
+  }
+
+  const std::string text_;
+  std::array<std::size_t, kFieldWords.size()> next_{};
+};
+
 class Scanner {
  public:
   Scanner(const std::string& salt, const Names& names, std::string_view text)
-      : salt_(salt), names_(names), text_(text) {}
+      : salt_(salt), names_(names), text_(text), fields_(text), value_(fields_.After(0)) {}
 
   std::string Run() {
     while (at_ < text_.size()) {
-      if (at_ == 0 || text_[at_ - 1] == '\n') BeginLine();
+      // Something else was replaced across its start.
+      if (at_ > value_.start) value_ = fields_.After(at_);
       if (!Replace()) {
         out_ += text_[at_++];
       }
@@ -132,30 +205,8 @@ class Scanner {
     at_ += length;
   }
 
-  // Where the value of a serial number's field starts and ends on this line.
-  void BeginLine() {
-    value_start_ = value_end_ = std::string_view::npos;
-    const std::size_t end = std::min(text_.find('\n', at_), text_.size());
-    const std::string line =
-        absl::AsciiStrToLower(absl::string_view(text_.data() + at_, end - at_));
-    std::size_t key = std::string::npos;
-    for (const char* word : {"serial", "udid", "uid_key", " uid:", "uid :", "asset"}) {
-      key = std::min(key, line.find(word));
-    }
-    if (key == std::string::npos) return;
-    std::size_t from = line.find_first_of(":=>", key);
-    if (from == std::string::npos) return;
-    from = line.find_first_not_of(" \t\"'", from + 1);
-    if (from == std::string::npos) return;
-    std::size_t to = line.find_first_of("\"'<\r,", from);
-    if (to == std::string::npos) to = line.size();
-    while (to > from && line[to - 1] == ' ') --to;
-    value_start_ = at_ + from;
-    value_end_ = at_ + to;
-  }
-
   bool Replace() {
-    if (at_ == value_start_) return ReplaceFieldValue();
+    if (at_ == value_.start) return ReplaceFieldValue();
     const bool starts_word = !IsWord(Before());
     if (starts_word) {
       if (ReplaceUuid() || ReplaceColons() || ReplaceIpv4() || ReplaceHexWord() ||
@@ -167,11 +218,11 @@ class Scanner {
   }
 
   bool ReplaceFieldValue() {
-    const std::string_view value = text_.substr(value_start_, value_end_ - value_start_);
+    const std::string_view value = text_.substr(value_.start, value_.end - value_.start);
+    value_ = fields_.After(value_.end);
     // Where an identifier of a known shape stands as the value, it keeps its shape.
     if (SaysNothing(value) || UuidLength(value) == value.size() ||
         value.find(':') != std::string_view::npos) {
-      value_start_ = std::string_view::npos;
       return Replace();
     }
     const int digits = static_cast<int>(std::min<std::size_t>(value.size(), 16));
@@ -202,6 +253,7 @@ class Scanner {
       ++end;
     }
     if (end < text_.size() && IsWord(text_[end])) return false;
+    if (ReplaceMappedIpv4(text_.substr(at_, end - at_))) return true;
     std::string_view run = text_.substr(at_, end - at_);
     while (run.size() > 1 && run.back() == ':' && run[run.size() - 2] != ':') run.remove_suffix(1);
     if (run.find(':') == std::string_view::npos) return false;
@@ -222,6 +274,33 @@ class Scanner {
     return ReplaceIpv6(run, groups);
   }
 
+  // "::ffff:192.168.1.20", "64:ff9b::192.0.2.33": `run` ends with the first octet. The IPv4 address
+  // gets the pseudonym that it has elsewhere.
+  bool ReplaceMappedIpv4(std::string_view run) {
+    const std::size_t colon = run.rfind(':');
+    if (run.find("::") == std::string_view::npos) return false;
+    const std::string_view rest = text_.substr(at_ + colon + 1, 64);
+    const std::size_t length = Ipv4Length(rest);
+    const std::string_view prefix = run.substr(0, colon + 1);
+    if (length == 0) {
+      // netstat of a Mac writes the port behind a dot: "fe80::1.5353", "::ffff:192.168.1.20.53".
+      std::size_t end = std::min(rest.find_first_not_of("0123456789."), rest.size());
+      while (end > 0 && rest[end - 1] == '.') --end;
+      if (rest.substr(0, end).find('.') == std::string_view::npos) return false;
+      const std::string_view all = text_.substr(at_, prefix.size() + end);
+      const std::string hash = Hash(all, 8);
+      Emit(all.size(), absl::StrCat("fd00::", hash.substr(0, 4), ":", hash.substr(4, 4)));
+      return true;
+    }
+    const std::string lower =
+        absl::AsciiStrToLower(absl::string_view(prefix.data(), prefix.size()));
+    const std::string address = Ipv4Pseudonym(text_.substr(at_ + colon + 1, length));
+    const bool well_known = lower == "::ffff:" || lower == "64:ff9b::" || lower == "::";
+    Emit(prefix.size() + length,
+         absl::StrCat(well_known ? lower : absl::StrCat("fd00:", Hash(prefix, 4), "::"), address));
+    return true;
+  }
+
   bool ReplaceIpv6(std::string_view run, const std::vector<std::string_view>& groups) {
     const bool shortened = run.find("::") != std::string_view::npos;
     const bool fits = std::all_of(groups.begin(), groups.end(),
@@ -240,18 +319,21 @@ class Scanner {
     if (!IsDigit(text_[at_]) || Before() == '.' || Before() == '-') return false;
     const std::size_t length = Ipv4Length(text_.substr(at_, 20));
     if (length == 0) return false;
-    const std::string address(text_.substr(at_, length));
+    Emit(length, Ipv4Pseudonym(text_.substr(at_, length)));
+    return true;
+  }
+
+  std::string Ipv4Pseudonym(std::string_view text) const {
+    const std::string address(text);
     if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "0.") ||
         absl::StartsWith(address, "255.")) {
-      Emit(length, address);
-      return true;
+      return address;
     }
     const std::string bits = absl::HexStringToBytes(Hash(address, 6));
     const auto octet = [&bits](int i) { return static_cast<unsigned char>(bits[i]); };
-    Emit(length, absl::StartsWith(address, "169.254.")
-                     ? absl::StrCat("169.254.", octet(1), ".", octet(2))
-                     : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2)));
-    return true;
+    return absl::StartsWith(address, "169.254.")
+               ? absl::StrCat("169.254.", octet(1), ".", octet(2))
+               : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2));
   }
 
   // "8096a9d9edbaac05", "0x05AC897E0A474D02", "enx0011223344ff".
@@ -310,9 +392,23 @@ class Scanner {
   std::string_view text_;
   std::string out_;
   std::size_t at_ = 0;
-  std::size_t value_start_ = std::string_view::npos;
-  std::size_t value_end_ = std::string_view::npos;
+  FieldValues fields_;
+  FieldValues::Range value_;  // the next one; starts at npos when there is none
 };
+
+// What runs on a machine is nobody's business, and command lines hold passwords. `nvidia-smi -q -x`
+// lists the processes of every card, which no probe reads.
+std::string WithoutProcesses(std::string text) {
+  for (const std::string_view tag : {"processes", "accounted_processes"}) {
+    const std::string open = absl::StrCat("<", std::string(tag), ">");
+    const std::string close = absl::StrCat("</", std::string(tag), ">");
+    for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
+      const std::size_t end = text.find(close, at);
+      text.erase(at, end == std::string::npos ? end : end + close.size() - at);
+    }
+  }
+  return text;
+}
 
 void Tidy(std::vector<std::string>& names) {
   for (std::string& name : names) {
@@ -409,7 +505,7 @@ Capture Redact(const Capture& capture, const Redactor& redactor) {
   }
   for (Output output : capture.commands) {
     for (std::string& argument : output.arguments) argument = redactor.Redact(argument);
-    output.text = redactor.Redact(output.text);
+    output.text = redactor.Redact(WithoutProcesses(std::move(output.text)));
     redacted.commands.push_back(std::move(output));
   }
   return redacted;

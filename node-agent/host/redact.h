@@ -21,7 +21,7 @@ std::string Pseudonym(std::string_view salt, std::string_view value, int digits)
 std::string RandomSalt();
 
 struct Names {
-  std::vector<std::string> hosts;
+  std::vector<std::string> hosts;  // computers, this one and those at its ports
   std::vector<std::string> users;
 };
 
@@ -44,7 +44,7 @@ class Redactor {
 // /proc/sys/kernel/hostname.
 Names NamesIn(const Capture& capture);
 
-// Paths, arguments and contents.
+// Paths, arguments and contents; lists of processes are left out.
 Capture Redact(const Capture& capture, const Redactor& redactor);
 
 }  // namespace capacity::host

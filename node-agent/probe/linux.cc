@@ -240,15 +240,21 @@ struct PciDisplay {
   bool gb10 = false;
 };
 
-// NVIDIA's display controllers, whether or not a driver runs them.
-std::vector<PciDisplay> ProbePci(Host& host, Report& report) {
+struct Pci {
+  std::vector<PciDisplay> displays;  // NVIDIA's, whether or not a driver runs them
+  bool readable = false;             // so an empty list means that there is none
+};
+
+Pci ProbePci(Host& host, Report& report) {
   Finding finding("pci");
-  std::vector<PciDisplay> displays;
+  Pci pci;
+  std::vector<PciDisplay>& displays = pci.displays;
   const std::vector<std::string> devices = host.List("/sys/bus/pci/devices");
   for (const std::string& device : devices) {
     const std::string at = absl::StrCat("/sys/bus/pci/devices/", device, "/");
     const std::string vendor = ReadLine(host, at + "vendor");
     if (!vendor.empty()) finding.Found();
+    pci.readable = pci.readable || !vendor.empty();
     if (vendor != kPciNvidia || !StartsWith(ReadLine(host, at + "class"), kPciDisplayClass))
       continue;
     const std::string id = ReadLine(host, at + "device");
@@ -271,8 +277,9 @@ std::vector<PciDisplay> ProbePci(Host& host, Report& report) {
     finding.Unknown("what is in the PCI slots is",
                     absl::StrCat("/sys/bus/pci/devices is not there and ", why));
   }
+  pci.readable = pci.readable || listed.has_value();
   report.probes.push_back(finding.Finish());
-  return displays;
+  return pci;
 }
 
 void AddCard(const NvidiaCard& card, std::size_t index, bool unified, Finding& finding,
@@ -283,7 +290,11 @@ void AddCard(const NvidiaCard& card, std::size_t index, bool unified, Finding& f
   accelerator.name = card.name;
   accelerator.driver_version = card.driver_version;
   accelerator.power_limit_watts = card.power_limit_watts;
-  if (card.name.empty()) {
+  if (!card.cut_short.empty() && (card.name.empty() || !card.memory_bytes)) {
+    finding.Unknown(absl::StrCat(card.name.empty() ? "name and memory of card " : "memory of card ",
+                                 index, card.name.empty() ? " are" : " is"),
+                    card.cut_short);
+  } else if (card.name.empty()) {
     finding.Unknown(absl::StrCat("the name of card ", index, " is"),
                     "nvidia-smi does not state it");
   }
@@ -307,7 +318,7 @@ void AddCard(const NvidiaCard& card, std::size_t index, bool unified, Finding& f
   }
   accelerator.memory_bytes = card.memory_bytes;
   accelerator.memory_used_bytes = card.memory_used_bytes;
-  if (!card.memory_bytes) {
+  if (!card.memory_bytes && card.cut_short.empty()) {
     const std::string said = card.memory_said.empty()
                                  ? std::string("nvidia-smi does not state it")
                                  : absl::StrCat("nvidia-smi says \"", card.memory_said, "\"");
@@ -320,9 +331,17 @@ void AddCard(const NvidiaCard& card, std::size_t index, bool unified, Finding& f
   report.accelerators.push_back(std::move(accelerator));
 }
 
+// What is known where nvidia-smi shows no card.
+struct NoCards {
+  std::string why;
+  bool absent = false;  // there is no nvidia-smi
+  bool none = false;    // it looked, and there is no card
+};
+
 // All outputs of nvidia-smi together.
-NvidiaCards AskNvidia(Host& host, std::string& why, bool& absent) {
+NvidiaCards AskNvidia(Host& host, NoCards& no_cards) {
   NvidiaCards cards;
+  std::string& why = no_cards.why;
   const auto take = [&](const Command& command) {
     const std::vector<Output> outputs = host.Run(command);
     for (const Output& output : outputs) {
@@ -330,24 +349,24 @@ NvidiaCards AskNvidia(Host& host, std::string& why, bool& absent) {
       if (const auto parsed = ParseNvidiaSmi(output.arguments, output.text)) Merge(*parsed, cards);
     }
     if (!cards.cards.empty() || !why.empty()) return;
-    absent = outputs[0].how == Output::How::kAbsent;
+    no_cards.absent = outputs[0].how == Output::How::kAbsent;
     for (const Output& output : outputs) {
       if (why.empty()) why = WhyNoCard(output.text);
+      no_cards.none = no_cards.none || SaysThereIsNoCard(output.text);
     }
     if (!why.empty()) return;
     why = host::WhyNot(outputs[0], command);
     if (why.empty()) why = "what nvidia-smi printed is not understood";
   };
   take(NvidiaQuery());
-  if (absent) return cards;
-  const bool no_device = Contains(why, "No devices") || Contains(why, "driver");
+  if (no_cards.absent) return cards;
+  const bool no_device = no_cards.none || Contains(why, "driver");
   if (cards.cards.empty() && no_device) return cards;
-  const auto mig = [&cards] {
-    return std::any_of(cards.cards.begin(), cards.cards.end(),
-                       [](const NvidiaCard& card) { return card.mig_enabled.value_or(false); });
-  };
+  const bool incomplete = std::any_of(
+      cards.cards.begin(), cards.cards.end(),
+      [](const NvidiaCard& card) { return card.mig_enabled.value_or(false) || card.name.empty(); });
   // An older driver does not know every column; -q -x tells everything at the price of time.
-  if (cards.cards.empty() || mig()) {
+  if (cards.cards.empty() || incomplete) {
     take(kNvidiaList);
     take(kNvidiaXml);
   }
@@ -362,11 +381,11 @@ bool IsGb10(std::string_view name) {
 }
 
 void ProbeNvidia(Host& host, bool spark, Report& report) {
-  const std::vector<PciDisplay> displays = ProbePci(host, report);
+  const Pci pci = ProbePci(host, report);
+  const std::vector<PciDisplay>& displays = pci.displays;
   Finding finding("nvidia-smi");
-  std::string why;
-  bool absent = false;
-  const NvidiaCards found = AskNvidia(host, why, absent);
+  NoCards no_cards;
+  const NvidiaCards found = AskNvidia(host, no_cards);
   bool gb10 = spark || IsGb10(report.machine.product) ||
               std::any_of(displays.begin(), displays.end(),
                           [](const PciDisplay& display) { return display.gb10; });
@@ -385,12 +404,19 @@ void ProbeNvidia(Host& host, bool spark, Report& report) {
       finding.Unknown("something nvidia-smi said is", oddity);
     }
   } else if (displays.empty() && !gb10) {
-    finding.Missing();
-    finding.Absent(absl::StrCat("no NVIDIA card: ", why));
+    if (no_cards.absent || no_cards.none) {
+      finding.Missing();
+      finding.Absent(absl::StrCat("no NVIDIA card: ", no_cards.why));
+    } else if (pci.readable) {
+      finding.Absent(absl::StrCat("no NVIDIA card: no PCI slot holds one, and ", no_cards.why));
+    } else {
+      finding.Unknown("which NVIDIA cards there are is", no_cards.why);
+    }
   } else {
-    if (absent) finding.Missing();
-    finding.Unknown("driver and memory of the NVIDIA card are",
-                    absl::StrCat(why, "; the card is there, so its driver is missing or broken"));
+    if (no_cards.absent) finding.Missing();
+    finding.Unknown(
+        "driver and memory of the NVIDIA card are",
+        absl::StrCat(no_cards.why, "; the card is there, so its driver is missing or broken"));
     for (const PciDisplay& display : displays) {
       report.accelerators.push_back({.name = display.name});
     }
@@ -632,7 +658,8 @@ Rdma RdmaOf(const Report& report, std::size_t devices, bool asked, Finding& find
     active += port.rdma_active.value_or(false) ? 1 : 0;
   }
   const std::string where =
-      absl::StrCat(devices, " RDMA devices in ", ports, gb10 ? " cages" : " ports");
+      absl::StrCat(devices, devices == 1 ? " RDMA device in " : " RDMA devices in ", ports,
+                   gb10 ? " cage" : " port", ports == 1 ? "" : "s");
   if (known == 0) {
     finding.Unknown("which RDMA ports are active is", "no list of their states is there");
     return {Rdma::State::kEnabled, where};

@@ -27,6 +27,13 @@ constexpr int kRdmaMajor = 26;
 constexpr int kRdmaMinor = 2;
 // A Thunderbolt 4 receptacle does 40 Gb/s; a Thunderbolt 5 one offers more while idle.
 constexpr double kThunderbolt4BitsPerSecond = 40e9;
+// Chips whose Thunderbolt does 40 Gb/s: in every Mac that has one of them (Apple, technical
+// specifications of each model, 2026-11). Of their siblings M3 Ultra, M4 Pro, M4 Max, M5 Pro and M5
+// Max have Thunderbolt 5.
+constexpr std::array kThunderbolt4Chips = {
+    "Apple M1",     "Apple M1 Pro", "Apple M1 Max",   "Apple M1 Ultra", "Apple M2",
+    "Apple M2 Pro", "Apple M2 Max", "Apple M2 Ultra", "Apple M3",       "Apple M3 Pro",
+    "Apple M3 Max", "Apple M4",     "Apple M5"};
 // The Mac Studios that have Thunderbolt 5 (Apple, "Identify your Mac Studio model").
 constexpr std::array kThunderbolt5Studios = {"Mac15,14", "Mac16,9"};
 // On those the receptacle beside Ethernet is interface en2 and cannot do RDMA (EXO's README and the
@@ -382,6 +389,11 @@ bool OnlyThunderbolt4(const std::vector<Port>& ports) {
   return any;
 }
 
+bool HasThunderbolt4(const std::string& chip) {
+  return std::find(kThunderbolt4Chips.begin(), kThunderbolt4Chips.end(), chip) !=
+         kThunderbolt4Chips.end();
+}
+
 // What `rdma_ctl status` says: "enabled", "disabled".
 std::optional<bool> ParseRdmaStatus(std::string_view text) {
   if (ContainsWord(text, "disabled")) return false;
@@ -389,7 +401,8 @@ std::optional<bool> ParseRdmaStatus(std::string_view text) {
   return std::nullopt;
 }
 
-void JoinRdma(const RdmaDevices& devices, bool listed, bool studio, Report& report) {
+void JoinRdma(const RdmaDevices& devices, bool listed, bool studio, Finding& finding,
+              Report& report) {
   for (const auto& [name, device] : devices) {
     constexpr std::string_view kPrefix = "rdma_";
     const std::string interface = StartsWith(name, kPrefix) ? name.substr(kPrefix.size()) : name;
@@ -419,7 +432,14 @@ void JoinRdma(const RdmaDevices& devices, bool listed, bool studio, Report& repo
     const bool beside_ethernet =
         studio && std::find(port.interfaces.begin(), port.interfaces.end(),
                             kStudioPortBesideEthernet) != port.interfaces.end();
-    if (beside_ethernet) port.rdma_capable = false;
+    if (!beside_ethernet) continue;
+    // What works is believed over what is said of it.
+    port.rdma_capable = port.rdma_active == true;
+    if (port.rdma_active == true) {
+      finding.Unknown(absl::StrCat("whether ", port.name, " can do RDMA in the long run is"),
+                      "it is the port beside Ethernet, which is said to be unable to, and its RDMA "
+                      "port is ACTIVE");
+    }
   }
 }
 
@@ -440,13 +460,17 @@ void ProbeRdma(Host& host, Report& report) {
   RdmaDevices devices = list.value_or(RdmaDevices{});
   if (info) Merge(*info, devices);
   const bool listed = list.has_value() || info.has_value();
-  JoinRdma(devices, listed, IsThunderbolt5Studio(report.machine), report);
+  JoinRdma(devices, listed, IsThunderbolt5Studio(report.machine), finding, report);
 
   const std::optional<bool> recent = RecentEnough(report.os.version);
   Rdma& rdma = report.rdma;
   if (!devices.empty()) {
-    rdma = {Rdma::State::kEnabled, absl::StrCat("ibv_devices lists ", devices.size(), " devices")};
+    rdma = {Rdma::State::kEnabled, absl::StrCat("ibv_devices lists ", devices.size(),
+                                                devices.size() == 1 ? " device" : " devices")};
     if (!info) finding.Unknown("which RDMA ports are active is", why_ports);
+  } else if (HasThunderbolt4(report.processor.name)) {
+    rdma = {Rdma::State::kUnsupported, absl::StrCat("Thunderbolt of the ", report.processor.name,
+                                                    " does 40 Gb/s; RDMA needs Thunderbolt 5")};
   } else if (recent && !*recent) {
     rdma = {Rdma::State::kUnsupported,
             absl::StrCat("macOS ", report.os.version, " cannot; RDMA over Thunderbolt needs 26.2")};

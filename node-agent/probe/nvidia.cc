@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMostCards = 64;
 constexpr std::size_t kMostSlices = 16;  // a card has at most seven
 constexpr double kMostWatts = 100'000;
+constexpr std::size_t kQuoted = 100;             // bytes of a line that is not understood
+constexpr std::size_t kLookedForReasons = 2000;  // characters; why there is no card comes first
 
 // ---------------------------------------------------------------- one value
 
@@ -95,6 +97,26 @@ bool LooksLikeHeader(std::string_view line) {
   });
 }
 
+// "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.  Reboot the system ..."
+bool TellsOfALostCard(std::string_view text) {
+  const std::string lower = Lower(text);
+  return Contains(lower, "gpu is lost") || Contains(lower, "determine the device handle");
+}
+
+// Why a line without a value for every column describes no card, though it stands for one: it is
+// cut off ("1, NVIDIA GeFor"), has columns that nobody asked for, or tells of a card that fell off
+// its bus. Nullopt: it stands for none, as a warning or an error about a column.
+std::optional<std::string> CutShort(const std::vector<std::string>& columns,
+                                    const std::vector<std::string_view>& values,
+                                    std::string_view line) {
+  if (TellsOfALostCard(line)) return absl::StrCat("nvidia-smi says \"", Clean(line), "\"");
+  const bool indexed = columns[0] == "index";
+  if (indexed ? !ParseWhole(values[0]) : values.size() < 2) return std::nullopt;
+  return absl::StrCat("its line of nvidia-smi has ", values.size(),
+                      values.size() == 1 ? " value for " : " values for ", columns.size(),
+                      " columns: it was cut off, or its format is new");
+}
+
 std::optional<NvidiaCards> FromCsv(const std::vector<std::string>& arguments,
                                    std::string_view text) {
   std::vector<std::string> columns = QueriedColumns(arguments);
@@ -110,14 +132,19 @@ std::optional<NvidiaCards> FromCsv(const std::vector<std::string>& arguments,
     first = false;
     if (columns.empty()) return std::nullopt;
     const std::vector<std::string_view> values = Split(line, ',');
-    if (values.size() != columns.size()) {
-      found.oddities.push_back(absl::StrCat("a line of nvidia-smi has ", values.size(),
-                                            " values for ", columns.size(), " columns"));
-      continue;
-    }
     NvidiaCard card;
     std::optional<std::uint64_t> index;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (values.size() != columns.size()) {
+      const std::optional<std::string> why = CutShort(columns, values, line);
+      if (!why) {
+        found.oddities.push_back(absl::StrCat("a line of nvidia-smi is no row of ", columns.size(),
+                                              " columns: \"", Clean(line, kQuoted), "\""));
+        continue;
+      }
+      card.cut_short = *why;
+      if (columns[0] == "index") index = ParseWhole(values[0]);
+    }
+    for (std::size_t i = 0; card.cut_short.empty() && i < columns.size(); ++i) {
       Set(columns[i], values[i], card);
       if (columns[i] == "index") index = ParseWhole(values[i]);
     }
@@ -138,11 +165,16 @@ std::optional<NvidiaCards> FromList(std::string_view text) {
   NvidiaCards found;
   for (const std::string_view line : Lines(text)) {
     const std::string_view trimmed = Trim(line);
-    if (StartsWith(trimmed, "GPU ") && Contains(trimmed, "(UUID")) {
+    const std::vector<std::string_view> words = Words(trimmed);
+    if (words.size() > 1 && words[0] == "GPU" && ParseLeadingNumber(words[1])) {
       const auto pair = SplitPair(trimmed, ':');
-      if (!pair || found.cards.size() == kMostCards) continue;
+      if (found.cards.size() == kMostCards) continue;
       NvidiaCard card;
-      card.name = Clean(pair->value.substr(0, pair->value.find("(UUID")));
+      if (pair && Contains(trimmed, "(UUID")) {
+        card.name = Clean(pair->value.substr(0, pair->value.find("(UUID")));
+      } else {
+        card.cut_short = "its line of nvidia-smi -L has no end";
+      }
       found.cards.push_back(std::move(card));
     } else if (StartsWith(trimmed, "MIG ") && Contains(trimmed, "Device") && !found.cards.empty() &&
                found.cards.back().slices.size() < kMostSlices) {
@@ -164,6 +196,16 @@ std::string_view Element(std::string_view xml, std::string_view tag) {
   if (start == std::string_view::npos) return {};
   const std::string_view rest = xml.substr(start + open.size());
   return rest.substr(0, rest.find(absl::StrCat("</", std::string(tag), ">")));
+}
+
+// The driver counts its cards before it describes them.
+void CountAttached(std::optional<std::uint64_t> attached, NvidiaCards& found) {
+  if (!attached || *attached > kMostCards) return;
+  while (found.cards.size() < *attached) {
+    found.cards.emplace_back().cut_short =
+        absl::StrCat("nvidia-smi counts ", *attached, " cards and describes ",
+                     found.cards.size() - 1, ": its end is missing");
+  }
 }
 
 std::optional<NvidiaCards> FromXml(std::string_view text) {
@@ -199,6 +241,7 @@ std::optional<NvidiaCards> FromXml(std::string_view text) {
     }
     found.cards.push_back(std::move(card));
   }
+  CountAttached(ParseWhole(Trim(Element(text, "attached_gpus"))), found);
   if (found.cards.empty()) return std::nullopt;
   return found;
 }
@@ -210,6 +253,7 @@ std::optional<NvidiaCards> FromQuery(std::string_view text) {
   NvidiaCards found;
   std::string driver;
   std::string heading;
+  std::optional<std::uint64_t> attached;
   bool in_slices = false;
   for (const std::string_view line : Lines(text)) {
     const std::string_view trimmed = Trim(line);
@@ -229,6 +273,7 @@ std::optional<NvidiaCards> FromQuery(std::string_view text) {
       }
       continue;
     }
+    if (pair->key == "Attached GPUs") attached = ParseWhole(pair->value);
     if (pair->key == "Driver Version")
       driver = Clean(Words(pair->value).empty() ? "" : Words(pair->value)[0], 32);
     if (found.cards.empty()) continue;
@@ -253,6 +298,7 @@ std::optional<NvidiaCards> FromQuery(std::string_view text) {
       Set("temperature.gpu", pair->value, card);
     }
   }
+  CountAttached(attached, found);
   if (found.cards.empty()) return std::nullopt;
   return found;
 }
@@ -302,8 +348,12 @@ std::optional<NvidiaCards> FromTable(std::string_view text) {
     if (Trim(line).empty()) inside = false;  // the table of processes follows
     if (!inside || !StartsWith(line, "|")) continue;
     const std::vector<std::string_view> cells = Split(line.substr(1), '|');
-    if (cells.size() < 3) continue;
     const std::vector<std::string_view> words = Words(cells[0]);
+    if (cells.size() < 3) {
+      if (words.size() < 2 || !ParseWhole(words[0]) || found.cards.size() == kMostCards) continue;
+      found.cards.emplace_back().cut_short = "its row of the table has no end";
+      continue;
+    }
     if (words.size() >= 2 && ParseWhole(words[0]) && found.cards.size() < kMostCards) {
       NvidiaCard card;
       card.driver_version = driver;
@@ -357,7 +407,9 @@ bool SaysNothing(std::string_view value) {
 
 std::optional<NvidiaCards> ParseNvidiaSmi(const std::vector<std::string>& arguments,
                                           std::string_view text) {
-  if (!WhyNoCard(text).empty()) return std::nullopt;
+  if (!WhyNoCard(text).empty() && !TellsOfALostCard(text.substr(0, kLookedForReasons))) {
+    return std::nullopt;
+  }
   if (Contains(text, "<nvidia_smi_log>")) return FromXml(text);
   if (Contains(text, "NVSMI LOG")) return FromQuery(text);
   if (Contains(text, "| NVIDIA-SMI") || Contains(text, "|====")) return FromTable(text);
@@ -377,6 +429,7 @@ void Merge(const NvidiaCards& other, NvidiaCards& cards) {
     NvidiaCard& to = cards.cards[i];
     const bool shortened = Contains(to.name, "...");
     if (to.name.empty() || (shortened && !from.name.empty())) to.name = from.name;
+    if (to.cut_short.empty()) to.cut_short = from.cut_short;
     if (to.driver_version.empty()) to.driver_version = from.driver_version;
     if (!to.memory_bytes) to.memory_bytes = from.memory_bytes;
     if (!to.memory_used_bytes) to.memory_used_bytes = from.memory_used_bytes;
@@ -394,8 +447,7 @@ void Merge(const NvidiaCards& other, NvidiaCards& cards) {
 }
 
 std::string WhyNoCard(std::string_view text) {
-  constexpr std::size_t kLooked = 2000;  // characters; these messages come first
-  const std::string start = Lower(text.substr(0, kLooked));
+  const std::string start = Lower(text.substr(0, kLookedForReasons));
   if (Contains(start, "no devices were found")) return "nvidia-smi says \"No devices were found\"";
   if (Contains(start, "couldn't communicate with the nvidia driver")) {
     return "nvidia-smi cannot communicate with the NVIDIA driver";
@@ -407,6 +459,11 @@ std::string WhyNoCard(std::string_view text) {
     return "nvidia-smi cannot start the NVIDIA management library";
   }
   return "";
+}
+
+bool SaysThereIsNoCard(std::string_view text) {
+  const std::string start = Lower(text.substr(0, kLookedForReasons));
+  return Contains(start, "no devices were found") && !TellsOfALostCard(start);
 }
 
 host::Command NvidiaQuery() {

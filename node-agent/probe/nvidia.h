@@ -17,7 +17,8 @@ struct MigSlice {
 };
 
 struct NvidiaCard {
-  std::string name;  // "NVIDIA GeForce RTX 3090"
+  std::string name;       // "NVIDIA GeForce RTX 3090"
+  std::string cut_short;  // why its line told nothing: "its line ... has 2 values for 8 columns"
   std::string driver_version;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> memory_used_bytes;
@@ -37,7 +38,8 @@ struct NvidiaCards {
 // "[Insufficient Permissions]", "[Requested functionality has been deprecated]", "ERR!", "-".
 bool SaysNothing(std::string_view value);
 
-// One output, by its own arguments and text. Nullopt when it shows no card.
+// One output, by its own arguments and text. Nullopt when it shows no card. A card whose line was
+// cut off or is not understood counts, without a name.
 std::optional<NvidiaCards> ParseNvidiaSmi(const std::vector<std::string>& arguments,
                                           std::string_view text);
 
@@ -46,6 +48,9 @@ void Merge(const NvidiaCards& other, NvidiaCards& cards);
 
 // Why nvidia-smi showed no card, in words; empty when its text is none of the known ones.
 std::string WhyNoCard(std::string_view text);
+
+// nvidia-smi looked and there is none, as opposed to every other reason for showing none.
+bool SaysThereIsNoCard(std::string_view text);
 
 // The columns that the agent asks for.
 host::Command NvidiaQuery();

@@ -280,7 +280,9 @@ Identified IdentifyLinux(const Catalog& catalog, const Seen& seen) {
       identified.chips = 1;
       identified.why = "the machine's maker and product are not in the catalogue";
     } else {
-      identified.why = absl::StrCat("no accelerator; saw processor \"", seen.chip_name, "\"");
+      identified.why = absl::StrCat(
+          seen.accelerators_unknown ? "which accelerators it has is not known" : "no accelerator",
+          "; saw processor \"", seen.chip_name, "\"");
     }
   } else if (std::any_of(seen.accelerators.begin(), seen.accelerators.end(),
                          [](const SeenAccelerator& card) { return card.slice; })) {

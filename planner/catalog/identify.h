@@ -24,6 +24,8 @@ struct Seen {
   std::optional<int> gpu_cores;  // Apple
   std::optional<Bytes> memory;   // installed
   std::vector<SeenAccelerator> accelerators;
+  // The tool that lists the cards failed: there may be others, so their absence says nothing.
+  bool accelerators_unknown = false;
 };
 
 struct Identified {

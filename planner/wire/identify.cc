@@ -24,6 +24,11 @@ catalog::Seen SeenIn(const v1::NodeReport& report) {
                                  Size(accelerator.has_memory_bytes(), accelerator.memory_bytes()),
                                  !accelerator.slice().empty()});
   }
+  for (const v1::Probe& probe : report.probes()) {
+    seen.accelerators_unknown =
+        seen.accelerators_unknown ||
+        (probe.name() == "nvidia-smi" && probe.outcome() == v1::Probe::OUTCOME_FAILED);
+  }
   return seen;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "node-agent/host/capture.h"
@@ -80,7 +81,18 @@ TEST(Doctor, TheOtherEndMayBeTheOneToMend) {
 }
 
 TEST(Doctor, AnOldSystemIsUpdatedFirst) {
-  EXPECT_THAT(Diagnose({FromCapture("mac-m1-pro-ansible")}), Contains(Problem("14.4.1", "26.2")));
+  host::Capture capture;
+  capture.commands.push_back(
+      {.arguments = {"sw_vers"}, .text = "ProductName:\tmacOS\nProductVersion:\t26.1\n"});
+  capture.commands.push_back(
+      {.arguments = {"sysctl", "machdep.cpu"}, .text = "machdep.cpu.brand_string: Apple M4 Max\n"});
+  const auto machine = host::Replay(capture);
+  EXPECT_THAT(Diagnose({{"max", probe::TakeReport(*machine, {})}}),
+              Contains(Problem("26.1", "26.2")));
+}
+
+TEST(Doctor, NoUpdateGivesThunderbolt5ToAChipWithoutIt) {
+  EXPECT_THAT(Diagnose({FromCapture("mac-m1-pro-ansible")}), NoProblem());
 }
 
 TEST(Doctor, ThePortBesideEthernetIsTheWrongOne) {
@@ -91,12 +103,41 @@ TEST(Doctor, ThePortBesideEthernetIsTheWrongOne) {
   EXPECT_THAT(Diagnose({{"a", a}}), Contains(Problem("beside Ethernet", "Move this end")));
 }
 
+TEST(Doctor, ThePortBesideEthernetIsTheWrongOneAlsoBeforeRdmaIsEnabled) {
+  Report a = MacWith(4);
+  Report b = MacWith(4);
+  Cable(a, 0, "d1", b, 0, "d2");
+  b.rdma = {Rdma::State::kDisabled, "ibv_devices lists no device"};
+  b.ports[0].rdma_capable = false;
+  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}),
+              Contains(Problem("beside Ethernet", "Move this end")));
+}
+
 TEST(Doctor, ASlowCableIsNamed) {
   Report a = MacWith(3);
   Report b = MacWith(3);
   Cable(a, 0, "d1", b, 0, "d2");
   a.ports[0].negotiated_bits_per_second = 40e9;
   EXPECT_THAT(Diagnose({{"a", a}}), Contains(Problem("40 Gb/s", "Thunderbolt 5")));
+}
+
+TEST(Doctor, ASlowCableIsNamedOnce) {
+  Report a = MacWith(3);
+  Report b = MacWith(3);
+  Cable(a, 0, "d1", b, 0, "d2");
+  Cable(a, 1, "d3", b, 1, "d4");
+  for (Report* report : {&a, &b}) {
+    for (int port : {0, 1}) report->ports[port].negotiated_bits_per_second = 40e9;
+  }
+  const auto advice = Diagnose({{"a", a}, {"b", b}});
+  EXPECT_EQ(std::count_if(
+                advice.begin(), advice.end(),
+                [](const Advice& one) { return one.finding.find("40 Gb/s") != std::string::npos; }),
+            2);
+  // Where one end does not tell the speed, the other does.
+  a.ports[0].negotiated_bits_per_second.reset();
+  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}),
+              Contains(Problem("in receptacle 1 (en2) runs at 40 Gb/s", "Thunderbolt 5")));
 }
 
 TEST(Doctor, NamesTheCableThatAFullMeshLacks) {

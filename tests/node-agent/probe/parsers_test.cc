@@ -42,6 +42,13 @@ std::vector<std::string> UnknownsOf(const Report& report, const std::string& pro
   return {};
 }
 
+ProbeResult::Outcome OutcomeOf(const Report& report, const std::string& probe) {
+  for (const ProbeResult& one : report.probes) {
+    if (one.name == probe) return one.outcome;
+  }
+  return ProbeResult::Outcome::kUnknown;
+}
+
 // ---------------------------------------------------------------- text
 
 TEST(Text, Speeds) {
@@ -215,6 +222,31 @@ TEST(Rdma, TheStudioPortBesideEthernetCannot) {
   EXPECT_EQ(report.ports[1].rdma_capable, true);
 }
 
+TEST(Rdma, AnActivePortIsBelievedOverWhatIsSaidOfIt) {
+  const Report report = ReportOf(
+      {Ran("sysctl hw.model", "hw.model: Mac15,14\n"),
+       Ran("networksetup -listallhardwareports", "Hardware Port: Thunderbolt 1\nDevice: en2\n"),
+       Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\tport:\t1\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")});
+  ASSERT_THAT(report.ports, SizeIs(1));
+  EXPECT_EQ(report.ports[0].rdma_capable, true);
+  EXPECT_THAT(UnknownsOf(report, "rdma"), Contains(HasSubstr("beside Ethernet")));
+  EXPECT_EQ(report.rdma.reason, "ibv_devices lists 1 device");
+}
+
+TEST(Rdma, AChipWithoutThunderbolt5NeedsNoTool) {
+  const auto mac = [](const std::string& chip) {
+    return ReportOf({Ran("sw_vers", "ProductVersion: 26.2\n"),
+                     Ran("sysctl machdep.cpu", "machdep.cpu.brand_string: " + chip + "\n")});
+  };
+  const Report mini = mac("Apple M4");
+  EXPECT_EQ(mini.rdma.state, agent::Rdma::State::kUnsupported);
+  EXPECT_THAT(mini.rdma.reason, HasSubstr("Thunderbolt of the Apple M4 does 40 Gb/s"));
+  EXPECT_THAT(UnknownsOf(mini, "rdma"), IsEmpty());
+  for (const char* chip : {"Apple M4 Pro", "Apple M3 Ultra", "Apple M6"}) {
+    EXPECT_EQ(mac(chip).rdma.state, agent::Rdma::State::kUnknown) << chip;
+  }
+}
+
 // ---------------------------------------------------------------- nvidia-smi
 
 TEST(NvidiaSmi, ColumnsInAnyOrderWithAndWithoutHeaderAndUnits) {
@@ -330,6 +362,100 @@ TEST(NvidiaSmi, FailuresAreTold) {
     EXPECT_THAT(UnknownsOf(report, "nvidia-smi"), Contains(HasSubstr(one.because))) << one.text;
     EXPECT_THAT(report.accelerators, IsEmpty());
     EXPECT_EQ(report.memory.visible_bytes, 1024u) << "one failure hides nothing else";
+  }
+}
+
+host::Output Slow(const std::string& command) {
+  host::Output slow = Ran(command, "");
+  slow.how = host::Output::How::kTimedOut;
+  return slow;
+}
+
+const std::string kQueryCommand =
+    "nvidia-smi --query-gpu=index,name,driver_version,memory.total --format=csv";
+const std::string kQueryHeader = "index, name, driver_version, memory.total [MiB]\n";
+
+TEST(NvidiaSmi, AToolThatFailsIsNoProofThatThereIsNoCard) {
+  const std::map<std::string, std::string> files = {{"/proc/meminfo", "MemTotal: 1 kB\n"}};
+  for (const host::Output& output :
+       {Slow(kQueryCommand), Ran(kQueryCommand, R"({"gpus":[{"name":"RTX 3090"}]})"),
+        Ran("nvidia-smi", ""),
+        Ran("nvidia-smi",
+            "Unable to determine the device handle for GPU0: 0000:01:00.0: Unknown Error\n"
+            "No devices were found\n",
+            6),
+        Ran("nvidia-smi", "Failed to initialize NVML: Driver/library version mismatch\n", 18)}) {
+    const Report report = ReportOf({output}, files);
+    EXPECT_THAT(UnknownsOf(report, "nvidia-smi"),
+                ElementsAre(HasSubstr("which NVIDIA cards there are is unknown, because ")));
+    EXPECT_EQ(OutcomeOf(report, "nvidia-smi"), ProbeResult::Outcome::kFailed) << output.text;
+  }
+  // The slots can be looked at, and hold none.
+  std::map<std::string, std::string> with_slots = files;
+  with_slots["/sys/bus/pci/devices/0000:00:01.0/vendor"] = "0x8086\n";
+  const Report empty = ReportOf({Slow(kQueryCommand)}, with_slots);
+  EXPECT_THAT(UnknownsOf(empty, "nvidia-smi"), ElementsAre(HasSubstr("no NVIDIA card: no PCI")));
+  EXPECT_EQ(OutcomeOf(empty, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
+  for (const host::Output& output :
+       {Ran("nvidia-smi", "No devices were found\n", 6), Ran("uname -r", "6.1\n")}) {
+    const Report none = ReportOf({output}, files);
+    EXPECT_THAT(UnknownsOf(none, "nvidia-smi"), ElementsAre(HasSubstr("no NVIDIA card: nvidia")));
+    EXPECT_EQ(OutcomeOf(none, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
+  }
+}
+
+TEST(NvidiaSmi, ACardWhoseLineIsCutOffCounts) {
+  struct Case {
+    const char* line;
+    const char* because;
+  };
+  for (const Case& one :
+       {Case{"1, NVIDIA GeFor", "has 2 values for 4 columns: it was cut off"},
+        Case{"1", "has 1 value for 4 columns"}, Case{"1, A, B, C, D\n", "has 5 values"},
+        Case{"Unable to determine the device handle for GPU 0000:02:00.0: GPU is lost.\n",
+             "GPU is lost"}}) {
+    const Report report = ReportOf({Ran(
+        kQueryCommand, kQueryHeader + "0, NVIDIA GeForce RTX 3090, 570, 24576 MiB\n" + one.line)});
+    ASSERT_THAT(report.accelerators, SizeIs(2)) << one.line;
+    EXPECT_EQ(report.accelerators[0].name, "NVIDIA GeForce RTX 3090");
+    EXPECT_EQ(report.accelerators[1].name, "");
+    EXPECT_THAT(
+        UnknownsOf(report, "nvidia-smi"),
+        Contains(::testing::AllOf(HasSubstr("name and memory of card 1 are unknown, because"),
+                                  HasSubstr(one.because))))
+        << one.line;
+  }
+  // A warning is no card.
+  const Report warned =
+      ReportOf({Ran(kQueryCommand, kQueryHeader + "0, NVIDIA GeForce RTX 3090, 570, 24576 MiB\n"
+                                                  "WARNING: infoROM is corrupted at gpu 0\n")});
+  EXPECT_THAT(warned.accelerators, SizeIs(1));
+  EXPECT_THAT(UnknownsOf(warned, "nvidia-smi"), Contains(HasSubstr("infoROM")));
+}
+
+TEST(NvidiaSmi, EveryFormCountsTheCardsThatItNoLongerDescribes) {
+  struct Case {
+    const char* command;
+    const char* text;
+  };
+  for (const Case& one :
+       {Case{"nvidia-smi -L", "GPU 0: NVIDIA L40S (UUID: GPU-1)\nGPU 1: NVIDIA L4"},
+        Case{"nvidia-smi -q -x",
+             "<nvidia_smi_log><attached_gpus>2</attached_gpus><gpu id=\"0\"><product_name>NVIDIA "
+             "L40S</product_name></gpu><gpu i"},
+        Case{"nvidia-smi -q",
+             "====NVSMI LOG====\n\nAttached GPUs                             : 2\nGPU "
+             "00000000:01:00.0\n    Product Name                          : NVIDIA L40S\n"},
+        Case{"nvidia-smi",
+             "| NVIDIA-SMI 580.1   Driver Version: 580.1   CUDA Version: 13.0 |\n|====|\n"
+             "|   0  NVIDIA L40S    On  | 00:01 Off | 0 |\n| N/A 3C | 1MiB / 46068MiB | 0% |\n"
+             "|   1  NVIDIA L4"}}) {
+    const auto cards = ParseNvidiaSmi(host::SplitCommandLine(one.command), one.text);
+    ASSERT_TRUE(cards.has_value()) << one.command;
+    ASSERT_THAT(cards->cards, SizeIs(2)) << one.command;
+    EXPECT_EQ(cards->cards[0].name, "NVIDIA L40S") << one.command;
+    EXPECT_EQ(cards->cards[1].name, "") << one.command;
+    EXPECT_NE(cards->cards[1].cut_short, "") << one.command;
   }
 }
 
