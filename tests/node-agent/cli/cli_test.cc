@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <string>
 
 #include "nlohmann/json.hpp"
@@ -20,6 +22,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 testing::Ran Agent(const std::vector<std::string>& arguments,
                    const std::vector<std::string>& environment = {"PATH=/usr/bin:/bin"}) {
@@ -101,32 +104,94 @@ TEST(NodeAgent, ACaptureReportsWhatTheMachineReports) {
             WithoutIdentifiers(json::parse(replayed.out)));
 }
 
+// Executables that print what is given, in a directory to be put in front of the PATH.
+std::vector<std::string> ToolsThatPrint(const std::string& name,
+                                        const std::map<std::string, std::string>& outputs) {
+  const fs::path tools = FreshPath(name);
+  fs::create_directories(tools);
+  for (const auto& [tool, output] : outputs) {
+    std::ofstream(tools / tool) << "#!/bin/sh\ncat <<'END'\n" << output << "\nEND\n";
+    fs::permissions(tools / tool, fs::perms::owner_all);
+  }
+  return {"PATH=" + tools.string() + ":/usr/bin:/bin", "USER=carol"};
+}
+
+std::string AllOfIt(const std::string& directory) {
+  std::string all;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    std::ifstream file(entry.path());
+    if (entry.is_regular_file()) all.append(std::istreambuf_iterator<char>(file), {});
+  }
+  return all;
+}
+
+// Two Macs at one cable: each sees the other's name, and the captures still pair.
+TEST(NodeAgent, ACaptureHoldsNoNameOfTheOtherComputer) {
+  const auto mac = [](const std::string& own, const std::string& peer, const std::string& domain,
+                      const std::string& peer_domain) -> std::map<std::string, std::string> {
+    return {
+        {"uname", "Darwin " + own + ".fritz.box 25.2.0 root:xnu arm64"},
+        {"sw_vers", "ProductName: macOS\nProductVersion: 26.2\nBuildVersion: 25C56"},
+        {"sysctl", "hw.model: Mac15,14\nmachdep.cpu.brand_string: Apple M3 Ultra\nkern.hostname: " +
+                       own + ".fritz.box"},
+        {"system_profiler",
+         R"({"SPThunderboltDataType":[{"_items":[{"_name":")" + peer +
+             R"(","device_name_key":"Mac15,14","domain_uuid_key":")" + peer_domain +
+             R"("}],"_name":"thunderboltusb4_bus_1","device_name_key":")" + own +
+             R"(","domain_uuid_key":")" + domain +
+             R"(","receptacle_1_tag":{"current_speed_key":"80 Gb/s","receptacle_id_key":"2",)"
+             R"("receptacle_status_key":"receptacle_connected"}},{"_items":[{"_name":"Mac Studio",)"
+             R"("device_name_key":"Mac15,14","domain_uuid_key":"A1B2C3D4-CCCC-2222-3333-444455556666"}],)"
+             R"("_name":"thunderboltusb4_bus_2","domain_uuid_key":"A1B2C3D4-DDDD-2222-3333-444455556666"}]})"}};
+  };
+  const std::string a_domain = "A1B2C3D4-AAAA-2222-3333-444455556666";
+  const std::string b_domain = "A1B2C3D4-BBBB-2222-3333-444455556666";
+  const std::string a = FreshPath("mac-a");
+  const std::string b = FreshPath("mac-b");
+  const auto a_tools = ToolsThatPrint("a-tools", mac("Annas-Mac", "Johns-Mac", a_domain, b_domain));
+  const auto b_tools = ToolsThatPrint("b-tools", mac("Johns-Mac", "Annas-Mac", b_domain, a_domain));
+  ASSERT_EQ(Agent({"capture", "--out", a, "--salt", "s"}, a_tools).exit_code, 0);
+  ASSERT_EQ(Agent({"capture", "--out", b, "--salt", "s"}, b_tools).exit_code, 0);
+  for (const std::string& directory : {a, b}) {
+    const std::string all = AllOfIt(directory);
+    for (const char* secret : {"Annas", "Johns", a_domain.c_str(), "fritz.box"}) {
+      EXPECT_THAT(all, Not(HasSubstr(secret))) << directory;
+    }
+    EXPECT_THAT(all, HasSubstr("\"Mac Studio\"")) << "a model's name tells nothing of anybody";
+  }
+  const json of_a = json::parse(Agent({"report", "--from", a, "--output", "json"}).out);
+  const json of_b = json::parse(Agent({"report", "--from", b, "--output", "json"}).out);
+  EXPECT_EQ(of_a.at("ports").at(0).at("peer_domain"), of_b.at("ports").at(0).at("domain"));
+  const std::string peer = of_a.at("ports").at(0).at("peer_name");
+  EXPECT_THAT(peer, StartsWith("host-"));
+  EXPECT_THAT(AllOfIt(b), HasSubstr(peer)) << "the same name everywhere";
+  json live = json::parse(Agent({"report", "--output", "json"}, a_tools).out);
+  json replayed = of_a;
+  for (json* report : {&live, &replayed}) {
+    for (json& port : report->at("ports")) port.erase("peer_name");
+    report->at("machine").erase("product");  // here the computer's own name
+  }
+  EXPECT_EQ(WithoutIdentifiers(live).at("ports"), WithoutIdentifiers(replayed).at("ports"));
+  EXPECT_THAT(Agent({"doctor", "--from", a, "--from", b}).out, HasSubstr("takes 1 cable; 1 is"));
+}
+
 // A machine made of scripts: what its tools print is known, so is what must not be in the capture.
 TEST(NodeAgent, ACaptureHoldsNoIdentifier) {
-  const fs::path tools = FreshPath("tools");
-  fs::create_directories(tools);
-  const auto tool = [&tools](const std::string& name, const std::string& output) {
-    std::ofstream(tools / name) << "#!/bin/sh\ncat <<'END'\n" << output << "\nEND\n";
-    fs::permissions(tools / name, fs::perms::owner_all);
-  };
-  tool("nvidia-smi",
-       "index, name, driver_version, memory.total [MiB], memory.used [MiB], power.limit [W], "
-       "temperature.gpu, mig.mode.current\n0, NVIDIA L40S, 595.80, 46068 MiB, 0 MiB, 350.00 W, 30, "
-       "N/A");
-  tool("ip", R"([{"ifname":"eth7","operstate":"UP","address":"a4:83:e7:12:34:56","addr_info":[)"
-             R"({"family":"inet","local":"192.168.77.5","scope":"global"}]}])");
-  tool("uname", "Linux carols-box 6.1.0 #1 SMP x86_64 GNU/Linux");
-  const std::vector<std::string> environment = {"PATH=" + tools.string() + ":/usr/bin:/bin",
-                                                "USER=carol"};
+  const std::vector<std::string> environment = ToolsThatPrint(
+      "tools",
+      {{"nvidia-smi",
+        "index, name, driver_version, memory.total [MiB], memory.used [MiB], power.limit [W], "
+        "temperature.gpu, mig.mode.current\n0, NVIDIA L40S, 595.80, 46068 MiB, 0 MiB, 350.00 W, "
+        "30, "
+        "N/A"},
+       {"ip", R"([{"ifname":"eth7","operstate":"UP","address":"a4:83:e7:12:34:56","addr_info":[)"
+              R"({"family":"inet","local":"192.168.77.5","scope":"global"}]}])"},
+       {"uname", "Linux carols-box 6.1.0 #1 SMP x86_64 GNU/Linux"}});
   const std::string directory = FreshPath("redacted");
   ASSERT_EQ(Agent({"capture", "--out", directory, "--salt", "s"}, environment).exit_code, 0);
-  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream file(entry.path());
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    for (const char* secret : {"a4:83:e7:12:34:56", "192.168.77.5", "carols-box"}) {
-      EXPECT_THAT(text, Not(HasSubstr(secret))) << entry.path();
-    }
+  const std::string all = AllOfIt(directory);
+  for (const char* secret : {"a4:83:e7:12:34:56", "192.168.77.5", "carols-box"}) {
+    EXPECT_THAT(all, Not(HasSubstr(secret)));
   }
   const json live = json::parse(Agent({"report", "--output", "json"}, environment).out);
   EXPECT_EQ(live.at("accelerators").at(0).at("name"), "NVIDIA L40S");

@@ -257,6 +257,59 @@ TEST(Redaction, LeavesWhatTellsTheMachine) {
   }
 }
 
+TEST(Redaction, ReplacesEveryFieldOfALine) {
+  for (const char* text :
+       {R"({"serial_number":"H4XJ2K9QPL","n":1,"provisioning_UDID":"00006031-001A2B3C4D5E"})",
+        R"(<board><serial>H4XJ2K9QPL</serial><x>1</x><serial>001A2B3C4D5E</serial></board>)",
+        R"({"_display-serial-number":"H4XJ2K9QPL","display-serial-number2":"001A2B3C4D5E"})",
+        R"({"serials":["H4XJ2K9QPL"],"asset_tag":"001A2B3C4D5E"})",
+        "Serial: H4XJ2K9QPL, Asset Tag: 001A2B3C4D5E\n", "serial=H4XJ2K9QPL;udid=001A2B3C4D5E\n"}) {
+    EXPECT_THAT(Redacted(text), AllOf(Not(HasSubstr("H4XJ2K9QPL")), Not(HasSubstr("001A2B3C4D5E"))))
+        << Redacted(text);
+  }
+  EXPECT_THAT(Redacted("<serial>H4XJ2K9QPL</serial><model>L40S</model>"),
+              HasSubstr("</serial><model>L40S</model>"));
+  // Words of a value name no field of the next.
+  for (const char* text :
+       {R"({"field":"Flags:","data":"fpu serialize"},{"field":"Vulnerability:","data":"none"})",
+        R"({"serial":{"a":1},"has_serial":true,"b":null})", "serial\nModel: x\n", "serial"}) {
+    EXPECT_EQ(Redacted(text), text);
+  }
+}
+
+TEST(Redaction, OfAHugeLineTakesNoLongerThanOfItsLength) {
+  std::string text;
+  while (text.size() < (std::size_t{4} << 20)) text += "serial serial: a\",\"";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_GE(Redacted(text).size(), text.size());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+}
+
+TEST(Redaction, AddressesThatHoldAnIpv4Address) {
+  const std::string plain = Redacted("192.168.1.20");
+  EXPECT_EQ(Redacted("inet6 ::ffff:192.168.1.20 prefixlen 96\n"),
+            "inet6 ::ffff:" + plain + " prefixlen 96\n");
+  for (const char* text : {"64:ff9b::192.168.1.20", "fd12::192.168.1.20", "::192.168.1.20",
+                           "::ffff:192.168.1.20.5353", "fe80::1.5353 x"}) {
+    EXPECT_THAT(Redacted(text), AllOf(Not(HasSubstr("168.1.20")), Not(HasSubstr("fe80::1."))))
+        << Redacted(text);
+  }
+  EXPECT_EQ(Redacted("::1. 12:30:45.123 0000:01:00.0\n"), "::1. 12:30:45.123 0000:01:00.0\n");
+}
+
+TEST(Redaction, LeavesOutWhatRuns) {
+  Capture capture;
+  capture.commands.push_back(
+      {.arguments = {"nvidia-smi", "-q", "-x"},
+       .text =
+           "<gpu id=\"0\"><product_name>L40S</product_name><processes><process_info><process_name>"
+           "python --token hf_abc</process_name></process_info></processes><accounted_processes>"
+           "train</accounted_processes><a>1</a></gpu><gpu id=\"1\"><processes>python --token cut"});
+  const Capture redacted = Redact(capture, Redactor("salt", {}));
+  EXPECT_EQ(redacted.commands[0].text,
+            "<gpu id=\"0\"><product_name>L40S</product_name><a>1</a></gpu><gpu id=\"1\">");
+}
+
 TEST(Redaction, TheSameValueHasTheSamePseudonymEverywhere) {
   const std::string lower = Redacted("7f158861-c131-4d0d-83b6-ca50ef76c32b");
   const std::string upper = Redacted("7F158861-C131-4D0D-83B6-CA50EF76C32B");
