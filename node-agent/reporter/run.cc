@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "node-agent/reporter/backoff.h"
 #include "node-agent/reporter/connection.h"
 #include "node-agent/reporter/inbox.h"
@@ -194,7 +195,8 @@ class Agent {
   }
 
   std::string Explain(const absl::Status& status) const {
-    const std::string said(status.message());
+    // The planner ends with what to do, which is said here.
+    const std::string said(absl::StripSuffix(status.message(), "; enrol again"));
     if (CertificateIsOver()) {
       return "this node's certificate has expired: enrol again with a new join token (planner "
              "token create)";

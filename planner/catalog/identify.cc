@@ -237,20 +237,22 @@ std::vector<const Machine*> MachinesReported(const Catalog& catalog, const Seen&
   return found;
 }
 
-// A workstation is described by its cards.
+// A workstation is described by its cards. So is a machine with a unified chip whose maker is not
+// known, where the catalogue has an entry that goes by what the driver prints.
 void MachineOfCards(const Catalog& catalog, const Seen& seen, Identified& identified) {
-  std::vector<const Machine*> fitting;
-  for (const Machine& machine : catalog.machines) {
-    if (machine.os == OperatingSystem::kMacos || !machine.vram_per_accelerator) continue;
-    if (machine.chip != identified.chip || machine.accelerators != identified.chips) continue;
-    fitting.push_back(&machine);
-  }
   const auto named = [&seen](const Machine* machine) {
     return std::any_of(machine->reported_as.begin(), machine->reported_as.end(),
                        [&seen](const std::string& name) {
                          return PlainCard(name) == PlainCard(seen.accelerators[0].name);
                        });
   };
+  std::vector<const Machine*> fitting;
+  for (const Machine& machine : catalog.machines) {
+    if (machine.os == OperatingSystem::kMacos) continue;
+    if (!machine.vram_per_accelerator && !named(&machine)) continue;
+    if (machine.chip != identified.chip || machine.accelerators != identified.chips) continue;
+    fitting.push_back(&machine);
+  }
   // Of two machines with one chip, the one that names the card as it was printed.
   std::vector<const Machine*> exact;
   std::copy_if(fitting.begin(), fitting.end(), std::back_inserter(exact), named);

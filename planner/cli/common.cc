@@ -176,6 +176,10 @@ absl::StatusOr<Usd> ParseUsd(std::string text) {
   return Usd::FromDollars(*dollars);
 }
 
+std::string Counted(std::size_t count, const std::string& noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
 const char* CapacityVersion() { return CAPACITY_VERSION; }
 
 std::string ExampleInventory(const Common& common) {

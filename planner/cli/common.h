@@ -1,6 +1,7 @@
 // What every command shares: where the facts are, how to print, how to fail.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -69,6 +70,9 @@ int BadArgument(const std::string& option, const std::string& problem);
 
 // "10000", "10k", "$10,000".
 absl::StatusOr<Usd> ParseUsd(std::string text);
+
+// "1 node", "2 nodes".
+std::string Counted(std::size_t count, const std::string& noun);
 
 // "0.1.0".
 const char* CapacityVersion();

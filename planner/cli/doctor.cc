@@ -67,7 +67,9 @@ Finding LookAtStore(const std::string& state) {
     return {Grade::kBad, "store", found->findings.front(), "restore a backup (docs/service.md)"};
   }
   return {Grade::kGood, "store",
-          absl::StrCat(found->nodes, " nodes, ", found->reports, " reports, sound"), ""};
+          absl::StrCat(Counted(found->nodes, "node"), ", ", Counted(found->reports, "report"),
+                       ", sound"),
+          ""};
 }
 
 Finding LookAtCertificate(const std::string& state, const std::string& name,

@@ -31,11 +31,12 @@ int RunCheck(const Common& common, const CheckArguments& arguments) {
     return kBadInput;
   }
   const fleet::Scenario& scenario = *loaded.value;
-  return Print(
-      absl::StrCat(arguments.file, ": ", scenario.fleet.nodes().size(), " nodes, ",
-                   scenario.fleet.links().size(), " links, ", scenario.workloads.size(),
-                   scenario.assumptions.workload_stated ? " workloads, " : " (assumed) workload, ",
-                   scenario.offers.size(), " offers; no problems\n"));
+  return Print(absl::StrCat(arguments.file, ": ", Counted(scenario.fleet.nodes().size(), "node"),
+                            ", ", Counted(scenario.fleet.links().size(), "link"), ", ",
+                            scenario.assumptions.workload_stated
+                                ? Counted(scenario.workloads.size(), "workload")
+                                : absl::StrCat(scenario.workloads.size(), " (assumed) workload"),
+                            ", ", Counted(scenario.offers.size(), "offer"), "; no problems\n"));
 }
 
 int RunExport(const Common& common, RemoteArguments remote) {

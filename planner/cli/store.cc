@@ -29,9 +29,10 @@ int RunCheck(const Common& common, const StoreArguments& arguments) {
   if (!found.ok()) return PrintFailure("store check", found.status());
   const report::StoreState state = {path,           found->schema,       found->nodes,
                                     found->reports, found->measurements, found->findings};
-  std::string text = absl::StrCat(path, ": ", state.nodes, " nodes, ", state.reports, " reports, ",
-                                  state.measurements, " measurements; ",
-                                  state.findings.empty() ? "sound\n" : "damaged\n");
+  std::string text =
+      absl::StrCat(path, ": ", Counted(state.nodes, "node"), ", ", Counted(state.reports, "report"),
+                   ", ", Counted(state.measurements, "measurement"), "; ",
+                   state.findings.empty() ? "sound\n" : "damaged\n");
   for (const std::string& finding : state.findings) absl::StrAppend(&text, "  ", finding, "\n");
   const int printed = Print(common.json() ? report::StoreCheckJson(state) : text);
   return printed == kOk && !state.findings.empty() ? kWorldFailed : printed;

@@ -11,7 +11,9 @@ namespace capacity::catalog {
 namespace {
 
 using capacity::testing::Shipped;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Identified Mac(const std::string& product, const std::string& identifier, const std::string& chip,
                std::optional<int> cores, int gib) {
@@ -101,11 +103,28 @@ TEST(Identify, Gb10MachinesByTheirMakersNames) {
     EXPECT_EQ(found.machine, one.machine);
     EXPECT_EQ(found.chip, "gb10");
   }
-  const Identified unknown =
-      Identify(Shipped(), {.vendor = "Acme", .product = "Box", .accelerators = {{"NVIDIA GB10"}}});
-  EXPECT_EQ(unknown.machine, "");
-  EXPECT_EQ(unknown.chip, "gb10");
-  EXPECT_THAT(unknown.why, HasSubstr("Acme Box"));
+  // Of another maker: what every GB10 machine has.
+  for (const char* product : {"Box", "ATOM", "P4242"}) {
+    const Identified other = Identify(
+        Shipped(), {.vendor = "Acme", .product = product, .accelerators = {{"NVIDIA GB10"}}});
+    EXPECT_EQ(other, (Identified{"gb10-128gb", "gb10", 1, ""})) << product;
+  }
+  EXPECT_EQ(Identify(Shipped(), {.vendor = "Dell Inc.", .product = "Dell Pro Max FCM1253"}).machine,
+            "dell-pro-max-gb10");
+  // Without a driver nothing tells the chip.
+  EXPECT_THAT(Identify(Shipped(), {.vendor = "Acme", .product = "Box"}).why, HasSubstr("Acme Box"));
+}
+
+TEST(Identify, AFailingToolIsNoProofThatThereIsNoAccelerator) {
+  EXPECT_THAT(Identify(Shipped(), {.chip_name = "AMD EPYC"}).why, HasSubstr("no accelerator"));
+  EXPECT_THAT(Identify(Shipped(), {.chip_name = "AMD EPYC", .accelerators_unknown = true}).why,
+              AllOf(HasSubstr("is not known"), Not(HasSubstr("no accelerator"))));
+}
+
+TEST(Identify, MacsThatAreNeitherStudioNorMiniNorBook) {
+  EXPECT_EQ(Mac("iMac", "Mac15,5", "Apple M3", 10, 24).machine, "imac-m3-24gb");
+  EXPECT_EQ(Mac("iMac", "iMac21,2", "Apple M1", 7, 16).machine, "imac-m1-16gb");
+  EXPECT_EQ(Mac("Mac Pro", "Mac14,8", "Apple M2 Ultra", 76, 192).machine, "mac-pro-m2-ultra-192gb");
 }
 
 TEST(Identify, WorkstationsByTheirCards) {

@@ -43,7 +43,7 @@ std::vector<Case> NodeCases() {
         "\"mac-studio-m3-ultra-512gb\"?"}},
       {"NothingLikeIt",
        "nodes:\n  - machine: cray-1\n",
-       {"base.yaml:3:14: unknown machine \"cray-1\"; none of the 95 known names is close"}},
+       {"base.yaml:3:14: unknown machine \"cray-1\"; none of the 107 known names is close"}},
       {"NoMachine", "nodes:\n  - name: studio\n", {"base.yaml:3:5: node has no \"machine\""}},
       {"UnknownField",
        "nodes:\n  - machine: dgx-spark\n    memory_bandwith: 250 GB/s\n",

@@ -219,6 +219,30 @@ TEST(LiveFleet, SparksAreJoinedByWhatTheyMeasured) {
   ExpectSameFleet(fleet, ReadBack(fleet).fleet);
 }
 
+TEST(LiveFleet, AGb10OfAMakerThatIsNotKnownIsPlannedWith) {
+  LiveNode other = Node("atom", R"(
+    machine { vendor: "GIGABYTE" product: "ATOM" kind: KIND_GB10 }
+    accelerators { name: "NVIDIA GB10" })");
+  LiveNode imac = Node("imac", R"(
+    machine { vendor: "Apple" product: "iMac" model_identifier: "Mac15,5" kind: KIND_MAC }
+    processor { name: "Apple M3" }
+    memory { installed_bytes: 25769803776 unified: true }
+    accelerators { name: "Apple M3" gpu_cores: 10 })");
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), {other, imac}, {});
+  EXPECT_THAT(fleet.omitted, IsEmpty());
+  ASSERT_THAT(fleet.nodes, SizeIs(2));
+  EXPECT_EQ(fleet.nodes[0].machine->id, "gb10-128gb");
+  EXPECT_EQ(fleet.nodes[1].machine->id, "imac-m3-24gb");
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, AToolThatFailedIsNoProofThatThereIsNoAccelerator) {
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(), {Node("slow", "probes { name: 'nvidia-smi' outcome: OUTCOME_FAILED }")}, {});
+  ASSERT_THAT(fleet.omitted, SizeIs(1));
+  EXPECT_THAT(fleet.omitted[0].reason, HasSubstr("which accelerators it has is not known"));
+}
+
 TEST(LiveFleet, WhatNoPlanCanUseIsNamedWithItsReason) {
   LiveNode silent{"id-s", "silent", std::nullopt};
   const LiveFleet fleet = ReadLiveFleet(

@@ -216,6 +216,15 @@ TEST_F(RunTest, AForgottenNodeSaysSo) {
   EXPECT_TRUE(StopAgent().ok());
 }
 
+TEST_F(RunTest, ARefusedNodeSaysOnceWhatToDo) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  planner.AnswerHeartbeats(grpc::UNAUTHENTICATED, "the certificate is revoked; enrol again");
+  EXPECT_TRUE(LoggedSoon("refuses this node (the certificate is revoked): enrol again with a new"));
+  EXPECT_TRUE(StopAgent().ok());
+}
+
 // ---------------------------------------------------------------- reports
 
 TEST_F(RunTest, SendsANewReportWhenFactsChangeAndOnlyThen) {
