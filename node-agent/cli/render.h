@@ -6,6 +6,7 @@
 
 #include "node-agent/cli/common.h"
 #include "node-agent/doctor/doctor.h"
+#include "node-agent/engine/engine.h"
 #include "node-agent/report.h"
 
 namespace capacity::agent_cli {
@@ -23,5 +24,9 @@ std::string BandwidthText(const std::vector<agent::MemoryBandwidth>& measured,
 // Schema capacity-planner/node-bench-memory/v1; `missing` says what was not measured and why.
 std::string BandwidthJson(const std::vector<agent::MemoryBandwidth>& measured,
                           const std::vector<std::string>& missing);
+
+std::string SpeedsText(const engine::Outcome& outcome, const Style& style);
+// Schema capacity-planner/node-bench-engine/v1; `not_measured` says what was not and why.
+std::string SpeedsJson(const engine::Outcome& outcome);
 
 }  // namespace capacity::agent_cli

@@ -190,6 +190,15 @@ json ToJson(const Port& port) {
       .Take();
 }
 
+json ToJson(const Conditions& conditions) {
+  return Object()
+      .Set("load_average", conditions.load_average)
+      .Set("power", Name(conditions.power))
+      .Set("thermal", conditions.thermal)
+      .Set("forced", json(conditions.forced))
+      .Take();
+}
+
 json ToJson(const MemoryBandwidth& measured) {
   return Object()
       .Set("kind", Name(measured.kind))
@@ -200,12 +209,62 @@ json ToJson(const MemoryBandwidth& measured) {
       .Set("threads", json(measured.threads))
       .Set("device", measured.device)
       .Set("taken_at_unix_ms", json(measured.taken_at_unix_ms))
-      .Set("conditions", Object()
-                             .Set("load_average", measured.conditions.load_average)
-                             .Set("power", Name(measured.conditions.power))
-                             .Set("thermal", measured.conditions.thermal)
-                             .Set("forced", json(measured.conditions.forced))
-                             .Take())
+      .Set("conditions", ToJson(measured.conditions))
+      .Take();
+}
+
+json ToJson(const agent::Rate& rate) {
+  return {{"median", rate.median}, {"low", rate.low}, {"high", rate.high}};
+}
+
+std::optional<json> ToJson(const std::optional<agent::Rate>& rate) {
+  if (!rate) return std::nullopt;
+  return ToJson(*rate);
+}
+
+json ToJson(const agent::SpeedMeasurement& measured) {
+  return Object()
+      .Set("id", measured.id)
+      .Set("engine", measured.engine)
+      .Set("engine_version", measured.engine_version)
+      .Set("source", measured.source)
+      .Set("model_name", measured.model_name)
+      .Set("quant_name", measured.quant_name)
+      .Set("model_bytes", measured.model_bytes)
+      .Set("model_parameters", measured.model_parameters)
+      .Set("model", measured.model)
+      .Set("quant", measured.quant)
+      .Set("prompt_tokens", measured.prompt_tokens)
+      .Set("generated_tokens", measured.generated_tokens)
+      .Set("depth_tokens", json(measured.depth_tokens))
+      .Set("streams", json(measured.streams))
+      .Set("repeats", json(measured.repeats))
+      .Set("prefill_tokens_per_second", ToJson(measured.prefill))
+      .Set("decode_tokens_per_second", ToJson(measured.decode))
+      .Set("time_to_first_token_ms", measured.time_to_first_token_ms)
+      .Set("inter_token_median_ms", measured.inter_token_median_ms)
+      .Set("inter_token_p95_ms", measured.inter_token_p95_ms)
+      .Set("kv_type", measured.kv_type)
+      .Set("strategy", measured.strategy)
+      .Set("peers", json(measured.peers))
+      .Set("not_comparable", json(measured.not_comparable))
+      .Set("passive", json(measured.passive))
+      .Set("power_watts", measured.power_watts)
+      .Set("taken_at_unix_ms", json(measured.taken_at_unix_ms))
+      .Set("conditions", ToJson(measured.conditions))
+      .Take();
+}
+
+json ToJson(const engine::Server& server) {
+  json models = json::array();
+  for (const engine::ServedModel& model : server.models) {
+    models.push_back({{"name", model.listed.id}, {"loaded", model.loaded}});
+  }
+  return Object()
+      .Set("what", engine::NameOf(server.kind))
+      .Set("url", server.root)
+      .Set("version", server.version)
+      .Set("models", std::move(models))
       .Take();
 }
 
@@ -309,6 +368,15 @@ std::string BandwidthJson(const std::vector<MemoryBandwidth>& measured,
                           const std::vector<std::string>& missing) {
   return Dump({{"schema", "capacity-planner/node-bench-memory/v1"},
                {"memory_bandwidths", ToArray(measured)},
+               {"not_measured", missing}});
+}
+
+std::string SpeedsJson(const engine::Outcome& outcome) {
+  std::vector<std::string> missing = outcome.passed_over;
+  missing.insert(missing.end(), outcome.failed.begin(), outcome.failed.end());
+  return Dump({{"schema", "capacity-planner/node-bench-engine/v1"},
+               {"found", ToArray(outcome.found)},
+               {"speeds", ToArray(outcome.measured)},
                {"not_measured", missing}});
 }
 

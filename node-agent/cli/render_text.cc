@@ -50,6 +50,7 @@ class Page {
   void Item(const std::string& value) {
     absl::StrAppend(&out_, "  - ", Wrap(value, style_.width, 4), "\n");
   }
+  void Verbatim(const std::string& lines) { out_ += lines; }
   std::string Take() { return std::move(out_); }
 
  private:
@@ -257,7 +258,122 @@ std::string BandwidthLine(const MemoryBandwidth& measured) {
   return Joined(parts);
 }
 
+// ---------------------------------------------------------------- speeds of engines
+
+std::string RateText(const std::optional<agent::Rate>& rate) {
+  if (!rate) return "-";
+  if (rate->low == rate->high) return Number(rate->median);
+  return absl::StrCat(Number(rate->median), " (", Number(rate->low), "–", Number(rate->high), ")");
+}
+
+std::string CountText(const std::optional<std::uint32_t>& count) {
+  return count ? absl::StrCat(*count) : "-";
+}
+
+std::size_t Columns(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+using Row = std::vector<std::string>;
+
+// Cells in columns as wide as the widest, two spaces between, numbers to the right.
+std::string Table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Columns(row[i]));
+  }
+  std::string table;
+  for (const Row& row : rows) {
+    std::string line = " ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, i == 0 ? " " : "  ",
+                      std::string(widths[i] - Columns(row[i]), ' '), row[i]);
+    }
+    absl::StrAppend(&table, line, "\n");
+  }
+  return table;
+}
+
+Row SpeedRow(const agent::SpeedMeasurement& measured, std::size_t number) {
+  const auto& first = measured.time_to_first_token_ms;
+  return {absl::StrCat("[", number, "]"),
+          absl::StrCat(measured.streams),
+          CountText(measured.prompt_tokens),
+          measured.depth_tokens > 0 ? absl::StrCat(measured.depth_tokens) : "-",
+          CountText(measured.generated_tokens),
+          RateText(measured.prefill),
+          RateText(measured.decode),
+          first ? Number(*first) : "-"};
+}
+
+// "llama.cpp b9010 (d05fe1d7d), gpt-oss 20B MXFP4 MoE, by llama-bench": what rows have in common.
+std::string SubjectOf(const agent::SpeedMeasurement& measured) {
+  std::string engine = measured.engine;
+  if (!measured.engine_version.empty()) absl::StrAppend(&engine, " ", measured.engine_version);
+  std::string with;
+  if (!measured.peers.empty()) {
+    with = absl::StrCat(measured.strategy.empty() ? "together" : measured.strategy, " with ",
+                        absl::StrJoin(measured.peers, " "));
+  }
+  // llama.cpp's own name ends with the quantization.
+  const bool named = measured.model_name.find(measured.quant_name) != std::string::npos;
+  return Joined({measured.model_name, named ? "" : measured.quant_name, engine, with,
+                 measured.kv_type.empty() || measured.kv_type == "f16"
+                     ? ""
+                     : absl::StrCat("cache ", measured.kv_type),
+                 absl::StrCat(measured.passive ? "watched by " : "by ", measured.source)});
+}
+
+void AddRemarks(const agent::SpeedMeasurement& measured, std::size_t number, Page& page) {
+  for (const std::string& why : measured.not_comparable) {
+    page.Item(absl::StrCat("[", number, "] is not comparable: ", why));
+  }
+  if (measured.power_watts) {
+    page.Item(absl::StrCat("[", number, "] drew ", Number(*measured.power_watts), " W"));
+  }
+}
+
+std::string FoundLine(const engine::Server& server) {
+  std::vector<std::string> models;
+  for (const engine::ServedModel& model : server.models) {
+    if (model.loaded) models.push_back(model.listed.id);
+  }
+  constexpr std::size_t kShown = 4;
+  const std::size_t more = models.size() - std::min(models.size(), kShown);
+  models.resize(models.size() - more);
+  return Joined({server.root, server.version,
+                 models.empty() ? "no model loaded" : absl::StrJoin(models, " "),
+                 more > 0 ? absl::StrCat(more, " more") : ""});
+}
+
 }  // namespace
+
+std::string SpeedsText(const engine::Outcome& outcome, const Style& style) {
+  Page page(style);
+  if (!outcome.found.empty()) page.Heading("Found");
+  for (const engine::Server& server : outcome.found) {
+    page.Line(engine::NameOf(server.kind), FoundLine(server));
+  }
+  const std::vector<agent::SpeedMeasurement>& all = outcome.measured;
+  for (std::size_t from = 0; from < all.size();) {
+    const std::string subject = SubjectOf(all[from]);
+    std::size_t to = from;
+    std::vector<Row> rows = {
+        {"", "streams", "prompt", "depth", "answer", "prefill tok/s", "decode tok/s", "first ms"}};
+    while (to < all.size() && SubjectOf(all[to]) == subject) {
+      rows.push_back(SpeedRow(all[to], to + 1));
+      ++to;
+    }
+    page.Heading(subject);
+    page.Verbatim(Table(rows));
+    for (; from < to; ++from) AddRemarks(all[from], from + 1, page);
+  }
+  if (!outcome.passed_over.empty()) page.Heading("Not measured");
+  for (const std::string& why : outcome.passed_over) page.Item(why);
+  return page.Take();
+}
 
 std::string ReportText(const Report& report, const Style& style) {
   Page page(style);

@@ -8,6 +8,7 @@
 // Nothing here throws; nothing here changes the machine.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -23,6 +24,8 @@ inline constexpr std::size_t kLongestText = std::size_t{4} << 20;  // bytes
 struct Command {
   std::vector<std::string> arguments;  // program first; never a shell line
   std::chrono::milliseconds timeout{10'000};
+  // Where not null: when it becomes true, the program is ended as at its timeout.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct Output {
@@ -35,7 +38,7 @@ struct Output {
   How how = How::kRan;
   std::vector<std::string> arguments;  // as it ran (replayed: as it was captured)
   int exit_code = 0;
-  std::string text;  // standard output; followed by standard error when exit_code is not 0
+  std::string text;  // standard output; followed by standard error when it did not end with 0
   bool truncated = false;
 };
 

@@ -202,7 +202,8 @@ Output LiveHost::RunOne(const Command& command) {
   int status = 0;
   // Ends with the program, also when a grandchild keeps its pipes open.
   while (!ended) {
-    if (!killed && (Clock::now() >= deadline || output.truncated)) {
+    const bool stopped = command.stop != nullptr && *command.stop;
+    if (!killed && (Clock::now() >= deadline || stopped || output.truncated)) {
       kill(-child, SIGKILL);
       killed = true;
     }
@@ -218,7 +219,10 @@ Output LiveHost::RunOne(const Command& command) {
     output.how = Output::How::kTimedOut;
     return output;
   }
-  if (!output.truncated && !WIFEXITED(status)) return output;
+  if (!output.truncated && !WIFEXITED(status)) {
+    output.text += error_text;
+    return output;
+  }
   output.how = Output::How::kRan;
   output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
   if (output.exit_code != 0) output.text += error_text;

@@ -184,15 +184,16 @@ std::vector<SourceFile> AgentSources() {
   return sources;
 }
 
-// host <- probe <- {doctor, bench, reporter} <- cli; report.h below all but host; link alone.
+// host <- probe <- {doctor, bench, engine, reporter} <- cli; report.h below all but host; link alone.
 const std::map<std::string, std::set<std::string>> kAgentMayInclude = {
     {"host", {"host"}},
     {"probe", {"", "host", "probe"}},
     {"doctor", {"", "doctor"}},
     {"bench", {"", "host", "probe", "bench"}},
+    {"engine", {"", "host", "probe", "engine"}},
     {"link", {"link"}},
     {"reporter", {"", "host", "probe", "bench", "link", "reporter"}},
-    {"cli", {"", "host", "probe", "doctor", "bench", "reporter", "cli"}},
+    {"cli", {"", "host", "probe", "doctor", "bench", "engine", "reporter", "cli"}},
     {"", {"", "cli"}},
 };
 
@@ -226,7 +227,8 @@ TEST(Architecture, AgentKnowsLittleOfThePlanner) {
 }
 
 const std::map<std::string, std::set<std::string>> kAgentKeepers = {
-    {"nlohmann/", {"probe", "cli"}},
+    {"nlohmann/", {"probe", "engine", "cli"}},
+    {"curl/", {"engine"}},
     {"CLI/", {"cli", ""}},
     {"openssl/", {"host", "reporter"}},
     {"google/", {"reporter"}},

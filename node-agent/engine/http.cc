@@ -1,0 +1,357 @@
+#include "node-agent/engine/http.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "node-agent/probe/text.h"
+
+namespace capacity::engine {
+namespace {
+
+constexpr std::size_t kLongestKey = 4096;             // bytes
+constexpr std::size_t kLongestComplaint = 200;        // bytes shown of what a server says of an error
+constexpr std::size_t kLongestErrorBody = 64 << 10;   // bytes kept of it
+constexpr long kOk = 200;
+constexpr char kAnswered[] = "capacity/http-answered";  // in a status: an HTTP server answered
+
+struct Transfer {
+  CURL* curl = nullptr;
+  const Endpoint& endpoint;
+  const std::function<absl::Status(std::string_view)>& take;
+  std::size_t received = 0;
+  std::string error_body;
+  absl::Status ended;  // why we ended it
+};
+
+long StatusOf(CURL* curl) {
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
+std::size_t TakeBody(char* data, std::size_t size, std::size_t count, void* context) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  const std::string_view piece(data, size * count);
+  if (StatusOf(transfer.curl) != kOk) {
+    const std::size_t room = kLongestErrorBody - transfer.error_body.size();
+    transfer.error_body += piece.substr(0, room);
+    return piece.size() <= room ? piece.size() : 0;
+  }
+  transfer.received += piece.size();
+  if (transfer.received > transfer.endpoint.limits.bytes) {
+    transfer.ended = absl::ResourceExhaustedError(absl::StrCat(
+        "the answer is longer than ", transfer.endpoint.limits.bytes, " bytes; refused"));
+  } else {
+    transfer.ended = transfer.take(piece);
+  }
+  return transfer.ended.ok() ? piece.size() : 0;  // anything but the size ends the transfer
+}
+
+int LookAtStop(void* context, curl_off_t /*down_total*/, curl_off_t /*down*/,
+               curl_off_t /*up_total*/, curl_off_t /*up*/) {
+  const auto& transfer = *static_cast<Transfer*>(context);
+  return transfer.endpoint.stop != nullptr && *transfer.endpoint.stop ? 1 : 0;
+}
+
+// What stands in {"error": {"message": ...}}, {"error": "..."}, {"detail": "..."} or plain.
+std::string ComplaintOf(const std::string& body) {
+  std::string text = body;
+  for (const char* key : {"\"message\"", "\"error\"", "\"detail\""}) {
+    const std::size_t at = body.find(key);
+    if (at == std::string::npos) continue;
+    const std::size_t open = body.find_first_not_of(" :", at + std::string_view(key).size());
+    if (open == std::string::npos || body[open] != '"') continue;
+    text = body.substr(open + 1, body.find('"', open + 1) - open - 1);
+    break;
+  }
+  return probe::Clean(text, kLongestComplaint);
+}
+
+absl::Status Answered(absl::Status status) {
+  status.SetPayload(kAnswered, absl::Cord());
+  return status;
+}
+
+absl::Status FromHttp(long status, const Transfer& transfer, const std::string& url) {
+  // Of a refusal the text is not shown at all: servers like to quote the key.
+  if (status == 401 || status == 403) {
+    return Answered(absl::PermissionDeniedError(absl::StrCat(
+        url, ": refused (HTTP ", status, "); ",
+        transfer.endpoint.key.empty() ? "it wants an API key: --api-key-env or --api-key-file"
+                                      : "the API key is not taken")));
+  }
+  const std::string complaint = transfer.endpoint.key.StruckFrom(ComplaintOf(transfer.error_body));
+  const std::string message =
+      absl::StrCat(url, ": HTTP ", status, complaint.empty() ? "" : ": ", complaint);
+  if (status == 404) return Answered(absl::NotFoundError(message));
+  if (status >= 500) return Answered(absl::UnavailableError(message));
+  if (status >= 300 && status < 400) {
+    return Answered(
+        absl::FailedPreconditionError(message + " (a redirect, which is not followed)"));
+  }
+  return Answered(absl::FailedPreconditionError(message));
+}
+
+absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detail,
+                      const std::string& url) {
+  if (!transfer.ended.ok()) {
+    return {transfer.ended.code(),
+            absl::StrCat(url, ": ", std::string(transfer.ended.message()))};
+  }
+  const std::string why = *detail != '\0' ? detail : curl_easy_strerror(code);
+  switch (code) {
+    case CURLE_ABORTED_BY_CALLBACK:
+      return absl::CancelledError("interrupted");
+    case CURLE_WRITE_ERROR:
+      return FromHttp(StatusOf(transfer.curl), transfer, url);
+    case CURLE_OPERATION_TIMEDOUT:
+      return absl::DeadlineExceededError(absl::StrCat(url, ": no answer in time: ", why));
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+      return absl::DataLossError(
+          absl::StrCat(url, ": the server went away in the middle of its answer (", why, ")"));
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+      return absl::InvalidArgumentError(absl::StrCat(url, ": not an http or https URL"));
+    default:
+      return absl::UnavailableError(absl::StrCat(url, ": ", why));
+  }
+}
+
+struct EasyCloser {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct ListCloser {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Headers = std::unique_ptr<curl_slist, ListCloser>;
+
+void AddHeader(Headers& headers, const std::string& line) {
+  curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
+  if (longer == nullptr) return;
+  headers.release();
+  headers.reset(longer);
+}
+
+// libcurl wants this once, before anything else.
+bool InitialiseOnce() {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return ready;
+}
+
+// "127.0.0.1" of "http://127.0.0.1:8080/v1"; without the brackets of an IPv6 address.
+std::string HostOf(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+  rest = rest.substr(0, rest.find('/'));
+  if (!rest.empty() && rest.front() == '[') {
+    return std::string(rest.substr(1, rest.find(']') == std::string_view::npos
+                                          ? std::string_view::npos
+                                          : rest.find(']') - 1));
+  }
+  return probe::Lower(rest.substr(0, rest.find(':')));
+}
+
+bool IsLoopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+}
+
+bool IsPrivate(const std::string& host) {
+  if (IsLoopback(host) || absl::EndsWith(host, ".local")) return true;
+  if (host.find('.') == std::string::npos && host.find(':') == std::string::npos) return true;
+  if (absl::StartsWith(host, "10.") || absl::StartsWith(host, "192.168.") ||
+      absl::StartsWith(host, "169.254.") || absl::StartsWith(host, "fe80:") ||
+      absl::StartsWith(host, "fc") || absl::StartsWith(host, "fd")) {
+    // "fdroid.example": a name, not an address.
+    return host.find_first_not_of("0123456789abcdef:.%") == std::string::npos;
+  }
+  if (!absl::StartsWith(host, "172.")) return false;
+  const auto second = probe::ParseLeadingNumber(std::string_view(host).substr(4));
+  return second && *second >= 16 && *second < 32;
+}
+
+void SetLimits(CURL* curl, const Endpoint& endpoint) {
+  const HttpLimits& limits = endpoint.limits;
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count()));
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(limits.total.count()));
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);  // bytes a second
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits.idle.count()));
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+}
+
+void SetTrust(CURL* curl, const Endpoint& endpoint) {
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (const char* roots = std::getenv("CURL_CA_BUNDLE"); roots != nullptr && *roots != '\0') {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, roots);
+  }
+  // A proxy of the environment does not know this machine's own ports.
+  if (IsLoopback(HostOf(endpoint.url))) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+}
+
+bool LeadsElsewhere(CURL* curl) {
+  const char* server = nullptr;
+  const char* own = nullptr;
+  curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &server);
+  curl_easy_getinfo(curl, CURLINFO_LOCAL_IP, &own);
+  return server != nullptr && own != nullptr && *server != '\0' &&
+         std::string_view(server) != own;
+}
+
+// `elsewhere`, where not null: see IsElsewhere.
+absl::Status Perform(const Endpoint& endpoint, std::string_view path,
+                     const std::optional<std::string>& body,
+                     const std::function<absl::Status(std::string_view)>& take,
+                     bool* elsewhere = nullptr) {
+  if (const absl::Status allowed = MayCarryKey(endpoint); !allowed.ok()) return allowed;
+  const std::unique_ptr<CURL, EasyCloser> handle(InitialiseOnce() ? curl_easy_init() : nullptr);
+  if (handle == nullptr) return absl::UnavailableError("libcurl does not start");
+  CURL* curl = handle.get();
+  const std::string url = absl::StrCat(endpoint.url, std::string(path));
+  Transfer transfer = {.curl = curl, .endpoint = endpoint, .take = take};
+  char detail[CURL_ERROR_SIZE] = "";
+  Headers headers;
+  if (!endpoint.key.empty()) AddHeader(headers, endpoint.key.Header());
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  SetLimits(curl, endpoint);
+  SetTrust(curl, endpoint);
+  if (body) {
+    AddHeader(headers, "Content-Type: application/json");
+    AddHeader(headers, "Expect:");  // no waiting for "100 Continue" inside a time to first token
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->c_str());
+  }
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "node-agent");
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &TakeBody);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &LookAtStop);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  const CURLcode code = curl_easy_perform(curl);
+  if (elsewhere != nullptr) *elsewhere = LeadsElsewhere(curl);
+  if (code != CURLE_OK) return FromCurl(code, transfer, detail, url);
+  const long status = StatusOf(curl);
+  return status == kOk ? absl::OkStatus() : FromHttp(status, transfer, url);
+}
+
+absl::StatusOr<std::string> Whole(const Endpoint& endpoint, std::string_view path,
+                                  const std::optional<std::string>& body) {
+  std::string whole;
+  const absl::Status done = Perform(endpoint, path, body, [&whole](std::string_view piece) {
+    whole += piece;
+    return absl::OkStatus();
+  });
+  if (!done.ok()) return done;
+  return whole;
+}
+
+}  // namespace
+
+absl::StatusOr<ApiKey> ApiKey::Checked(std::string value, const std::string& origin) {
+  const bool printable = std::all_of(value.begin(), value.end(), [](unsigned char c) {
+    return c > 0x20 && c < 0x7F;
+  });
+  if (value.empty() || value.size() > kLongestKey || !printable) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        origin, " holds no API key: one word of printable ASCII is one"));
+  }
+  ApiKey key;
+  key.value_ = std::move(value);
+  return key;
+}
+
+absl::StatusOr<ApiKey> ApiKey::FromEnvironment(const std::string& variable) {
+  const char* const value = std::getenv(variable.c_str());
+  if (value == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--api-key-env: the environment has no variable ", variable));
+  }
+  return Checked(value, absl::StrCat("the environment variable ", variable));
+}
+
+absl::StatusOr<ApiKey> ApiKey::FromFile(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!file || !std::getline(file, line)) {
+    return absl::NotFoundError(absl::StrCat(path, ": no such file, or nothing in it"));
+  }
+  return Checked(std::string(probe::Trim(line)), path);
+}
+
+std::string ApiKey::Header() const { return "Authorization: Bearer " + value_; }
+
+std::string ApiKey::StruckFrom(std::string text) const {
+  for (std::size_t at = 0; !value_.empty() && (at = text.find(value_, at)) != std::string::npos;) {
+    text.replace(at, value_.size(), "***");
+  }
+  return text;
+}
+
+absl::StatusOr<std::string> CheckedUrl(std::string_view url) {
+  const bool http = absl::StartsWithIgnoreCase(absl::string_view(url.data(), url.size()), "http://");
+  const bool https =
+      absl::StartsWithIgnoreCase(absl::string_view(url.data(), url.size()), "https://");
+  if ((!http && !https) || HostOf(url).empty()) {
+    return absl::InvalidArgumentError("--url: not an http or https URL");
+  }
+  const std::string_view authority = url.substr(0, url.find('/', https ? 8 : 7));
+  if (authority.find('@') != std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        "--url: a name or password in it; use --api-key-env or --api-key-file");
+  }
+  const bool plain = std::all_of(url.begin(), url.end(),
+                                 [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+  if (!plain || url.find_first_of("?#") != std::string_view::npos) {
+    return absl::InvalidArgumentError("--url: no query, fragment, space or control character in it");
+  }
+  while (url.back() == '/') url.remove_suffix(1);
+  return std::string(url);
+}
+
+absl::Status MayCarryKey(const Endpoint& endpoint) {
+  if (endpoint.key.empty() || absl::StartsWithIgnoreCase(endpoint.url, "https:") ||
+      IsPrivate(HostOf(endpoint.url))) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      endpoint.url, ": an API key is not sent without TLS beyond a private network; use https"));
+}
+
+bool IsFromServer(const absl::Status& status) { return status.GetPayload(kAnswered).has_value(); }
+
+bool IsElsewhere(const Endpoint& endpoint) {
+  bool elsewhere = false;
+  (void)Perform(
+      endpoint, "/v1/models", std::nullopt, [](std::string_view) { return absl::OkStatus(); },
+      &elsewhere);
+  return elsewhere;
+}
+
+absl::StatusOr<std::string> Get(const Endpoint& endpoint, std::string_view path) {
+  return Whole(endpoint, path, std::nullopt);
+}
+
+absl::StatusOr<std::string> Post(const Endpoint& endpoint, std::string_view path,
+                                 const std::string& json_body) {
+  return Whole(endpoint, path, json_body);
+}
+
+absl::Status PostStreaming(const Endpoint& endpoint, std::string_view path,
+                           const std::string& json_body,
+                           const std::function<absl::Status(std::string_view)>& take) {
+  return Perform(endpoint, path, json_body, take);
+}
+
+}  // namespace capacity::engine
