@@ -1,6 +1,6 @@
-#include <csignal>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <atomic>
 #include <cstdio>
@@ -63,7 +63,8 @@ void AddMemory(CLI::App& bench, Action& action) {
   command->add_option("--output", arguments->output, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
-  command->callback([arguments, &action] { action = [arguments] { return RunMemory(*arguments); }; });
+  command->callback(
+      [arguments, &action] { action = [arguments] { return RunMemory(*arguments); }; });
 }
 
 // ---------------------------------------------------------------- engines
@@ -97,7 +98,8 @@ void ShowProgress(const std::string& text) {
 }
 
 absl::StatusOr<engine::ApiKey> KeyOf(const EngineArguments& arguments) {
-  if (!arguments.key_variable.empty()) return engine::ApiKey::FromEnvironment(arguments.key_variable);
+  if (!arguments.key_variable.empty())
+    return engine::ApiKey::FromEnvironment(arguments.key_variable);
   if (!arguments.key_file.empty()) return engine::ApiKey::FromFile(arguments.key_file);
   return engine::ApiKey();
 }
@@ -126,10 +128,11 @@ absl::StatusOr<Text> ReadText(const std::string& path) {
 }
 
 int Show(const engine::Outcome& outcome, const std::string& output) {
-  const int printed = Print(output == "json" ? SpeedsJson(outcome)
-                                             : SpeedsText(outcome, TerminalStyle()));
+  const int printed =
+      Print(output == "json" ? SpeedsJson(outcome) : SpeedsText(outcome, TerminalStyle()));
   if (printed != kOk) return printed;
-  for (const std::string& why : outcome.failed) std::fprintf(stderr, "node-agent: %s\n", why.c_str());
+  for (const std::string& why : outcome.failed)
+    std::fprintf(stderr, "node-agent: %s\n", why.c_str());
   return outcome.measured.empty() || !outcome.failed.empty() ? kWorldFailed : kOk;
 }
 
@@ -139,9 +142,9 @@ int ShowFile(const EngineArguments& arguments) {
   auto measured =
       engine::MeasurementsFromText(arguments.request, read->text, read->written_unix_ms);
   if (!measured.ok()) {
-    return Fail(absl::Status(measured.status().code(),
-                             absl::StrCat(arguments.from, ": ",
-                                          std::string(measured.status().message()))));
+    return Fail(
+        absl::Status(measured.status().code(),
+                     absl::StrCat(arguments.from, ": ", std::string(measured.status().message()))));
   }
   return Show({.measured = *std::move(measured)}, arguments.output);
 }
@@ -176,8 +179,9 @@ void AddSource(CLI::App& bench, EngineArguments& arguments) {
       ->type_name("ENGINE");
   bench.add_option("--url", request.url, "Where the server is; else where it usually listens")
       ->type_name("URL");
-  bench.add_option("--model", request.model,
-                   "As the engine calls it, or a GGUF file; else the one that is loaded")
+  bench
+      .add_option("--model", request.model,
+                  "As the engine calls it, or a GGUF file; else the one that is loaded")
       ->type_name("NAME");
   bench.add_option("--from", arguments.from, "What the engine's own tool printed earlier")
       ->type_name("FILE");
@@ -188,14 +192,16 @@ void AddSource(CLI::App& bench, EngineArguments& arguments) {
   bench.add_option("--ports", request.ports, "auto: where to look on this machine")
       ->delimiter(',')
       ->type_name("PORT,...");
-  auto* variable = bench.add_option("--api-key-env", arguments.key_variable,
-                                    "Environment variable that holds the API key")
+  auto* variable = bench
+                       .add_option("--api-key-env", arguments.key_variable,
+                                   "Environment variable that holds the API key")
                        ->type_name("NAME");
   bench.add_option("--api-key-file", arguments.key_file, "File that holds the API key")
       ->excludes(variable)
       ->type_name("FILE");
-  bench.add_option("--catalog-model", request.catalog_model,
-                   "Which model of the catalogue it is (planner catalog models)")
+  bench
+      .add_option("--catalog-model", request.catalog_model,
+                  "Which model of the catalogue it is (planner catalog models)")
       ->type_name("ID");
   bench.add_option("--catalog-quant", request.catalog_quant, "Which quantization, likewise")
       ->type_name("ID");

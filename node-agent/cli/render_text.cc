@@ -288,8 +288,8 @@ std::string Table(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     std::string line = " ";
     for (std::size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, i == 0 ? " " : "  ",
-                      std::string(widths[i] - Columns(row[i]), ' '), row[i]);
+      absl::StrAppend(&line, i == 0 ? " " : "  ", std::string(widths[i] - Columns(row[i]), ' '),
+                      row[i]);
     }
     absl::StrAppend(&table, line, "\n");
   }

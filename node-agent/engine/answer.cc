@@ -94,8 +94,8 @@ void JudgeLengths(const std::vector<Answer>& answers, const Asked& asked,
   }
   if (asked.generate && shortest &&
       static_cast<double>(*shortest) < kShortShare * static_cast<double>(*asked.generate)) {
-    reasons.push_back(absl::StrCat("answers were cut short (", *shortest, " of ", *asked.generate,
-                                   " tokens)"));
+    reasons.push_back(
+        absl::StrCat("answers were cut short (", *shortest, " of ", *asked.generate, " tokens)"));
   }
   const bool counted = std::all_of(answers.begin(), answers.end(), [](const Answer& answer) {
     return answer.generated_tokens || answer.decode_per_second;
@@ -122,8 +122,8 @@ void AddRates(const std::vector<std::vector<Answer>>& waves, SpeedMeasurement& m
   }
   if (!together.empty()) measured.decode = RateOver(together);
   if (together.size() < waves.size()) {
-    measured.not_comparable.push_back(absl::StrCat(
-        "the ", measured.streams, " streams did not run at the same time for long"));
+    measured.not_comparable.push_back(
+        absl::StrCat("the ", measured.streams, " streams did not run at the same time for long"));
   }
 }
 

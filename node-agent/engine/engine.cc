@@ -53,10 +53,13 @@ struct Usual {
 };
 // Servers that `--engine` names; "openai" has no port of its own.
 const std::map<std::string, Usual>& Servers() {
-  static const auto* const kServers = new std::map<std::string, Usual>{
-      {"llama-server", {Kind::kLlamaServer, 8080}}, {"ollama", {Kind::kOllama, 11434}},
-      {"lm-studio", {Kind::kLmStudio, 1234}},       {"vllm", {Kind::kVllm, 8000}},
-      {"exo", {Kind::kExo, 52415}},                 {"openai", {Kind::kOpenAi, 0}}};
+  static const auto* const kServers =
+      new std::map<std::string, Usual>{{"llama-server", {Kind::kLlamaServer, 8080}},
+                                       {"ollama", {Kind::kOllama, 11434}},
+                                       {"lm-studio", {Kind::kLmStudio, 1234}},
+                                       {"vllm", {Kind::kVllm, 8000}},
+                                       {"exo", {Kind::kExo, 52415}},
+                                       {"openai", {Kind::kOpenAi, 0}}};
   return *kServers;
 }
 
@@ -102,10 +105,9 @@ absl::StatusOr<std::string> ModelOf(const Request& request, const Server& server
   constexpr std::size_t kShown = 5;
   const std::vector<std::string> shown(loaded.begin(),
                                        loaded.begin() + std::min(loaded.size(), kShown));
-  return absl::InvalidArgumentError(
-      absl::StrCat(At(server), ": --model NAME says which of its ", loaded.size(),
-                   " models to measure: ", absl::StrJoin(shown, ", "),
-                   loaded.size() > kShown ? ", ..." : ""));
+  return absl::InvalidArgumentError(absl::StrCat(
+      At(server), ": --model NAME says which of its ", loaded.size(),
+      " models to measure: ", absl::StrJoin(shown, ", "), loaded.size() > kShown ? ", ..." : ""));
 }
 
 // "http://127.0.0.1:8080/v1" -> "http://127.0.0.1:8080".
@@ -166,8 +168,8 @@ absl::Status MeasureStated(const Request& request, const Progress& progress, Out
   if (request.url.empty() && usual.port == 0) {
     return absl::InvalidArgumentError("--engine openai needs --url, http://127.0.0.1:8080/v1 say");
   }
-  const absl::StatusOr<std::string> url = CheckedUrl(
-      request.url.empty() ? absl::StrCat("http://127.0.0.1:", usual.port) : request.url);
+  const absl::StatusOr<std::string> url =
+      CheckedUrl(request.url.empty() ? absl::StrCat("http://127.0.0.1:", usual.port) : request.url);
   if (!url.ok()) return url.status();
   const Endpoint endpoint = {.url = RootOf(*url), .key = request.key, .stop = request.stop};
   if (const absl::Status allowed = MayCarryKey(endpoint); !allowed.ok()) return allowed;
@@ -217,8 +219,8 @@ std::string LookedFor(const std::vector<std::uint16_t>& ports) {
 absl::Status MeasureFound(host::Host& machine, const Request& request, const Progress& progress,
                           Outcome& outcome) {
   // A file is for llama-bench, any other name for the servers.
-  const bool is_file = request.model.size() > 5 &&
-                       request.model.substr(request.model.size() - 5) == ".gguf";
+  const bool is_file =
+      request.model.size() > 5 && request.model.substr(request.model.size() - 5) == ".gguf";
   const std::vector<std::uint16_t> ports = request.ports.empty() ? UsualPorts() : request.ports;
   progress("looking for engines");
   outcome.found = FindServers(ports, request.stop);
@@ -326,7 +328,8 @@ absl::StatusOr<std::vector<SpeedMeasurement>> MeasurementsFromText(const Request
   for (SpeedMeasurement& one : measured) {
     if (!request.model.empty()) one.model_name = request.model;
     if (one.model_name.empty()) {
-      return absl::InvalidArgumentError("which model it ran is not in the text; --model NAME says it");
+      return absl::InvalidArgumentError(
+          "which model it ran is not in the text; --model NAME says it");
     }
     Complete(request, taken_at_unix_ms, one);
   }

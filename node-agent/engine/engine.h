@@ -48,8 +48,9 @@ struct Request {
 struct Outcome {
   std::vector<Server> found;  // "auto" only
   std::vector<agent::SpeedMeasurement> measured;
-  std::vector<std::string> passed_over;  // "Ollama at ...: no model is loaded; --model NAME names one"
-  std::vector<std::string> failed;       // what ended early or could not be measured, and why
+  std::vector<std::string>
+      passed_over;                  // "Ollama at ...: no model is loaded; --model NAME names one"
+  std::vector<std::string> failed;  // what ended early or could not be measured, and why
 };
 
 // Each measurement complete: `id` of 32 random hexadecimal digits, conditions and time of day.

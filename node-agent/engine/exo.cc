@@ -109,8 +109,7 @@ absl::StatusOr<Answer> ParseExoBench(std::string_view text) {
   if (!cache.empty() && cache != "none") {
     answer.not_comparable.push_back(absl::StrCat("the prompt was cached (", cache, ")"));
   }
-  answer.power_watts =
-      fields.Inner("power_usage").Number("total_avg_sys_power_watts", kMostWatts);
+  answer.power_watts = fields.Inner("power_usage").Number("total_avg_sys_power_watts", kMostWatts);
   const json& choices = fields.Raw("choices");
   if (choices.is_array() && !choices.empty()) {
     answer.finish = Fields(choices.front(), "choices[0]", problem).Text("finish_reason", 32);

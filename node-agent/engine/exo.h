@@ -20,8 +20,8 @@ absl::StatusOr<Answer> ParseExoBench(std::string_view text);
 
 // A model that runs, and where.
 struct ExoInstance {
-  std::string model;     // "mlx-community/..."
-  std::string strategy;  // "single", "tensor", "pipeline"; empty: not understood
+  std::string model;               // "mlx-community/..."
+  std::string strategy;            // "single", "tensor", "pipeline"; empty: not understood
   std::vector<std::string> nodes;  // node identifiers, sorted
   std::optional<std::uint64_t> bytes;
 };

@@ -17,9 +17,9 @@
 namespace capacity::engine {
 namespace {
 
-constexpr std::size_t kLongestKey = 4096;             // bytes
-constexpr std::size_t kLongestComplaint = 200;        // bytes shown of what a server says of an error
-constexpr std::size_t kLongestErrorBody = 64 << 10;   // bytes kept of it
+constexpr std::size_t kLongestKey = 4096;       // bytes
+constexpr std::size_t kLongestComplaint = 200;  // bytes shown of what a server says of an error
+constexpr std::size_t kLongestErrorBody = 64 << 10;  // bytes kept of it
 constexpr long kOk = 200;
 constexpr char kAnswered[] = "capacity/http-answered";  // in a status: an HTTP server answered
 
@@ -104,8 +104,7 @@ absl::Status FromHttp(long status, const Transfer& transfer, const std::string& 
 absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detail,
                       const std::string& url) {
   if (!transfer.ended.ok()) {
-    return {transfer.ended.code(),
-            absl::StrCat(url, ": ", std::string(transfer.ended.message()))};
+    return {transfer.ended.code(), absl::StrCat(url, ": ", std::string(transfer.ended.message()))};
   }
   const std::string why = *detail != '\0' ? detail : curl_easy_strerror(code);
   switch (code) {
@@ -155,15 +154,20 @@ std::string HostOf(std::string_view url) {
   std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
   rest = rest.substr(0, rest.find('/'));
   if (!rest.empty() && rest.front() == '[') {
-    return std::string(rest.substr(1, rest.find(']') == std::string_view::npos
-                                          ? std::string_view::npos
-                                          : rest.find(']') - 1));
+    return std::string(rest.substr(
+        1, rest.find(']') == std::string_view::npos ? std::string_view::npos : rest.find(']') - 1));
   }
   return probe::Lower(rest.substr(0, rest.find(':')));
 }
 
+// Digits and separators only: "127.0.0.1.example.com" is a name.
+bool IsAddress(const std::string& host) {
+  return host.find_first_not_of("0123456789abcdef:.%") == std::string::npos;
+}
+
 bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+  return host == "localhost" || host == "::1" ||
+         (absl::StartsWith(host, "127.") && IsAddress(host));
 }
 
 bool IsPrivate(const std::string& host) {
@@ -172,10 +176,9 @@ bool IsPrivate(const std::string& host) {
   if (absl::StartsWith(host, "10.") || absl::StartsWith(host, "192.168.") ||
       absl::StartsWith(host, "169.254.") || absl::StartsWith(host, "fe80:") ||
       absl::StartsWith(host, "fc") || absl::StartsWith(host, "fd")) {
-    // "fdroid.example": a name, not an address.
-    return host.find_first_not_of("0123456789abcdef:.%") == std::string::npos;
+    return IsAddress(host);
   }
-  if (!absl::StartsWith(host, "172.")) return false;
+  if (!absl::StartsWith(host, "172.") || !IsAddress(host)) return false;
   const auto second = probe::ParseLeadingNumber(std::string_view(host).substr(4));
   return second && *second >= 16 && *second < 32;
 }
@@ -203,8 +206,7 @@ bool LeadsElsewhere(CURL* curl) {
   const char* own = nullptr;
   curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &server);
   curl_easy_getinfo(curl, CURLINFO_LOCAL_IP, &own);
-  return server != nullptr && own != nullptr && *server != '\0' &&
-         std::string_view(server) != own;
+  return server != nullptr && own != nullptr && *server != '\0' && std::string_view(server) != own;
 }
 
 // `elsewhere`, where not null: see IsElsewhere.
@@ -260,12 +262,11 @@ absl::StatusOr<std::string> Whole(const Endpoint& endpoint, std::string_view pat
 }  // namespace
 
 absl::StatusOr<ApiKey> ApiKey::Checked(std::string value, const std::string& origin) {
-  const bool printable = std::all_of(value.begin(), value.end(), [](unsigned char c) {
-    return c > 0x20 && c < 0x7F;
-  });
+  const bool printable =
+      std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
   if (value.empty() || value.size() > kLongestKey || !printable) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin, " holds no API key: one word of printable ASCII is one"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, " holds no API key: one word of printable ASCII is one"));
   }
   ApiKey key;
   key.value_ = std::move(value);
@@ -300,7 +301,8 @@ std::string ApiKey::StruckFrom(std::string text) const {
 }
 
 absl::StatusOr<std::string> CheckedUrl(std::string_view url) {
-  const bool http = absl::StartsWithIgnoreCase(absl::string_view(url.data(), url.size()), "http://");
+  const bool http =
+      absl::StartsWithIgnoreCase(absl::string_view(url.data(), url.size()), "http://");
   const bool https =
       absl::StartsWithIgnoreCase(absl::string_view(url.data(), url.size()), "https://");
   if ((!http && !https) || HostOf(url).empty()) {
@@ -311,10 +313,11 @@ absl::StatusOr<std::string> CheckedUrl(std::string_view url) {
     return absl::InvalidArgumentError(
         "--url: a name or password in it; use --api-key-env or --api-key-file");
   }
-  const bool plain = std::all_of(url.begin(), url.end(),
-                                 [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+  const bool plain =
+      std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
   if (!plain || url.find_first_of("?#") != std::string_view::npos) {
-    return absl::InvalidArgumentError("--url: no query, fragment, space or control character in it");
+    return absl::InvalidArgumentError(
+        "--url: no query, fragment, space or control character in it");
   }
   while (url.back() == '/') url.remove_suffix(1);
   return std::string(url);

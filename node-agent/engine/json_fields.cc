@@ -36,8 +36,9 @@ absl::StatusOr<json> ParseWholeJson(std::string_view text, std::string_view what
   try {
     return json::parse(text);
   } catch (const json::parse_error& error) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        std::string(what), ": no JSON, or cut off, at byte ", static_cast<std::uint64_t>(error.byte)));
+    return absl::InvalidArgumentError(absl::StrCat(std::string(what),
+                                                   ": no JSON, or cut off, at byte ",
+                                                   static_cast<std::uint64_t>(error.byte)));
   } catch (const json::exception&) {  // a number that no double holds
     return absl::InvalidArgumentError(
         absl::StrCat(std::string(what), ": a number in it is out of range"));
@@ -47,8 +48,8 @@ absl::StatusOr<json> ParseWholeJson(std::string_view text, std::string_view what
 Fields::Fields(const json& object, std::string where, absl::Status& problem)
     : object_(object), where_(std::move(where)), problem_(problem) {
   if (!object.is_object() && !object.is_null() && problem_.ok()) {
-    problem_ = absl::InvalidArgumentError(
-        absl::StrCat(where_.empty() ? "the answer" : where_, " is ", Shown(object), ", not an object"));
+    problem_ = absl::InvalidArgumentError(absl::StrCat(where_.empty() ? "the answer" : where_,
+                                                       " is ", Shown(object), ", not an object"));
   }
 }
 

@@ -36,9 +36,9 @@ struct Row {
 };
 
 bool IsResult(const std::string& key) {
-  static const std::set<std::string> kResults = {"n_prompt",  "n_gen",  "test_time",  "avg_ns",
-                                                 "stddev_ns", "avg_ts", "stddev_ts", "samples_ns",
-                                                 "samples_ts"};
+  static const std::set<std::string> kResults = {"n_prompt",  "n_gen",      "test_time",
+                                                 "avg_ns",    "stddev_ns",  "avg_ts",
+                                                 "stddev_ts", "samples_ns", "samples_ts"};
   return kResults.count(key) > 0;
 }
 
@@ -46,8 +46,8 @@ std::string SettingsOf(const json& row) {
   std::string settings;
   for (const auto& [key, value] : row.items()) {
     if (IsResult(key)) continue;
-    absl::StrAppend(&settings, key, "=",
-                    value.dump(-1, ' ', true, json::error_handler_t::replace), "\n");
+    absl::StrAppend(&settings, key, "=", value.dump(-1, ' ', true, json::error_handler_t::replace),
+                    "\n");
   }
   return settings;
 }
@@ -57,13 +57,15 @@ std::string QuantIn(std::string_view model_type) {
   const std::vector<std::string_view> words = probe::Words(model_type);
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view word = words[i];
-    const bool quantized = word.size() > 1 && (word[0] == 'Q' || word.substr(0, 2) == "IQ" ||
-                                               word.substr(0, 2) == "TQ") &&
-                           word.find_first_of("0123456789") != std::string_view::npos;
+    const bool quantized =
+        word.size() > 1 &&
+        (word[0] == 'Q' || word.substr(0, 2) == "IQ" || word.substr(0, 2) == "TQ") &&
+        word.find_first_of("0123456789") != std::string_view::npos;
     static constexpr std::array<std::string_view, 7> kPlain = {"F16",   "F32",   "BF16", "MXFP4",
                                                                "NVFP4", "MXFP6", "all"};
     if (quantized || std::find(kPlain.begin(), kPlain.end(), word) != kPlain.end()) {
-      return std::string(model_type.substr(static_cast<std::size_t>(word.data() - model_type.data())));
+      return std::string(
+          model_type.substr(static_cast<std::size_t>(word.data() - model_type.data())));
     }
   }
   return "";
@@ -228,9 +230,9 @@ SpeedMeasurement Mixed(const Row& row) {
   SpeedMeasurement measured = Start(row);
   measured.prompt_tokens = static_cast<std::uint32_t>(row.prompt);
   measured.generated_tokens = static_cast<std::uint32_t>(row.generate);
-  measured.not_comparable.push_back(
-      absl::StrCat("prompt and answer were timed together (", std::round(row.rate.median * 10) / 10,
-                   " tokens/s over both)"));
+  measured.not_comparable.push_back(absl::StrCat("prompt and answer were timed together (",
+                                                 std::round(row.rate.median * 10) / 10,
+                                                 " tokens/s over both)"));
   return measured;
 }
 

@@ -24,9 +24,10 @@ constexpr int kNoSuchProgram = 127;
 
 // Commands of the agent run in an almost empty environment; a benchmark needs what says where its
 // libraries and devices are.
-constexpr std::array kKept = {"LD_LIBRARY_PATH",     "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
-                              "CUDA_DEVICE_ORDER",   "GGML_BACKEND_PATH", "GGML_CUDA_ENABLE_UNIFIED_MEMORY",
-                              "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES", "OMP_NUM_THREADS"};
+constexpr std::array kKept = {
+    "LD_LIBRARY_PATH",     "DYLD_LIBRARY_PATH",       "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",   "GGML_BACKEND_PATH",       "GGML_CUDA_ENABLE_UNIFIED_MEMORY",
+    "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES", "OMP_NUM_THREADS"};
 
 // The line that says what went wrong: the last with "error" in it, else the last.
 std::string Complaint(const std::string& text) {
@@ -78,10 +79,17 @@ host::Command LlamaBenchCommand(const LlamaBenchRun& run, const std::atomic<bool
     }
   }
   // A row a line: what was measured before a crash is whole.
-  const std::vector<std::string> rest = {run.program, "-m", run.model_file, "-o", "jsonl",
-                                         "-p", absl::StrCat(run.prompt_tokens),
-                                         "-n", absl::StrCat(run.generate),
-                                         "-r", absl::StrCat(run.repeats)};
+  const std::vector<std::string> rest = {run.program,
+                                         "-m",
+                                         run.model_file,
+                                         "-o",
+                                         "jsonl",
+                                         "-p",
+                                         absl::StrCat(run.prompt_tokens),
+                                         "-n",
+                                         absl::StrCat(run.generate),
+                                         "-r",
+                                         absl::StrCat(run.repeats)};
   command.arguments.insert(command.arguments.end(), rest.begin(), rest.end());
   // Builds before 2025 do not know the option.
   if (run.depths != std::vector<std::uint32_t>{0}) {

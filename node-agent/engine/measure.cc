@@ -25,10 +25,10 @@ using Clock = std::chrono::steady_clock;
 // How a question is put.
 enum class Interface { kChat, kOllama, kLmStudioV0, kLmStudioV1, kExoBench };
 
-constexpr std::size_t kProbeWords = 8;        // of the first question, which tells tokens per word
-constexpr std::uint64_t kProbeGenerate = 4;   // tokens
-constexpr double kUsualTokensPerWord = 1.3;   // of English, where the server does not count
-constexpr double kCutShare = 0.5;             // a prompt below this share of what was sent was cut
+constexpr std::size_t kProbeWords = 8;       // of the first question, which tells tokens per word
+constexpr std::uint64_t kProbeGenerate = 4;  // tokens
+constexpr double kUsualTokensPerWord = 1.3;  // of English, where the server does not count
+constexpr double kCutShare = 0.5;            // a prompt below this share of what was sent was cut
 constexpr std::chrono::milliseconds kLook{1'000};  // between looks at counters
 
 double NowMs() {
@@ -79,8 +79,8 @@ const char* EngineOf(Kind kind) {
 }
 
 absl::Status BrokeOff(std::size_t pieces) {
-  return absl::DataLossError(absl::StrCat("the server ended its answer in the middle, after ",
-                                          pieces, " pieces of text"));
+  return absl::DataLossError(
+      absl::StrCat("the server ended its answer in the middle, after ", pieces, " pieces of text"));
 }
 
 // Feeds a stream to `Reader` (lines or events) and its texts to `Stream`.
@@ -90,11 +90,10 @@ absl::StatusOr<Answer> AskStreaming(const Endpoint& endpoint, std::string_view p
   Stream stream;
   Reader reader;
   stream.answer().sent_ms = NowMs();
-  const absl::Status done =
-      PostStreaming(endpoint, path, body, [&](std::string_view piece) {
-        const double now = NowMs();
-        return reader.Feed(piece, [&](std::string_view text) { return stream.Take(text, now); });
-      });
+  const absl::Status done = PostStreaming(endpoint, path, body, [&](std::string_view piece) {
+    const double now = NowMs();
+    return reader.Feed(piece, [&](std::string_view text) { return stream.Take(text, now); });
+  });
   if (!done.ok()) {
     if (stream.answer().piece_ms.empty() || !absl::IsDataLoss(done)) return done;
     return absl::DataLossError(absl::StrCat(std::string(done.message()), " after ",
@@ -112,9 +111,8 @@ absl::StatusOr<Answer> AskWhole(const Endpoint& endpoint, std::string_view path,
   if (!text.ok()) return text.status();
   absl::StatusOr<Answer> answer = parse(*text);
   if (answer.ok()) return answer;
-  return absl::Status(answer.status().code(),
-                      absl::StrCat(endpoint.url, std::string(path), ": ",
-                                   std::string(answer.status().message())));
+  return absl::Status(answer.status().code(), absl::StrCat(endpoint.url, std::string(path), ": ",
+                                                           std::string(answer.status().message())));
 }
 
 // One server, one way of asking.
@@ -178,8 +176,7 @@ class Questions {
     if (!answer.prompt_tokens) return;
     const auto tokens = static_cast<double>(*answer.prompt_tokens);
     if (known_words_ > 0 && words > known_words_ && tokens > known_tokens_) {
-      const double per_word =
-          (tokens - known_tokens_) / static_cast<double>(words - known_words_);
+      const double per_word = (tokens - known_tokens_) / static_cast<double>(words - known_words_);
       const double around = known_tokens_ - per_word * static_cast<double>(known_words_);
       SetWords((load_.prompt_tokens - around) / per_word);
     } else {
@@ -209,8 +206,7 @@ class Questions {
 };
 
 absl::Status WarmUp(const Talk& talk, Questions& questions) {
-  const absl::StatusOr<Answer> small =
-      talk.Ask(questions.Next(kProbeWords, kProbeGenerate));
+  const absl::StatusOr<Answer> small = talk.Ask(questions.Next(kProbeWords, kProbeGenerate));
   if (!small.ok()) return small.status();
   questions.Learn(kProbeWords, *small);
   const std::size_t words = questions.words();
@@ -271,10 +267,10 @@ agent::SpeedMeasurement Summarise(const std::vector<std::vector<Answer>>& waves,
 
 std::string RandomPrompt(std::size_t words, std::uint64_t seed) {
   static constexpr std::array<const char*, 32> kWords = {
-      "time", "year",  "people", "way",   "day",   "man",  "thing", "woman", "life", "child", "world",
-      "school", "state", "family", "student", "group", "country", "problem", "hand", "part", "place",
-      "case", "week", "company", "system", "program", "question", "work", "number", "night", "point",
-      "home"};
+      "time",    "year",    "people",   "way",    "day",    "man",    "thing",   "woman",
+      "life",    "child",   "world",    "school", "state",  "family", "student", "group",
+      "country", "problem", "hand",     "part",   "place",  "case",   "week",    "company",
+      "system",  "program", "question", "work",   "number", "night",  "point",   "home"};
   std::mt19937_64 chance(seed);
   std::string prompt;
   for (std::size_t i = 0; i < words; ++i) {
@@ -335,8 +331,8 @@ absl::StatusOr<agent::SpeedMeasurement> WatchServer(const Endpoint& endpoint, co
     const absl::StatusOr<std::string> text = Get(endpoint, "/metrics");
     if (!text.ok()) {
       if (IsFromServer(text.status()) && server.kind == Kind::kLlamaServer) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            std::string(text.status().message()), "; llama-server counts with --metrics"));
+        return absl::FailedPreconditionError(absl::StrCat(std::string(text.status().message()),
+                                                          "; llama-server counts with --metrics"));
       }
       return text.status();
     }
@@ -346,9 +342,8 @@ absl::StatusOr<agent::SpeedMeasurement> WatchServer(const Endpoint& endpoint, co
     progress(absl::StrCat(NameOf(server.kind), ": looking, ", std::lround(elapsed()), " of ",
                           std::lround(seconds), " s"));
   }
-  absl::StatusOr<agent::SpeedMeasurement> measured = server.kind == Kind::kVllm
-                                                         ? VllmFromMetrics(scrapes)
-                                                         : LlamaServerFromMetrics(scrapes);
+  absl::StatusOr<agent::SpeedMeasurement> measured =
+      server.kind == Kind::kVllm ? VllmFromMetrics(scrapes) : LlamaServerFromMetrics(scrapes);
   if (!measured.ok()) return measured;
   measured->engine_version = server.version;
   if (measured->model_name.empty() && server.models.size() == 1) {

@@ -20,10 +20,10 @@ namespace capacity::engine {
 using Progress = std::function<void(const std::string&)>;
 
 struct Load {
-  std::string model;                          // as the server calls it
-  std::vector<std::uint32_t> streams = {1};   // at the same time; each is one measurement
-  std::uint32_t prompt_tokens = 512;          // about; what the server counts is reported
-  std::uint32_t generate = 128;               // tokens
+  std::string model;                         // as the server calls it
+  std::vector<std::uint32_t> streams = {1};  // at the same time; each is one measurement
+  std::uint32_t prompt_tokens = 512;         // about; what the server counts is reported
+  std::uint32_t generate = 128;              // tokens
   std::uint32_t repeats = 5;
 };
 

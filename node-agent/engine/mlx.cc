@@ -112,8 +112,8 @@ absl::StatusOr<SpeedMeasurement> ParseMlx(std::string_view text) {
   measured.prefill = RateOver(trials.prefill);
   measured.decode = RateOver(trials.decode);
   if (measured.generated_tokens.value_or(0) < kFewestTokens) {
-    measured.not_comparable.push_back(absl::StrCat(
-        "the answer has only ", measured.generated_tokens.value_or(0), " tokens"));
+    measured.not_comparable.push_back(
+        absl::StrCat("the answer has only ", measured.generated_tokens.value_or(0), " tokens"));
   }
   return measured;
 }

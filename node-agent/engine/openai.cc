@@ -81,7 +81,8 @@ void ReadUsage(const json& object, const std::string& where, absl::Status& probl
   const Fields fields(object, where, problem);
   if (fields.Has("usage")) {
     const Fields usage = fields.Inner("usage");
-    if (const auto tokens = usage.Count("prompt_tokens", kMostTokens)) answer.prompt_tokens = tokens;
+    if (const auto tokens = usage.Count("prompt_tokens", kMostTokens))
+      answer.prompt_tokens = tokens;
     if (const auto tokens = usage.Count("completion_tokens", kMostTokens)) {
       answer.generated_tokens = tokens;
     }

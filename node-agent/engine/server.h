@@ -35,7 +35,8 @@ const char* NameOf(Server::Kind kind);
 // of http.h when nothing answers, FailedPrecondition when what answers is none of them.
 absl::StatusOr<Server> Identify(const Endpoint& endpoint);
 
-// Ports where engines listen when nobody says otherwise: llama-server, Ollama, LM Studio, vLLM, EXO.
+// Ports where engines listen when nobody says otherwise: llama-server, Ollama, LM Studio, vLLM,
+// EXO.
 std::vector<std::uint16_t> UsualPorts();
 
 // What answers on these ports of this machine, all asked at once, in their order.

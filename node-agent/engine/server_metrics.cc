@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "node-agent/engine/json_fields.h"
 #include "node-agent/engine/statistics.h"
@@ -208,8 +209,9 @@ absl::StatusOr<Metrics> ParseMetrics(std::string_view text) {
     if (sample->labels.find("le=\"") != std::string_view::npos || IsNotANumber(sample->value)) {
       continue;
     }
-    const auto value = probe::ParseLeadingNumber(sample->value);
-    if (!value || *value < 0 || *value > kLargest) {
+    double value = 0;
+    if (!absl::SimpleAtod({sample->value.data(), sample->value.size()}, &value) || !(value >= 0) ||
+        value > kLargest) {
       return absl::InvalidArgumentError(absl::StrCat("metrics: ", probe::Clean(sample->name),
                                                      " is ", probe::Clean(sample->value),
                                                      ", not a number from 0 on"));
@@ -219,11 +221,12 @@ absl::StatusOr<Metrics> ParseMetrics(std::string_view text) {
       return absl::ResourceExhaustedError(
           absl::StrCat("metrics: more than ", kMostNames, " names; refused"));
     }
-    metrics.values[probe::Clean(sample->name)] += *value;
+    metrics.values[probe::Clean(sample->name)] += value;
     const std::string model = Label(sample->labels, "model_name");
     if (!model.empty() && models.size() < 2) models.insert(model);
   }
-  if (metrics.values.empty()) return absl::InvalidArgumentError("metrics: there is no sample in it");
+  if (metrics.values.empty())
+    return absl::InvalidArgumentError("metrics: there is no sample in it");
   if (models.size() == 1) metrics.model = *models.begin();
   return metrics;
 }
@@ -236,8 +239,8 @@ absl::StatusOr<SpeedMeasurement> VllmFromMetrics(const std::vector<Scrape>& scra
     return absl::InvalidArgumentError(
         "metrics: no vllm:generation_tokens_total or no vllm:num_requests_running; is this vLLM?");
   }
-  const absl::Status same =
-      NotReset(scrapes, {kVllmGenerated, kVllmPrompt, kVllmDrafted, kVllmGapCount, kVllmFirstCount});
+  const absl::Status same = NotReset(
+      scrapes, {kVllmGenerated, kVllmPrompt, kVllmDrafted, kVllmGapCount, kVllmFirstCount});
   if (!same.ok()) return same;
   const Busy busy = BusyIntervals(scrapes);
   if (busy.rates.empty()) return NothingGenerated();
@@ -286,7 +289,8 @@ absl::StatusOr<SpeedMeasurement> LlamaServerFromMetrics(const std::vector<Scrape
   const Scrape& last = scrapes.back();
   if (!last.metrics.Find(kGenerated) || !last.metrics.Find(kGeneratedSeconds)) {
     return absl::InvalidArgumentError(
-        "metrics: no llamacpp:tokens_predicted_total or no llamacpp:tokens_predicted_seconds_total; "
+        "metrics: no llamacpp:tokens_predicted_total or no "
+        "llamacpp:tokens_predicted_seconds_total; "
         "is this llama-server?");
   }
   const absl::Status same =

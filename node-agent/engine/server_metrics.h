@@ -32,9 +32,9 @@ struct Scrape {
   Metrics metrics;
 };
 
-// From looks in order of time. FailedPrecondition when nothing was generated meanwhile, or a counter
-// went back (the server started again). Marked are times in which prompts and answers shared
-// batches, a changing number of requests, and speculative decoding.
+// From looks in order of time. FailedPrecondition when nothing was generated meanwhile, or a
+// counter went back (the server started again). Marked are times in which prompts and answers
+// shared batches, a changing number of requests, and speculative decoding.
 //
 // vLLM (exact names, with and without "_total"; the per-token histogram under its three names):
 // generated tokens over time, from looks between which requests ran at both ends.

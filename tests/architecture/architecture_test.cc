@@ -184,7 +184,8 @@ std::vector<SourceFile> AgentSources() {
   return sources;
 }
 
-// host <- probe <- {doctor, bench, engine, reporter} <- cli; report.h below all but host; link alone.
+// host <- probe <- {doctor, bench, engine, reporter} <- cli; report.h below all but host; link
+// alone.
 const std::map<std::string, std::set<std::string>> kAgentMayInclude = {
     {"host", {"host"}},
     {"probe", {"", "host", "probe"}},
