@@ -1,7 +1,5 @@
 #include "node-agent/engine/http.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -12,6 +10,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "node-agent/engine/curl_library.h"
 #include "node-agent/probe/text.h"
 
 namespace capacity::engine {
@@ -34,7 +33,7 @@ struct Transfer {
 
 long StatusOf(CURL* curl) {
   long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  Curl()->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   return status;
 }
 
@@ -106,7 +105,7 @@ absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detai
   if (!transfer.ended.ok()) {
     return {transfer.ended.code(), absl::StrCat(url, ": ", std::string(transfer.ended.message()))};
   }
-  const std::string why = *detail != '\0' ? detail : curl_easy_strerror(code);
+  const std::string why = *detail != '\0' ? detail : Curl()->easy_strerror(code);
   switch (code) {
     case CURLE_ABORTED_BY_CALLBACK:
       return absl::CancelledError("interrupted");
@@ -128,24 +127,18 @@ absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detai
 }
 
 struct EasyCloser {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(CURL* handle) const { Curl()->easy_cleanup(handle); }
 };
 struct ListCloser {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { Curl()->slist_free_all(list); }
 };
 using Headers = std::unique_ptr<curl_slist, ListCloser>;
 
 void AddHeader(Headers& headers, const std::string& line) {
-  curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
+  curl_slist* longer = Curl()->slist_append(headers.get(), line.c_str());
   if (longer == nullptr) return;
   headers.release();
   headers.reset(longer);
-}
-
-// libcurl wants this once, before anything else.
-bool InitialiseOnce() {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return ready;
 }
 
 // "127.0.0.1" of "http://127.0.0.1:8080/v1"; without the brackets of an IPv6 address.
@@ -185,27 +178,27 @@ bool IsPrivate(const std::string& host) {
 
 void SetLimits(CURL* curl, const Endpoint& endpoint) {
   const HttpLimits& limits = endpoint.limits;
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count()));
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(limits.total.count()));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);  // bytes a second
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits.idle.count()));
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  Curl()->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count()));
+  Curl()->easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(limits.total.count()));
+  Curl()->easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);  // bytes a second
+  Curl()->easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits.idle.count()));
+  Curl()->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 }
 
 void SetTrust(CURL* curl, const Endpoint& endpoint) {
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  Curl()->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   if (const char* roots = std::getenv("CURL_CA_BUNDLE"); roots != nullptr && *roots != '\0') {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, roots);
+    Curl()->easy_setopt(curl, CURLOPT_CAINFO, roots);
   }
   // A proxy of the environment does not know this machine's own ports.
-  if (IsLoopback(HostOf(endpoint.url))) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+  if (IsLoopback(HostOf(endpoint.url))) Curl()->easy_setopt(curl, CURLOPT_NOPROXY, "*");
 }
 
 bool LeadsElsewhere(CURL* curl) {
   const char* server = nullptr;
   const char* own = nullptr;
-  curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &server);
-  curl_easy_getinfo(curl, CURLINFO_LOCAL_IP, &own);
+  Curl()->easy_getinfo(curl, CURLINFO_PRIMARY_IP, &server);
+  Curl()->easy_getinfo(curl, CURLINFO_LOCAL_IP, &own);
   return server != nullptr && own != nullptr && *server != '\0' && std::string_view(server) != own;
 }
 
@@ -215,33 +208,35 @@ absl::Status Perform(const Endpoint& endpoint, std::string_view path,
                      const std::function<absl::Status(std::string_view)>& take,
                      bool* elsewhere = nullptr) {
   if (const absl::Status allowed = MayCarryKey(endpoint); !allowed.ok()) return allowed;
-  const std::unique_ptr<CURL, EasyCloser> handle(InitialiseOnce() ? curl_easy_init() : nullptr);
-  if (handle == nullptr) return absl::UnavailableError("libcurl does not start");
+  const std::unique_ptr<CURL, EasyCloser> handle(Curl() != nullptr ? Curl()->easy_init() : nullptr);
+  if (handle == nullptr) {
+    return absl::UnavailableError("libcurl is not installed (Debian: libcurl4), or does not start");
+  }
   CURL* curl = handle.get();
   const std::string url = absl::StrCat(endpoint.url, std::string(path));
   Transfer transfer = {.curl = curl, .endpoint = endpoint, .take = take};
   char detail[CURL_ERROR_SIZE] = "";
   Headers headers;
   if (!endpoint.key.empty()) AddHeader(headers, endpoint.key.Header());
-  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  Curl()->easy_setopt(curl, CURLOPT_URL, url.c_str());
   SetLimits(curl, endpoint);
   SetTrust(curl, endpoint);
   if (body) {
     AddHeader(headers, "Content-Type: application/json");
     AddHeader(headers, "Expect:");  // no waiting for "100 Continue" inside a time to first token
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->c_str());
+    Curl()->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
+    Curl()->easy_setopt(curl, CURLOPT_POSTFIELDS, body->c_str());
   }
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "node-agent");
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &TakeBody);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &LookAtStop);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
-  const CURLcode code = curl_easy_perform(curl);
+  Curl()->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  Curl()->easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  Curl()->easy_setopt(curl, CURLOPT_USERAGENT, "node-agent");
+  Curl()->easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+  Curl()->easy_setopt(curl, CURLOPT_WRITEFUNCTION, &TakeBody);
+  Curl()->easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  Curl()->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  Curl()->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &LookAtStop);
+  Curl()->easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  const CURLcode code = Curl()->easy_perform(curl);
   if (elsewhere != nullptr) *elsewhere = LeadsElsewhere(curl);
   if (code != CURLE_OK) return FromCurl(code, transfer, detail, url);
   const long status = StatusOf(curl);
