@@ -1,8 +1,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
-#include <csignal>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -15,11 +15,13 @@
 #include "absl/strings/str_join.h"
 #include "node-agent/cli/commands.h"
 #include "node-agent/cli/common.h"
+#include "node-agent/cli/hand_over.h"
 #include "node-agent/cli/measure.h"
 #include "node-agent/cli/render.h"
 #include "node-agent/engine/engine.h"
 #include "node-agent/engine/json_fields.h"
 #include "node-agent/host/live.h"
+#include "node-agent/reporter/inbox.h"
 
 namespace capacity::agent_cli {
 namespace {
@@ -74,7 +76,9 @@ struct EngineArguments {
   std::string from;
   std::string key_variable;
   std::string key_file;
+  std::string state_directory;
   bool force = false;
+  bool show_only = false;
   std::string output = "text";
 };
 
@@ -136,6 +140,33 @@ int Show(const engine::Outcome& outcome, const std::string& output) {
   return outcome.measured.empty() || !outcome.failed.empty() ? kWorldFailed : kOk;
 }
 
+// To the agent that reports to the planner. Said on stderr: stdout is for the measurements.
+int HandOverUnlessShowOnly(const EngineArguments& arguments, const engine::Outcome& outcome) {
+  if (arguments.show_only || outcome.measured.empty()) return kOk;
+  const auto handed_over = HandOver(arguments.state_directory, outcome.measured);
+  if (!handed_over.ok()) {
+    return Fail(absl::Status(
+        handed_over.status().code(),
+        absl::StrCat("no planner will hear of it: ", std::string(handed_over.status().message()))));
+  }
+  std::fprintf(stderr, "node-agent: %s\n", Describe(*handed_over).c_str());
+  return kOk;
+}
+
+int ShowAndHandOver(const EngineArguments& arguments, const engine::Outcome& outcome) {
+  const int shown = Show(outcome, arguments.output);
+  const int handed_over = HandOverUnlessShowOnly(arguments, outcome);
+  return shown != kOk ? shown : handed_over;
+}
+
+// The same text read twice holds the same measurements: their ids come from it.
+void NameByContent(const std::string& text, std::vector<agent::SpeedMeasurement>& measured) {
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    measured[i].id =
+        reporter::IdOfContent(absl::StrCat(measured[i].model_name, "\n", i, "\n", text));
+  }
+}
+
 int ShowFile(const EngineArguments& arguments) {
   const absl::StatusOr<Text> read = ReadText(arguments.from);
   if (!read.ok()) return Fail(read.status());
@@ -146,7 +177,8 @@ int ShowFile(const EngineArguments& arguments) {
         absl::Status(measured.status().code(),
                      absl::StrCat(arguments.from, ": ", std::string(measured.status().message()))));
   }
-  return Show({.measured = *std::move(measured)}, arguments.output);
+  NameByContent(read->text, *measured);
+  return ShowAndHandOver(arguments, {.measured = *std::move(measured)});
 }
 
 int RunEngine(EngineArguments arguments) {
@@ -168,8 +200,7 @@ int RunEngine(EngineArguments arguments) {
       engine::MeasureEngine(*machine, arguments.request, ShowProgress);
   ShowProgress("");
   if (!outcome.ok()) return Fail(outcome.status());
-  // Here `outcome->measured` is whole: what keeps measurements for a planner takes them here.
-  return Show(*outcome, arguments.output);
+  return ShowAndHandOver(arguments, *outcome);
 }
 
 void AddSource(CLI::App& bench, EngineArguments& arguments) {
@@ -234,6 +265,12 @@ void AddProtocol(CLI::App& bench, EngineArguments& arguments) {
       ->check(CLI::Range(1.0, 86'400.0))
       ->type_name("S");
   bench.add_flag("--force", arguments.force, "Also on a busy machine, or on battery");
+  bench.add_flag("--no-report", arguments.show_only, "Show it only; tell no planner");
+  bench
+      .add_option("--state-dir", arguments.state_directory,
+                  "Of the `node-agent run` that tells the planner (default: " +
+                      DefaultStateDirectory() + ")")
+      ->type_name("DIR");
   bench.add_option("--output", arguments.output, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");

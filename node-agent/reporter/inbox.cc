@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "node-agent/reporter/wire.h"
 
@@ -195,6 +197,13 @@ int KeepWithin(const Inbox::Limits& limits, int directory, const std::vector<Fil
 }
 
 }  // namespace
+
+std::string IdOfContent(std::string_view content) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(content.data()), content.size(), digest);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest), kIdDigits / 2));
+}
 
 Inbox::Inbox(const std::string& state_directory) : Inbox(state_directory, Limits{}) {}
 

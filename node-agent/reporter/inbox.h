@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,9 @@ namespace capacity::reporter {
 
 // What one measurement may have, serialized; a planner takes four times as much.
 inline constexpr std::size_t kMaxSpeedBytes = std::size_t{64} << 10;
+
+// An id for what has none of its own: the same content gives the same one.
+std::string IdOfContent(std::string_view content);
 
 class Inbox {
  public:

@@ -38,9 +38,13 @@ using testing::TestServer;
 
 const std::string kData = CAPACITY_SOURCE_DIR "/tests/node-agent/engine/data/";
 
+// Leaves nothing behind unless the arguments say where.
 testing::Ran Bench(std::vector<std::string> arguments,
                    const std::vector<std::string>& environment = {}) {
   arguments.insert(arguments.begin(), "bench");
+  if (std::count(arguments.begin(), arguments.end(), "--state-dir") == 0) {
+    arguments.emplace_back("--no-report");
+  }
   // Of two values of a variable the first counts.
   std::vector<std::string> env = environment;
   env.emplace_back("PATH=/usr/bin:/bin");
@@ -128,6 +132,38 @@ TEST(BenchEngine, EverySampleShowsInItsSchemaAndFits) {
     const json answer = Speeds(Bench(Plus(arguments, {"--output", "json"})));
     EXPECT_FALSE(answer.at("speeds").empty()) << one.file;
   }
+}
+
+TEST(BenchEngine, WhatWasMeasuredIsKeptForThePlannerOnce) {
+  std::string state = ::testing::TempDir() + "capacity-bench-XXXXXX";
+  ASSERT_NE(mkdtemp(state.data()), nullptr);
+  const std::vector<std::string> arguments = {
+      "--engine",    "llama-bench", "--from", kData + "llama-bench.gpt-oss.rpc-two-servers.json",
+      "--state-dir", state};
+  const auto kept = [&state] {
+    std::error_code none;
+    return std::distance(fs::directory_iterator(state + "/inbox", none), {});
+  };
+  const testing::Ran shown = Bench(Plus(arguments, {"--no-report"}));
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(shown.err, IsEmpty());
+  EXPECT_EQ(kept(), 0);
+  const testing::Ran told = Bench(arguments);
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_EQ(told.out, shown.out);
+  EXPECT_THAT(told.err, HasSubstr("kept in " + state + "/inbox; no planner knows this node yet"));
+  const auto once = kept();
+  EXPECT_GT(once, 0);
+  EXPECT_EQ(Bench(arguments).exit_code, 0);
+  EXPECT_EQ(kept(), once) << "read twice, kept twice";
+  fs::remove_all(state);
+  // It is shown all the same where nothing can be kept.
+  std::vector<std::string> nowhere = arguments;
+  nowhere.back() = "/dev/null/state";
+  const testing::Ran refused = Bench(nowhere);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(refused.out, shown.out);
+  EXPECT_THAT(refused.err, HasSubstr("no planner will hear of it: /dev/null/state cannot be made"));
 }
 
 TEST(BenchEngine, BadInputIsAnsweredOnStderrWithTwo) {
@@ -248,8 +284,8 @@ TEST(BenchEngine, CtrlCEndsItAndShowsWhatWasMeasured) {
     with_key.headers["authorization"] = "Bearer sk-hidden";
     WantsKey(with_key, connection);
   });
-  std::vector<std::string> arguments =
-      Plus({CAPACITY_PLANNER, "bench"}, Plus(kBrief, {"--url", server.url() + "/v1"}));
+  std::vector<std::string> arguments = Plus(
+      {CAPACITY_PLANNER, "bench"}, Plus(kBrief, {"--url", server.url() + "/v1", "--no-report"}));
   const std::string out = testing::TempFile("", ".out");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

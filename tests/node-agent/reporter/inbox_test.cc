@@ -141,6 +141,14 @@ TEST_F(InboxTest, WhatWasSetAsideStays) {
   EXPECT_TRUE(fs::exists(inbox.directory() + "/" + name + ".refused"));
 }
 
+TEST_F(InboxTest, AnIdOfContentIsOneThatItTakes) {
+  agent::SpeedMeasurement speed = Speed(1);
+  speed.id = IdOfContent("printed");
+  EXPECT_TRUE(Inbox(state_).Put(speed).ok());
+  EXPECT_EQ(IdOfContent("printed"), speed.id);
+  EXPECT_NE(IdOfContent("printed "), speed.id);
+}
+
 TEST_F(InboxTest, RefusesWhatIsNoMeasurement) {
   const Inbox inbox(state_);
   for (const std::string& id : {std::string(), std::string(31, 'a'), std::string(32, 'A'),
