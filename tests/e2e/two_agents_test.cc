@@ -3,10 +3,7 @@
 //
 //     namespace A: planner, agent-a  --  slow_bridge  --  namespace B: agent-b
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -20,43 +17,18 @@
 
 #include "capacity/v1/planner.pb.h"
 #include "planner/store/store.h"
-
-extern char** environ;
+#include "tests/e2e/support.h"
 
 namespace capacity {
 namespace {
 
 namespace fs = std::filesystem;
+using e2e::Program;
+using e2e::Shell;
 
 constexpr double kOneWayMs = 5;
 constexpr double kMbitPerS = 200;
 constexpr double kWithin = 0.10;
-
-bool Shell(const std::string& command) {
-  return std::system((command + " 2>/dev/null").c_str()) == 0;
-}
-
-// A program that is ended with SIGTERM at the latest when this is destroyed.
-class Program {
- public:
-  explicit Program(const std::string& command, const std::string& log) {
-    std::string line = "exec " + command + " >" + log + " 2>&1";
-    std::string shell = "/bin/sh";
-    std::string flag = "-c";
-    char* argv[] = {shell.data(), flag.data(), line.data(), nullptr};
-    EXPECT_EQ(posix_spawn(&id_, "/bin/sh", nullptr, nullptr, argv, environ), 0);
-  }
-  ~Program() {
-    kill(id_, SIGTERM);
-    int status = 0;
-    waitpid(id_, &status, 0);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
- private:
-  pid_t id_ = 0;
-};
 
 // Namespaces and interfaces of this process's own names; removed at the end.
 class Network {

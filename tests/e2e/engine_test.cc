@@ -1,0 +1,368 @@
+// `node-agent bench` against a real llama.cpp: Debian sid's, in a chroot that
+// tests/e2e/llama_cpp/make_chroot.sh makes, running models of real shapes whose weights are noise
+// (make_model.py).
+//
+// Without the chroot these tests are skipped and say how to make it: it takes about a minute, 250
+// MB of downloads and root. CAPACITY_LLAMA_CPP=1 lets them make it themselves. How fast anything is
+// depends on what else the machine does, so nothing here expects a speed: what is expected is that
+// the measurement agrees with what the engine itself says and does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <regex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+#include "tests/e2e/support.h"
+
+namespace capacity {
+namespace {
+
+namespace fs = std::filesystem;
+using e2e::FreePort;
+using e2e::Program;
+using e2e::Ran;
+using e2e::ReadFile;
+using e2e::Shell;
+using nlohmann::json;
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const std::string kScripts = CAPACITY_SOURCE_DIR "/tests/e2e/llama_cpp/";
+constexpr int kStartSeconds = 60;  // of a server, on a busy machine
+
+std::string Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// As the scripts have it.
+std::string LlamaCppDirectory() {
+  if (const std::string stated = Environment("CAPACITY_LLAMA_CPP_DIR"); !stated.empty()) {
+    return stated;
+  }
+  std::string cache = Environment("XDG_CACHE_HOME");
+  const std::string home = Environment("HOME");
+  if (cache.empty()) cache = (home.empty() ? "/root" : home) + "/.cache";
+  return cache + "/capacity-planner/llama.cpp";
+}
+
+enum class Presence { kThere, kAbsent, kBroken };
+struct LlamaCpp {
+  Presence presence = Presence::kAbsent;
+  std::string why;
+};
+
+LlamaCpp FindLlamaCpp() {
+  if (geteuid() != 0) return {Presence::kAbsent, "only root can run what is in a chroot"};
+  const std::string directory = LlamaCppDirectory();
+  if (!fs::exists(directory + "/sid/etc/capacity-packages")) {
+    if (Environment("CAPACITY_LLAMA_CPP") != "1") {
+      return {Presence::kAbsent,
+              "no llama.cpp in " + directory +
+                  ": tests/e2e/llama_cpp/make_chroot.sh makes one (root, about a minute, 250 MB of "
+                  "downloads); with CAPACITY_LLAMA_CPP=1 the tests do"};
+    }
+    constexpr int kCannot = 77;  // as make_chroot.sh has it
+    const Ran made = e2e::Run(kScripts + "make_chroot.sh " + directory);
+    if (made.exit_code == kCannot) return {Presence::kAbsent, made.err};
+    if (made.exit_code != 0) return {Presence::kBroken, made.err};
+  }
+  if (!Shell(kScripts + "in_chroot.sh true")) {
+    return {Presence::kAbsent, "no file systems can be mounted here"};
+  }
+  return {Presence::kThere, ""};
+}
+
+class Engine : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    static const LlamaCpp llama_cpp = FindLlamaCpp();
+    if (llama_cpp.presence == Presence::kAbsent) GTEST_SKIP() << llama_cpp.why;
+    ASSERT_EQ(llama_cpp.presence, Presence::kThere) << llama_cpp.why;
+    std::string name = ::testing::TempDir() + "capacity-engine-XXXXXX";
+    directory_ = mkdtemp(name.data());
+    models_ = LlamaCppDirectory() + "/models/" + fs::path(directory_).filename().string();
+    fs::create_directories(models_);
+    std::ofstream(directory_ + "/llama-bench")
+        << "#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin CAPACITY_LLAMA_CPP_DIR="
+        << LlamaCppDirectory() << " exec " << kScripts << "in_chroot.sh llama-bench \"$@\"\n";
+    ASSERT_TRUE(Shell("chmod +x " + directory_ + "/llama-bench"));
+  }
+  void TearDown() override {
+    if (directory_.empty()) return;
+    fs::remove_all(models_);
+    fs::remove_all(directory_);
+  }
+
+  // A program of the chroot.
+  static std::string Inside(const std::string& command) {
+    return kScripts + "in_chroot.sh " + command;
+  }
+
+  // The GGUF of one shape of make_model.py; the path is the same inside the chroot.
+  std::string Model(const std::string& shape) {
+    std::string path = models_ + "/" + shape + ".gguf";
+    if (fs::exists(path)) return path;
+    const Ran made =
+        e2e::Run(Inside("python3 - " + shape + " " + path + " <" + kScripts + "make_model.py"));
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    return path;
+  }
+
+  std::string Log(const std::string& name) const { return directory_ + "/" + name + ".log"; }
+
+  // llama-server with a small model, ready.
+  std::unique_ptr<Program> Server(int port, int slots, const std::string& options = "") {
+    auto server = std::make_unique<Program>(
+        Inside("llama-server -m " + Model("gpt-oss") + " --host 127.0.0.1 --port " +
+               std::to_string(port) + " -c " + std::to_string(2048 * slots) + " -np " +
+               std::to_string(slots) + " -t 2 --metrics --alias synthetic " + options),
+        Log("server"));
+    EXPECT_TRUE(server->Says("listening on", kStartSeconds)) << ReadFile(Log("server"));
+    return server;
+  }
+
+  std::string BenchCommand(const std::string& arguments) const {
+    return std::string(CAPACITY_NODE_AGENT) + " bench " + arguments +
+           " --force --output json --state-dir " + State();
+  }
+  Ran Bench(const std::string& arguments) const { return e2e::Run(BenchCommand(arguments)); }
+  std::string LlamaBench(const std::string& model) const {
+    return "--engine llama-bench --llama-bench " + directory_ + "/llama-bench --model " + model +
+           " --prompt-tokens 32 --generate 8 --repeats 2 ";
+  }
+
+  // The speeds in an answer of bench.
+  static json SpeedsIn(const Ran& ran) {
+    const json answer = json::parse(ran.out, nullptr, false);
+    if (!answer.is_object()) return json::array();
+    return answer.at("speeds");
+  }
+
+  // How many measurements wait for a planner.
+  std::size_t Kept() const {
+    std::error_code none;
+    std::size_t kept = 0;
+    for (const auto& file : fs::directory_iterator(State() + "/inbox", none)) {
+      if (file.path().extension() == ".speed") ++kept;
+    }
+    return kept;
+  }
+
+  std::string State() const { return directory_ + "/state"; }
+
+  // "b11669", as llama-bench says.
+  static std::string Build() {
+    const Ran ran = e2e::Run(Inside("llama-bench --version"));
+    const std::string said = ran.out + ran.err;
+    std::smatch match;
+    EXPECT_TRUE(std::regex_search(said, match, std::regex("build ([0-9]+)"))) << said;
+    return "b" + match.str(1);
+  }
+
+  static void ExpectRate(const json& speed, const std::string& name) {
+    ASSERT_TRUE(speed.contains(name)) << speed;
+    EXPECT_GT(speed.at(name).at("low").get<double>(), 0);
+    EXPECT_LE(speed.at(name).at("low"), speed.at(name).at("median"));
+    EXPECT_LE(speed.at(name).at("median"), speed.at(name).at("high"));
+  }
+
+  std::string directory_;
+  std::string models_;
+};
+
+// ---------------------------------------------------------------- llama-bench
+
+TEST_F(Engine, LlamaBenchIsMeasuredAtEveryDepth) {
+  const std::string build = Build();
+  for (const std::string shape : {"dense", "gqa", "moe", "gpt-oss"}) {
+    const std::string model = Model(shape);
+    const std::size_t kept = Kept();
+    const Ran ran = Bench(LlamaBench(model) + "--depth 0,64");
+    ASSERT_EQ(ran.exit_code, 0) << shape << ran.err;
+    const json speeds = SpeedsIn(ran);
+    ASSERT_THAT(speeds, SizeIs(2)) << ran.out;
+    EXPECT_EQ(Kept(), kept + 2);
+    for (const int i : {0, 1}) {
+      const json& speed = speeds.at(i);
+      EXPECT_EQ(speed.at("engine"), "llama.cpp");
+      EXPECT_EQ(speed.at("source"), "llama-bench");
+      EXPECT_THAT(speed.at("engine_version").get<std::string>(), HasSubstr(build));
+      EXPECT_EQ(speed.at("depth_tokens"), i * 64);
+      EXPECT_EQ(speed.at("prompt_tokens"), 32);
+      EXPECT_EQ(speed.at("generated_tokens"), 8);
+      EXPECT_EQ(speed.at("streams"), 1);
+      EXPECT_EQ(speed.at("repeats"), 2);
+      EXPECT_EQ(speed.at("strategy"), "single");
+      EXPECT_THAT(speed.at("not_comparable"), IsEmpty());
+      EXPECT_TRUE(speed.at("conditions").at("forced").is_boolean());
+      ExpectRate(speed, "prefill_tokens_per_second");
+      ExpectRate(speed, "decode_tokens_per_second");
+      // The rest of the file is names and the vocabulary.
+      const auto file = static_cast<double>(fs::file_size(model));
+      EXPECT_LT(speed.at("model_bytes").get<double>(), file);
+      EXPECT_GT(speed.at("model_bytes").get<double>(), 0.97 * file);
+    }
+  }
+}
+
+TEST_F(Engine, AModelThatIsCutShortIsNotMeasured) {
+  const std::string model = Model("moe");
+  fs::resize_file(model, fs::file_size(model) / 2);
+  const Ran ran = Bench(LlamaBench(model));
+  EXPECT_EQ(ran.exit_code, 1) << ran.out;
+  EXPECT_THAT(ran.err, HasSubstr("failed to load model"));
+  EXPECT_EQ(Kept(), 0u);
+}
+
+// ---------------------------------------------------------------- llama-server
+
+TEST_F(Engine, AServersStreamsAreMeasuredAtSeveralConcurrencies) {
+  const int port = FreePort();
+  const auto server = Server(port, 4);
+  constexpr int kGenerated = 96;
+  const std::string url = "http://127.0.0.1:" + std::to_string(port);
+  const Ran ran = Bench("--engine llama-server --url " + url +
+                        " --prompt-tokens 16 --generate 96 --repeats 2 --concurrency 1,2,4");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const json speeds = SpeedsIn(ran);
+  ASSERT_THAT(speeds, SizeIs(3)) << ran.out;
+  EXPECT_EQ(Kept(), 3u);
+  long claimed = 0;  // tokens in timed answers
+  for (std::size_t i = 0; i < speeds.size(); ++i) {
+    const json& speed = speeds.at(i);
+    EXPECT_EQ(speed.at("engine"), "llama.cpp");
+    EXPECT_EQ(speed.at("model_name"), "synthetic");
+    EXPECT_EQ(speed.at("streams"), 1 << i);
+    EXPECT_EQ(speed.at("generated_tokens"), kGenerated);
+    EXPECT_GT(speed.at("time_to_first_token_ms").get<double>(), 0);
+    EXPECT_THAT(speed.at("not_comparable"), IsEmpty());
+    ExpectRate(speed, "decode_tokens_per_second");
+    claimed += speed.at("streams").get<long>() * 2 * kGenerated;
+  }
+  // One stream: the gap between tokens and the rate are the same thing, seen from both ends.
+  const double gap_s = speeds.at(0).at("inter_token_median_ms").get<double>() / 1'000;
+  const double rate = speeds.at(0).at("decode_tokens_per_second").at("median").get<double>();
+  EXPECT_GT(rate * gap_s, 0.2);
+  EXPECT_LT(rate * gap_s, 5);
+  // The server counted at least as many tokens as were claimed, and few beyond: warming up.
+  const Ran counters =
+      e2e::Run(Inside("python3 -c \"import urllib.request as u; print(u.urlopen('" + url +
+                      "/metrics').read().decode())\""));
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(counters.out, match,
+                                std::regex("\nllamacpp:tokens_predicted_total ([0-9.e+]+)")))
+      << counters.out << counters.err;
+  EXPECT_GE(std::stod(match.str(1)), claimed);
+  EXPECT_LE(std::stod(match.str(1)), claimed + 4 * kGenerated);
+}
+
+TEST_F(Engine, MoreStreamsThanSlotsAreNotComparable) {
+  const int port = FreePort();
+  const auto server = Server(port, 1);
+  const Ran ran = Bench("--engine llama-server --url http://127.0.0.1:" + std::to_string(port) +
+                        " --prompt-tokens 16 --generate 32 --repeats 1 --concurrency 4");
+  const json speeds = SpeedsIn(ran);
+  ASSERT_THAT(speeds, SizeIs(1)) << ran.out << ran.err;
+  EXPECT_THAT(speeds.at(0).at("not_comparable"),
+              ElementsAre(HasSubstr("did not run at the same time")));
+}
+
+TEST_F(Engine, AutoFindsTheServerThatRuns) {
+  const int port = FreePort();
+  const auto server = Server(port, 1);
+  const Ran ran = Bench("--engine auto --ports " + std::to_string(port) +
+                        " --prompt-tokens 16 --generate 32 --repeats 1");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  const json speeds = SpeedsIn(ran);
+  ASSERT_THAT(speeds, SizeIs(1)) << ran.out;
+  EXPECT_EQ(speeds.at(0).at("engine"), "llama.cpp");
+  EXPECT_EQ(speeds.at(0).at("model_name"), "synthetic");
+}
+
+TEST_F(Engine, AServerThatDiesMidStreamIsNoMeasurement) {
+  const int port = FreePort();
+  const auto server = Server(port, 1);
+  // Long enough that nobody computes it in the time that is waited here.
+  Program bench(BenchCommand("--engine openai --url http://127.0.0.1:" + std::to_string(port) +
+                             "/v1 --prompt-tokens 16 --generate 1900 --repeats 20"),
+                Log("bench"));
+  ASSERT_TRUE(server->Says("processing task", kStartSeconds)) << ReadFile(Log("server"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  ASSERT_EQ(server->End(SIGKILL), 128 + SIGKILL);
+  EXPECT_EQ(bench.Wait(), 1);
+  EXPECT_THAT(ReadFile(Log("bench")), AnyOf(HasSubstr("the server went away in the middle"),
+                                            HasSubstr("nobody listens there")));
+  EXPECT_EQ(Kept(), 0u);
+}
+
+// ---------------------------------------------------------------- two machines as one
+
+class RpcServer {
+ public:
+  RpcServer(const std::string& command, const std::string& log)
+      : port_(FreePort()),
+        log_(log),
+        program_(command + " -H 127.0.0.1 -t 1 -p " + std::to_string(port_), log) {}
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  bool Ready() { return program_.Says("transport", kStartSeconds); }
+  bool Served() const { return ReadFile(log_).find("Accepted client") != std::string::npos; }
+  void Kill() { program_.End(SIGKILL); }
+
+ private:
+  const int port_;
+  const std::string log_;
+  Program program_;
+};
+
+TEST_F(Engine, ARpcClusterOfTwoIsMeasuredAsOne) {
+  std::string found;
+  for (const auto& place : fs::directory_iterator(LlamaCppDirectory() + "/sid/usr/libexec")) {
+    const std::string under = "/llama/bin/ggml-rpc-server";
+    if (fs::exists(place.path().string() + under)) {
+      found = "/usr/libexec/" + place.path().filename().string() + under;
+    }
+  }
+  ASSERT_NE(found, "") << "no ggml-rpc-server in the chroot";
+  RpcServer first(Inside(found), Log("rpc-1"));
+  RpcServer second(Inside(found), Log("rpc-2"));
+  ASSERT_TRUE(first.Ready() && second.Ready()) << ReadFile(Log("rpc-1"));
+  const std::string arguments =
+      LlamaBench(Model("gpt-oss")) + "--rpc " + first.address() + "," + second.address();
+  const Ran ran = Bench(arguments);
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const json speeds = SpeedsIn(ran);
+  ASSERT_THAT(speeds, SizeIs(1)) << ran.out;
+  EXPECT_EQ(speeds.at(0).at("strategy"), "pipeline");
+  EXPECT_THAT(speeds.at(0).at("peers"), ElementsAre(first.address(), second.address()));
+  EXPECT_THAT(speeds.at(0).at("not_comparable"), IsEmpty());
+  ExpectRate(speeds.at(0), "decode_tokens_per_second");
+  EXPECT_TRUE(first.Served());
+  EXPECT_TRUE(second.Served());
+  EXPECT_EQ(Kept(), 1u);
+
+  second.Kill();
+  const Ran alone = Bench(arguments);
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_THAT(alone.err, HasSubstr("llama-bench crashed"));
+  EXPECT_THAT(SpeedsIn(alone), IsEmpty());
+  EXPECT_EQ(Kept(), 1u);
+}
+
+}  // namespace
+}  // namespace capacity
