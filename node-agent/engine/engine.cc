@@ -39,7 +39,15 @@ std::int64_t NowUnixMs() {
       .count();
 }
 
+// Some servers call a model by the path of its file: the folders are the user's, and stay here.
+std::string WithoutFolders(const std::string& name) {
+  const bool is_path = !name.empty() && (name[0] == '/' || name[0] == '.' || name[0] == '~' ||
+                                         name.find('\\') != std::string::npos);
+  return is_path ? name.substr(name.find_last_of("/\\") + 1) : name;
+}
+
 void Complete(const Request& request, std::int64_t now, SpeedMeasurement& measured) {
+  measured.model_name = WithoutFolders(measured.model_name);
   measured.id = RandomId();
   measured.model = request.catalog_model;
   measured.quant = request.catalog_quant;
@@ -223,11 +231,13 @@ absl::Status MeasureFound(host::Host& machine, const Request& request, const Pro
       request.model.size() > 5 && request.model.substr(request.model.size() - 5) == ".gguf";
   const std::vector<std::uint16_t> ports = request.ports.empty() ? UsualPorts() : request.ports;
   progress("looking for engines");
-  outcome.found = FindServers(ports, request.stop);
+  FoundServers found = FindServers(ports, request.stop);
+  outcome.found = std::move(found.servers);
+  outcome.passed_over = std::move(found.refused);
   if (is_file) {
     const absl::Status measured = MeasureLlamaBench(machine, request, progress, outcome);
     if (!measured.ok()) return measured;
-  } else if (outcome.found.empty()) {
+  } else if (outcome.found.empty() && outcome.passed_over.empty()) {
     outcome.failed.push_back(LookedFor(ports));
   }
   Request one = request;
@@ -243,6 +253,25 @@ absl::Status MeasureFound(host::Host& machine, const Request& request, const Pro
     Take(MeasureServer(endpoint, server, LoadOf(one, *model), progress), At(server), outcome);
   }
   return absl::OkStatus();
+}
+
+// What is said in vain, where it would be passed over in silence.
+absl::Status InVain(const Request& request) {
+  const std::string& engine = request.engine;
+  const bool runs_llama_bench = engine == "llama-bench" || engine == "auto";
+  const bool is_server = Servers().count(engine) > 0;
+  const char* option = nullptr;
+  if (!is_server && !request.url.empty()) option = "--url";
+  if (!is_server && !request.key.empty()) option = "an API key";
+  if (!is_server && engine != "auto" && request.streams != Request().streams) {
+    option = "--concurrency";
+  }
+  if (!runs_llama_bench && request.depths != Request().depths) option = "--depth";
+  if (!runs_llama_bench && !request.rpc.empty()) option = "--rpc";
+  if (option == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--engine ", engine, " has no use for ", option,
+                   is_server || engine == "llama-bench" ? "" : "; name the engine that has"));
 }
 
 // ---------------------------------------------------------------- from text
@@ -293,7 +322,8 @@ std::vector<std::string> EngineNames() {
 absl::StatusOr<Outcome> MeasureEngine(host::Host& machine, const Request& request,
                                       const Progress& progress) {
   Outcome outcome;
-  absl::Status done;
+  absl::Status done = InVain(request);
+  if (!done.ok()) return done;
   if (request.passive && Servers().count(request.engine) == 0) {
     done = absl::InvalidArgumentError("--passive needs --engine vllm or --engine llama-server");
   } else if (request.engine == "mlx-lm") {

@@ -180,18 +180,22 @@ absl::StatusOr<Server> Identify(const Endpoint& stated) {
 
 std::vector<std::uint16_t> UsualPorts() { return {8080, 11434, 1234, 8000, 52415}; }
 
-std::vector<Server> FindServers(const std::vector<std::uint16_t>& ports,
-                                const std::atomic<bool>* stop) {
+FoundServers FindServers(const std::vector<std::uint16_t>& ports, const std::atomic<bool>* stop) {
   std::vector<std::future<absl::StatusOr<Server>>> asked;
   asked.reserve(ports.size());
   for (const std::uint16_t port : ports) {
     Endpoint endpoint = {.url = absl::StrCat("http://127.0.0.1:", port), .stop = stop};
     asked.push_back(std::async(std::launch::async, Identify, std::move(endpoint)));
   }
-  std::vector<Server> found;
+  FoundServers found;
   for (auto& answer : asked) {
     absl::StatusOr<Server> server = answer.get();
-    if (server.ok()) found.push_back(*std::move(server));
+    if (server.ok()) {
+      found.servers.push_back(*std::move(server));
+    } else if (absl::IsPermissionDenied(server.status())) {
+      found.refused.push_back(
+          absl::StrCat(std::string(server.status().message()), ", with --engine and --url"));
+    }
   }
   return found;
 }

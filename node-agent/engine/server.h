@@ -39,8 +39,13 @@ absl::StatusOr<Server> Identify(const Endpoint& endpoint);
 // EXO.
 std::vector<std::uint16_t> UsualPorts();
 
-// What answers on these ports of this machine, all asked at once, in their order.
-std::vector<Server> FindServers(const std::vector<std::uint16_t>& ports,
-                                const std::atomic<bool>* stop);
+struct FoundServers {
+  std::vector<Server> servers;
+  std::vector<std::string> refused;  // "http://127.0.0.1:8000/v1/models: refused (HTTP 401); ..."
+};
+
+// What answers on these ports of this machine, all asked at once, in their order. No key is sent:
+// anything may listen there.
+FoundServers FindServers(const std::vector<std::uint16_t>& ports, const std::atomic<bool>* stop);
 
 }  // namespace capacity::engine

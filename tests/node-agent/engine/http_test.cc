@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/node-agent/engine/test_server.h"
+#include "tests/prices/http_server.h"
 
 namespace capacity::engine {
 namespace {
@@ -150,6 +151,21 @@ TEST(Http, NobodyThere) {
 TEST(Http, ThisMachineIsNotElsewhere) {
   TestServer server([](const Asked&, Connection& connection) { connection.Reply(404, ""); });
   EXPECT_FALSE(IsElsewhere({.url = server.url()}));
+}
+
+TEST(Http, OnlyCertificatesThatSomebodyVouchesFor) {
+  const std::string tls = CAPACITY_SOURCE_DIR "/tests/prices/data/tls/";
+  const testing::HttpServer server([](const testing::HttpRequest&) { return testing::Ok("there"); },
+                                   tls + "certificate.pem", tls + "key.pem");
+  const Endpoint endpoint = {.url = server.Url(""), .key = Key("sk-hidden")};
+  const auto stranger = Get(endpoint, "/");
+  EXPECT_THAT(Message(stranger), HasSubstr("certificate"));
+  EXPECT_THAT(server.requests(), ::testing::IsEmpty());  // the key did not leave
+  setenv("CURL_CA_BUNDLE", (tls + "certificate.pem").c_str(), 1);
+  const auto known = Get(endpoint, "/");
+  unsetenv("CURL_CA_BUNDLE");
+  ASSERT_TRUE(known.ok()) << known.status();
+  EXPECT_EQ(*known, "there");
 }
 
 TEST(Urls, AreCheckedAndKeepSecretsOut) {

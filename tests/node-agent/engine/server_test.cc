@@ -187,11 +187,13 @@ TEST(FindServers, AsksAllPortsAndKeepsTheirOrder) {
     nobody = TestServer(Vllm).port();
   }
   const auto port = [](int number) { return static_cast<std::uint16_t>(number); };
-  const std::vector<Server> found =
-      FindServers({port(vllm.port()), port(nobody), port(llama.port())}, nullptr);
-  ASSERT_THAT(found, SizeIs(2));
-  EXPECT_EQ(found[0].kind, Server::Kind::kVllm);
-  EXPECT_EQ(found[1].kind, Server::Kind::kLlamaServer);
+  TestServer closed([](const Asked&, Connection& connection) { connection.Reply(401, "{}"); });
+  const FoundServers found = FindServers(
+      {port(vllm.port()), port(nobody), port(closed.port()), port(llama.port())}, nullptr);
+  ASSERT_THAT(found.servers, SizeIs(2));
+  EXPECT_EQ(found.servers[0].kind, Server::Kind::kVllm);
+  EXPECT_EQ(found.servers[1].kind, Server::Kind::kLlamaServer);
+  EXPECT_THAT(found.refused, ElementsAre(HasSubstr("it wants an API key")));
 }
 
 // ---------------------------------------------------------------- how fast
@@ -390,6 +392,13 @@ TEST(Measure, RequestsThatMakeNoSense) {
   EXPECT_THAT(says({.engine = "auto", .passive = true}), HasSubstr("--passive needs"));
   EXPECT_THAT(says({.engine = "ollama", .url = vllm.url(), .passive = true}),
               HasSubstr("this is vLLM, not Ollama"));
+  EXPECT_THAT(says({.engine = "auto", .url = vllm.url()}), HasSubstr("no use for --url"));
+  EXPECT_THAT(says({.engine = "vllm", .url = vllm.url(), .depths = {0, 64}}),
+              HasSubstr("no use for --depth"));
+  EXPECT_THAT(says({.engine = "openai", .url = vllm.url(), .rpc = {"a:1"}}),
+              HasSubstr("no use for --rpc"));
+  EXPECT_THAT(says({.engine = "llama-bench", .streams = {1, 2}}),
+              HasSubstr("no use for --concurrency"));
   TestServer llama{Llama()};
   EXPECT_THAT(says({.engine = "llama-server", .url = llama.url(), .passive = true, .seconds = 1}),
               HasSubstr("--metrics"));
@@ -414,6 +423,18 @@ TEST(FromText, CompletesWhatAToolPrinted) {
   // A stream's time is gone, but for the server's own.
   EXPECT_THAT(Message(MeasurementsFromText({.engine = "openai"}, "{}", 1).status()),
               HasSubstr("timings is missing"));
+}
+
+TEST(FromText, AModelCalledByItsPathLosesTheFolders) {
+  for (const char* path :
+       {"/Users/carol/models/x.gguf", "C:\\carol\\x.gguf", "~/x.gguf", "x.gguf"}) {
+    const auto measured = MeasurementsFromText({.engine = "mlx-lm", .model = path},
+                                               Sample("mlx_lm.benchmark.txt"), 1);
+    EXPECT_EQ(measured->front().model_name, "x.gguf") << path;
+  }
+  const auto hub = MeasurementsFromText({.engine = "mlx-lm", .model = "mlx-community/x"},
+                                        Sample("mlx_lm.benchmark.txt"), 1);
+  EXPECT_EQ(hub->front().model_name, "mlx-community/x");
 }
 
 TEST(Prompts, HaveAsManyWordsAsAsked) {
