@@ -97,7 +97,8 @@ void EndOnInterrupt() {
 // One line that is written over, for whoever sits at the terminal; nobody else.
 void ShowProgress(const std::string& text) {
   if (isatty(STDERR_FILENO) == 0) return;
-  std::fprintf(stderr, "\r\033[K%s", text.c_str());
+  constexpr int kNarrowTerminal = 79;  // a second line could not be written over
+  std::fprintf(stderr, "\r\033[K%.*s", kNarrowTerminal, text.c_str());
   std::fflush(stderr);
 }
 

@@ -233,11 +233,11 @@ absl::Status MeasureFound(host::Host& machine, const Request& request, const Pro
   progress("looking for engines");
   FoundServers found = FindServers(ports, request.stop);
   outcome.found = std::move(found.servers);
-  outcome.passed_over = std::move(found.refused);
+  outcome.passed_over = std::move(found.unusable);
   if (is_file) {
     const absl::Status measured = MeasureLlamaBench(machine, request, progress, outcome);
     if (!measured.ok()) return measured;
-  } else if (outcome.found.empty() && outcome.passed_over.empty()) {
+  } else if (outcome.found.empty()) {
     outcome.failed.push_back(LookedFor(ports));
   }
   Request one = request;

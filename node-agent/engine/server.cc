@@ -193,8 +193,10 @@ FoundServers FindServers(const std::vector<std::uint16_t>& ports, const std::ato
     if (server.ok()) {
       found.servers.push_back(*std::move(server));
     } else if (absl::IsPermissionDenied(server.status())) {
-      found.refused.push_back(
+      found.unusable.push_back(
           absl::StrCat(std::string(server.status().message()), ", with --engine and --url"));
+    } else if (IsFromServer(server.status()) || absl::IsFailedPrecondition(server.status())) {
+      found.unusable.emplace_back(server.status().message());
     }
   }
   return found;

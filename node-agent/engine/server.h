@@ -41,7 +41,8 @@ std::vector<std::uint16_t> UsualPorts();
 
 struct FoundServers {
   std::vector<Server> servers;
-  std::vector<std::string> refused;  // "http://127.0.0.1:8000/v1/models: refused (HTTP 401); ..."
+  // What answers and cannot be measured: it wants a key, still loads, is no engine that is known.
+  std::vector<std::string> unusable;
 };
 
 // What answers on these ports of this machine, all asked at once, in their order. No key is sent:

@@ -188,12 +188,20 @@ TEST(FindServers, AsksAllPortsAndKeepsTheirOrder) {
   }
   const auto port = [](int number) { return static_cast<std::uint16_t>(number); };
   TestServer closed([](const Asked&, Connection& connection) { connection.Reply(401, "{}"); });
-  const FoundServers found = FindServers(
-      {port(vllm.port()), port(nobody), port(closed.port()), port(llama.port())}, nullptr);
+  TestServer loading([](const Asked&, Connection& connection) {
+    connection.Reply(503, R"({"error":{"message":"Loading model","code":503}})");
+  });
+  TestServer stranger([](const Asked&, Connection& connection) { connection.Reply(200, "hello"); });
+  const FoundServers found =
+      FindServers({port(vllm.port()), port(nobody), port(closed.port()), port(loading.port()),
+                   port(stranger.port()), port(llama.port())},
+                  nullptr);
   ASSERT_THAT(found.servers, SizeIs(2));
   EXPECT_EQ(found.servers[0].kind, Server::Kind::kVllm);
   EXPECT_EQ(found.servers[1].kind, Server::Kind::kLlamaServer);
-  EXPECT_THAT(found.refused, ElementsAre(HasSubstr("it wants an API key")));
+  EXPECT_THAT(found.unusable,
+              ElementsAre(HasSubstr("it wants an API key"), HasSubstr("Loading model"),
+                          HasSubstr("no engine that is known here")));
 }
 
 // ---------------------------------------------------------------- how fast
