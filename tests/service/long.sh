@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every long measurement of the service, client and server on this machine; about an hour.
+# Every long measurement of the service, client and server on this machine; about seven minutes.
 #   tests/service/long.sh [BUILD_DIRECTORY]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
