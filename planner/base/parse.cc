@@ -143,23 +143,31 @@ std::vector<std::string> CloseMatches(std::string_view word,
   return out;
 }
 
-bool IsCalendarDate(std::string_view text) {
-  if (text.size() != 4 && text.size() != 7 && text.size() != 10) return false;
+std::optional<double> CalendarYear(std::string_view text) {
+  if (text.size() != 4 && text.size() != 7 && text.size() != 10) return std::nullopt;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool dash = i == 4 || i == 7;
-    if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9') return false;
+    if (dash ? text[i] != '-' : text[i] < '0' || text[i] > '9') return std::nullopt;
   }
   const auto number = [&](std::size_t at, std::size_t size) {
     int value = 0;
     for (const char digit : text.substr(at, size)) value = 10 * value + (digit - '0');
     return value;
   };
-  const std::chrono::year year(number(0, 4));
-  if (text.size() == 4) return true;
-  const std::chrono::month month(static_cast<unsigned>(number(5, 2)));
-  if (text.size() == 7) return month.ok();
-  return (year / month / static_cast<unsigned>(number(8, 2))).ok();
+  constexpr double kMonths = 12;
+  constexpr double kDays = 365.25;
+  const int years = number(0, 4);
+  if (text.size() == 4) return years + 0.5;
+  const int months = number(5, 2);
+  const std::chrono::month month(static_cast<unsigned>(months));
+  if (!month.ok()) return std::nullopt;
+  if (text.size() == 7) return years + (months - 0.5) / kMonths;
+  const int days = number(8, 2);
+  if (!(std::chrono::year(years) / month / static_cast<unsigned>(days)).ok()) return std::nullopt;
+  return years + (months - 1) / kMonths + (days - 0.5) / kDays;
 }
+
+bool IsCalendarDate(std::string_view text) { return CalendarYear(text).has_value(); }
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {
   std::vector<std::string> close = CloseMatches(word, candidates);

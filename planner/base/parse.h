@@ -1,6 +1,7 @@
 // Reading quantities that a person wrote, with their units, and guessing what a misspelling meant.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@ std::vector<std::string> CloseMatches(std::string_view word,
 
 // Whether `text` is a year, a month or a day of the calendar: "2026", "2026-11", "2026-11-20".
 bool IsCalendarDate(std::string_view text);
+
+// Such a date as a number of years, the middle of what it names: 2026.5 for "2026". Nullopt for
+// anything else.
+std::optional<double> CalendarYear(std::string_view text);
 
 // "did you mean \"a\" or \"b\"?", or "" when nothing is close.
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates);

@@ -461,6 +461,10 @@ void FleetReader::ReadMeasurement(const Value& value) {
     problems_.Add(value, "measurement has neither \"decode_tps\" nor \"prefill_tps\"");
   }
   out.as_of = fields.Text("as_of").value_or("");
+  if (!out.as_of.empty() && !IsCalendarDate(out.as_of)) {
+    problems_.Add(*fields.Find("as_of"), absl::StrCat("\"", out.as_of, "\" is no date"),
+                  "a year, month or day: \"2026\", \"2026-11\", \"2026-11-20\"");
+  }
   fields.Text("source");
   fields.ReportUnknown();
   if (name_missing_) return;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "planner/base/parse.h"
 #include "planner/placement/split.h"
 
 namespace capacity::placement {
@@ -208,16 +209,25 @@ throughput::Query QueryFor(const Offers& offers, const Job& job, const Cluster& 
 
 // ---------------------------------------------------------------- measurements
 
-// What makes two nodes alike for a measurement, sorted: the same machines with the same chips.
-std::vector<std::pair<std::string, std::string>> Likeness(const fleet::Fleet& fleet,
-                                                          const std::vector<int>& nodes) {
-  std::vector<std::pair<std::string, std::string>> likeness;
+// What each node is: nodes with the same machine and chip are alike to a measurement.
+std::vector<std::string> MachinesOf(const fleet::Fleet& fleet, const std::vector<int>& nodes) {
+  std::vector<std::string> machines;
+  machines.reserve(nodes.size());
   for (int index : nodes) {
     const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
-    likeness.emplace_back(node.machine->id, node.chip->id);
+    machines.push_back(absl::StrCat(node.machine->id, " ", node.chip->id));
   }
-  std::sort(likeness.begin(), likeness.end());
-  return likeness;
+  return machines;
+}
+
+std::string NameOf(const fleet::Fleet& fleet, const fleet::SpeedMeasurement& measured) {
+  std::vector<std::string> nodes;
+  for (int index : measured.nodes) {
+    nodes.push_back(fleet.nodes()[static_cast<std::size_t>(index)].name);
+  }
+  return absl::StrCat(absl::StrJoin(nodes, "+"), ": ", measured.model->id, " ", measured.quant->id,
+                      " ", catalog::Name(measured.engine), measured.as_of.empty() ? "" : " of ",
+                      measured.as_of);
 }
 
 // The measured run as a query. Nullopt when it says too little to be compared with anything.
@@ -243,22 +253,24 @@ std::optional<throughput::SpeedMeasurement> AsQuery(const fleet::Fleet& fleet,
         .layer_share = 1.0 / static_cast<double>(measured.nodes.size()),
     });
   }
+  out.machines = MachinesOf(fleet, measured.nodes);
   out.decode = measured.decode;
   out.prefill = measured.prefill;
+  out.name = NameOf(fleet, measured);
   return out;
 }
 
-// The catalogue's speed, shifted and narrowed by what was measured on nodes like these.
-throughput::Speed InTheLightOf(const Offers& offers, const throughput::Query& query,
-                               const std::vector<int>& nodes, const throughput::Speed& catalogue) {
-  if (offers.measured.empty()) return catalogue;
-  const auto likeness = Likeness(*offers.fleet, nodes);
-  std::vector<throughput::SpeedMeasurement> on_these;
-  for (const Measured& measured : offers.measured) {
-    if (Likeness(*offers.fleet, measured.nodes) == likeness) on_these.push_back(measured.speed);
+// Years that each measurement is older than the newest; those without a date count as the newest.
+std::vector<double> Ages(const std::vector<fleet::SpeedMeasurement>& measurements) {
+  double newest = 0;
+  for (const fleet::SpeedMeasurement& measured : measurements) {
+    newest = std::max(newest, CalendarYear(measured.as_of).value_or(0));
   }
-  if (on_these.empty()) return catalogue;
-  return throughput::AdjustForMeasurements(query, catalogue, on_these, *offers.calibration);
+  std::vector<double> ages;
+  for (const fleet::SpeedMeasurement& measured : measurements) {
+    ages.push_back(newest - CalendarYear(measured.as_of).value_or(newest));
+  }
+  return ages;
 }
 
 // ---------------------------------------------------------------- caveats
@@ -363,12 +375,15 @@ Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
 
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet) {
-  Offers offers{&calibration, &fleet, {}, {}};
-  for (const fleet::SpeedMeasurement& measured : fleet.measurements()) {
-    if (auto speed = AsQuery(fleet, measured)) {
-      offers.measured.push_back({measured.nodes, *std::move(speed)});
+  Offers offers{&calibration, &fleet, {}, {}, {}};
+  const std::vector<double> ages = Ages(fleet.measurements());
+  for (std::size_t i = 0; i < ages.size(); ++i) {
+    if (auto speed = AsQuery(fleet, fleet.measurements()[i])) {
+      speed->age_years = ages[i];
+      offers.measured.push_back(*std::move(speed));
     }
   }
+  offers.evidence = throughput::Evidence(offers.measured, calibration);
   offers.budgets.reserve(fleet.nodes().size());
   for (const fleet::Node& node : fleet.nodes()) {
     offers.budgets.push_back(fit::NodeBudget(catalog, node));
@@ -400,7 +415,10 @@ Placement Work(const Offers& offers, const Job& job, const Cluster& cluster, Str
   const throughput::Query query = QueryFor(offers, job, cluster, strategy, placement.memory);
   absl::StatusOr<throughput::Speed> speed = throughput::Predict(query, *offers.calibration);
   if (speed.ok()) {
-    placement.speed = InTheLightOf(offers, query, cluster.nodes, *speed);
+    placement.speed =
+        offers.evidence.empty()
+            ? *speed
+            : offers.evidence.Adjust(query, MachinesOf(*offers.fleet, cluster.nodes), *speed);
   } else {
     placement.why_not = absl::StrCat("fits; no speed: ", std::string(speed.status().message()));
   }

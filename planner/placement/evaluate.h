@@ -29,18 +29,13 @@ struct Job {
 Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
             const catalog::Quantization& quant, catalog::Engine engine, const Load& load);
 
-// A speed that was measured on these nodes. It speaks for every node like them.
-struct Measured {
-  std::vector<int> nodes;  // indices into the fleet
-  throughput::SpeedMeasurement speed;
-};
-
 // What the nodes of one fleet offer, worked out once.
 struct Offers {
   const throughput::Calibration* calibration = nullptr;
   const fleet::Fleet* fleet = nullptr;
-  std::vector<absl::StatusOr<fit::Budget>> budgets;  // by node
-  std::vector<Measured> measured;                    // the fleet's measurements, in its order
+  std::vector<absl::StatusOr<fit::Budget>> budgets;    // by node
+  std::vector<throughput::SpeedMeasurement> measured;  // what of the fleet's can be compared
+  throughput::Evidence evidence;                       // that, digested: for every node alike
 };
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet);

@@ -56,11 +56,10 @@ struct Lift {
   double prefill = 1;
 };
 
-Lift LiftBy(const std::vector<placement::Measured>& measured,
+Lift LiftBy(const std::vector<throughput::SpeedMeasurement>& measured,
             const throughput::Calibration& calibration) {
   Lift lift;
-  for (const placement::Measured& run : measured) {
-    const throughput::SpeedMeasurement& speed = run.speed;
+  for (const throughput::SpeedMeasurement& speed : measured) {
     if (speed.decode) {
       const auto expected = throughput::PredictDecode(speed.query, calibration);
       if (expected.ok()) lift.decode = std::max(lift.decode, speed.decode->value / expected->mid);

@@ -10,6 +10,14 @@ namespace {
 
 double Square(double x) { return x * x; }
 
+constexpr double kCommunication = 0.0933;
+constexpr double kUnseenLink = 0.6;  // from priors, since nothing measures it
+
+double CommunicationSquare(const DecodeDoubt& doubt) {
+  const double seen = Square(kCommunication * doubt.communication_share);
+  return doubt.unseen_link ? seen + Square(kUnseenLink * doubt.communication_share) : seen;
+}
+
 }  // namespace
 
 double DecodeLogHalfWidth(const DecodeDoubt& doubt) {
@@ -19,7 +27,6 @@ double DecodeLogHalfWidth(const DecodeDoubt& doubt) {
   constexpr double kLaunch = 0.198;
   constexpr double kWeights = 0.0311;
   constexpr double kCache = 0.1736;
-  constexpr double kCommunication = 0.0933;
   constexpr double kLabs = 0.0626;
   constexpr double kMoe = 0.0338;
   constexpr double kRecurrent = 0.0406;
@@ -27,14 +34,11 @@ double DecodeLogHalfWidth(const DecodeDoubt& doubt) {
   constexpr double kOtherEngine = 0.1172;
   constexpr double kBatch = 0.1854;
   constexpr double kBefore2025 = 0.0925;
-  // From priors, since nothing measures them: how chips of a family differ, and how links do.
-  constexpr double kUnseenChip = 0.05;
-  constexpr double kUnseenLink = 0.6;
+  constexpr double kUnseenChip = 0.05;  // how chips of a family differ: a prior, not measured
   constexpr double kFewestLabs = 0.5;
   double square = Square(kRepeat) + Square(kLaunch * doubt.launch_share) +
                   Square(kWeights * doubt.weight_share) + Square(kCache * doubt.cache_share) +
-                  Square(kCommunication * doubt.communication_share) +
-                  Square(kLabs) / std::max(kFewestLabs, doubt.labs);
+                  CommunicationSquare(doubt) + Square(kLabs) / std::max(kFewestLabs, doubt.labs);
   if (doubt.moe) square += Square(kMoe);
   if (doubt.recurrent) square += Square(kRecurrent);
   if (doubt.vllm) square += Square(kVllm);
@@ -42,8 +46,11 @@ double DecodeLogHalfWidth(const DecodeDoubt& doubt) {
   if (doubt.batch) square += Square(kBatch);
   if (doubt.before_2025) square += Square(kBefore2025);
   if (doubt.unseen_chip) square += Square(kUnseenChip * doubt.weight_share);
-  if (doubt.unseen_link) square += Square(kUnseenLink * doubt.communication_share);
   return std::sqrt(square);
+}
+
+double CommunicationVarianceShare(const DecodeDoubt& doubt) {
+  return CommunicationSquare(doubt) / Square(DecodeLogHalfWidth(doubt));
 }
 
 std::string PrefillKind::Key() const {

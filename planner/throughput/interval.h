@@ -28,6 +28,8 @@ struct DecodeDoubt {
   bool unseen_link = false;
 };
 double DecodeLogHalfWidth(const DecodeDoubt& doubt);
+// Share of the variance that what the link costs is behind, 0 to 1.
+double CommunicationVarianceShare(const DecodeDoubt& doubt);
 
 // Prefill speeds share a width by kind.
 struct PrefillKind {

@@ -132,6 +132,7 @@ const std::map<std::string, std::set<std::string>> kKeepers = {
     {"curl/", {"prices"}},
     {"CLI/", {"cli"}},
     {"ceres/", {"throughput", "validation"}},
+    {"Eigen/", {"throughput"}},
     {"coin/", {"purchase"}},
     {"Highs", {"purchase"}},
     {"capacity/v1/", {"wire", "service", "cli"}},

@@ -9,11 +9,13 @@
 namespace capacity::throughput {
 namespace {
 
+const std::vector<std::string> kHere = {"mac-studio m4-max"};
+
 class NodeCalibration : public ::testing::Test {
  protected:
   // A run of `model` that was `factor` times as fast as predicted.
   SpeedMeasurement Ran(const catalog::Model& model, double factor) {
-    SpeedMeasurement run{.query = Asked(model)};
+    SpeedMeasurement run{.query = Asked(model), .machines = kHere, .name = model.id};
     run.decode = TokensPerSecond{factor * Predict(run.query, calibration_)->decode_tps.mid};
     return run;
   }
@@ -22,8 +24,18 @@ class NodeCalibration : public ::testing::Test {
   }
   Estimate Decode(const catalog::Model& model, const std::vector<SpeedMeasurement>& runs) {
     const Query query = Asked(model);
-    return AdjustForMeasurements(query, *Predict(query, calibration_), runs, calibration_)
+    return Evidence(runs, calibration_)
+        .Adjust(query, kHere, *Predict(query, calibration_))
         .decode_tps;
+  }
+  // By what share of a measured `factor` the estimate of `model` moved.
+  double Moved(const catalog::Model& model, const std::vector<SpeedMeasurement>& runs,
+               double factor) {
+    return std::log(Decode(model, runs).mid / Decode(model, {}).mid) / std::log(factor);
+  }
+  double Width(const catalog::Model& model, const std::vector<SpeedMeasurement>& runs) {
+    const Estimate estimate = Decode(model, runs);
+    return std::log(estimate.high / estimate.low);
   }
   catalog::Model Sized(const char* id, double factor) {
     catalog::Model model = testing::Llama31Of8B();
@@ -36,53 +48,140 @@ class NodeCalibration : public ::testing::Test {
   catalog::Quantization quant_ = testing::Uniform("mlx-4bit", "mlx", 4.5);
   catalog::Chip chip_ = testing::M4Max();
   catalog::Model asked_ = testing::Llama31Of8B();
-  catalog::Model a_ = Sized("a", 2), b_ = Sized("b", 3), c_ = Sized("c", 4);
+  catalog::Model a_ = Sized("a", 1.1), b_ = Sized("b", 1.3), c_ = Sized("c", 1.6);
 };
 
 TEST_F(NodeCalibration, WithoutMeasurementsTheCatalogueAnswers) {
+  EXPECT_TRUE(Evidence().empty());
   const Estimate estimate = Decode(asked_, {});
   EXPECT_EQ(estimate.source, EstimateSource::kCatalogModel);
   EXPECT_EQ(estimate, Predict(Asked(asked_), calibration_)->decode_tps);
 }
 
 TEST_F(NodeCalibration, OneOtherModelMovesTheEstimateByAboutHalfAndNarrowsIt) {
-  const Estimate before = Decode(asked_, {});
   const Estimate after = Decode(asked_, {Ran(a_, 1.10)});
   EXPECT_EQ(after.source, EstimateSource::kNodeCalibrated);
-  EXPECT_NEAR(std::log(after.mid / before.mid) / std::log(1.10), 0.5, 0.1);
-  EXPECT_LT(std::log(after.high / after.low), 0.92 * std::log(before.high / before.low));
+  EXPECT_NEAR(Moved(asked_, {Ran(a_, 1.10)}, 1.10), 0.5, 0.1);
+  EXPECT_LT(Width(asked_, {Ran(a_, 1.10)}), 0.92 * Width(asked_, {}));
 }
 
-TEST_F(NodeCalibration, ThreeOtherModelsMoveItByAboutThreeQuarters) {
-  const Estimate before = Decode(asked_, {});
-  const Estimate after = Decode(asked_, {Ran(a_, 1.10), Ran(b_, 1.10), Ran(c_, 1.10)});
-  EXPECT_NEAR(std::log(after.mid / before.mid) / std::log(1.10), 0.75, 0.08);
-  EXPECT_LT(after.high / after.low,
-            Decode(asked_, {Ran(a_, 1.10)}).high / Decode(asked_, {Ran(a_, 1.10)}).low);
+TEST_F(NodeCalibration, MoreModelsMoveItFurtherAndNeverTheWholeWay) {
+  const std::vector<SpeedMeasurement> three = {Ran(a_, 1.10), Ran(b_, 1.10), Ran(c_, 1.10)};
+  const double moved = Moved(asked_, three, 1.10);
+  EXPECT_GT(moved, Moved(asked_, {three[0]}, 1.10) + 0.1);
+  EXPECT_LT(moved, 0.9);
+  EXPECT_LT(Width(asked_, three), Width(asked_, {three[0]}));
 }
 
-TEST_F(NodeCalibration, TheSameConfigurationIsTakenAsMeasured) {
+TEST_F(NodeCalibration, ModelsOfOtherSpeedsAndEnginesTellLess) {
+  const catalog::Model far = Sized("far", 20);
+  const double by_near = Moved(asked_, {Ran(a_, 1.10)}, 1.10);
+  const double by_far = Moved(asked_, {Ran(far, 1.10)}, 1.10);
+  EXPECT_GT(by_near, by_far + 0.1);
+  EXPECT_GT(by_far, 0.02);  // it is still the same machine
+
+  const catalog::Quantization gguf = testing::Uniform("q4_k_m", "gguf", 4.8);
+  SpeedMeasurement other{.query = testing::On(a_, gguf, catalog::Engine::kLlamaCpp, chip_),
+                         .machines = kHere};
+  other.decode = TokensPerSecond{1.10 * Predict(other.query, calibration_)->decode_tps.mid};
+  EXPECT_LT(Moved(asked_, {other}, 1.10), by_near - 0.1);
+}
+
+TEST_F(NodeCalibration, OtherMachinesTellNothing) {
+  SpeedMeasurement elsewhere = Ran(a_, 1.10);
+  elsewhere.machines = {"mac-studio m3-ultra"};
+  EXPECT_EQ(Decode(asked_, {elsewhere}), Decode(asked_, {}));
+}
+
+TEST_F(NodeCalibration, TheSameConfigurationIsTakenAsMeasuredAndTheNewestCounts) {
   SpeedMeasurement run = Ran(asked_, 1.3);
-  const Estimate estimate = Decode(asked_, {Ran(a_, 0.9), run});
-  EXPECT_EQ(estimate.source, EstimateSource::kMeasuredPlacement);
-  EXPECT_DOUBLE_EQ(estimate.mid, run.decode->value);
+  SpeedMeasurement older = Ran(asked_, 1.1);
+  older.age_years = 0.5;
+  for (const std::vector<SpeedMeasurement>& runs :
+       {std::vector{Ran(a_, 0.9), run, older}, std::vector{older, run, Ran(a_, 0.9)}}) {
+    const Estimate estimate = Decode(asked_, runs);
+    EXPECT_EQ(estimate.source, EstimateSource::kMeasuredPlacement);
+    EXPECT_DOUBLE_EQ(estimate.mid, run.decode->value);
+  }
 }
 
 TEST_F(NodeCalibration, TheSameModelAtAnotherContextCountsForMoreThanAnother) {
-  SpeedMeasurement far = Ran(asked_, 1.10);
-  far.query.context_tokens = 60000;
-  far.decode = TokensPerSecond{1.10 * Predict(far.query, calibration_)->decode_tps.mid};
-  const double by_same = Decode(asked_, {far}).mid;
-  const double by_other = Decode(asked_, {Ran(a_, 1.10)}).mid;
-  EXPECT_GT(by_same, by_other);
-  EXPECT_EQ(Decode(asked_, {far}).source, EstimateSource::kNodeCalibrated);
+  const auto at_60k = [&](const catalog::Model& model) {
+    SpeedMeasurement run{.query = Asked(model), .machines = kHere};
+    run.query.context_tokens = 60'000;
+    run.decode = TokensPerSecond{1.10 * Predict(run.query, calibration_)->decode_tps.mid};
+    return run;
+  };
+  EXPECT_GT(Moved(asked_, {at_60k(asked_)}, 1.10),
+            Moved(asked_, {at_60k(Sized("twin", 1))}, 1.10) + 0.1);
+  EXPECT_EQ(Decode(asked_, {at_60k(asked_)}).source, EstimateSource::kNodeCalibrated);
 }
 
 TEST_F(NodeCalibration, DecodeMeasurementsSayNothingAboutPrefill) {
   const Query query = Asked(asked_);
   const Speed before = *Predict(query, calibration_);
-  EXPECT_EQ(AdjustForMeasurements(query, before, {Ran(a_, 1.2)}, calibration_).prefill_tps,
+  EXPECT_EQ(Evidence({Ran(a_, 1.2)}, calibration_).Adjust(query, kHere, before).prefill_tps,
             before.prefill_tps);
+}
+
+TEST_F(NodeCalibration, OldMeasurementsCountForLess) {
+  SpeedMeasurement old = Ran(a_, 1.10);
+  old.age_years = 2;
+  EXPECT_LT(Moved(asked_, {old}, 1.10), 0.5 * Moved(asked_, {Ran(a_, 1.10)}, 1.10));
+}
+
+// A machine that is slower throughout (a power limit) is believed; one wild figure among sound ones
+// is not, and is named.
+TEST_F(NodeCalibration, ContradictionsAreNamedAndCountForLess) {
+  const catalog::Model d = Sized("d", 1.2);
+  const catalog::Model e = Sized("e", 1.4);
+  const std::vector<SpeedMeasurement> throttled = {Ran(a_, 0.6), Ran(b_, 0.6), Ran(c_, 0.6),
+                                                   Ran(d, 0.6)};
+  EXPECT_TRUE(Evidence(throttled, calibration_).remarks().empty());
+  EXPECT_GT(Moved(asked_, throttled, 0.6), 0.6);
+
+  std::vector<SpeedMeasurement> sound = {Ran(a_, 1.02), Ran(b_, 0.99), Ran(c_, 1.01), Ran(d, 1.0)};
+  sound.push_back(Ran(e, 0.4));
+  const Evidence evidence(sound, calibration_);
+  ASSERT_EQ(evidence.remarks().size(), 1u);
+  EXPECT_EQ(evidence.remarks()[0].rfind("e decode: ", 0), 0u) << evidence.remarks()[0];
+  EXPECT_NEAR(Decode(asked_, sound).mid / Decode(asked_, {}).mid, 1, 0.06);
+}
+
+TEST_F(NodeCalibration, NoShiftExceedsTheLargestMeasured) {
+  catalog::Model small = Sized("small", 0.05);  // launches dominate: a wide interval
+  EXPECT_LE(Decode(small, {Ran(a_, 1.10), Ran(b_, 1.12)}).mid, 1.12 * Decode(small, {}).mid);
+}
+
+// What a link costs is learned on one cluster and holds on another over the same link.
+TEST_F(NodeCalibration, AClusterTellsWhatItsLinkCosts) {
+  catalog::Link link;
+  link.id = "rdma-tb5";
+  link.medium = "thunderbolt5";
+  link.transport = catalog::Transport::kRdma;
+  const auto together = [&](const catalog::Model& model, std::size_t nodes) {
+    Query query = Asked(model);
+    query.engine = catalog::Engine::kOther;  // no all-reduce profile of its own
+    query.nodes.resize(nodes, query.nodes[0]);
+    query.strategy = Strategy::kTensor;
+    query.link = &link;
+    return query;
+  };
+  SpeedMeasurement pair{.query = together(a_, 2), .machines = {"one", "one"}, .name = "pair"};
+  const Estimate expected = *PredictDecode(pair.query, calibration_);
+  pair.decode = TokensPerSecond{0.7 * expected.mid};
+  const Query four = together(asked_, 4);
+  const Speed before = *Predict(four, calibration_);
+  const std::vector<std::string> others(4, "another");
+  const Speed after = Evidence({pair}, calibration_).Adjust(four, others, before);
+  EXPECT_LT(after.decode_tps.mid, 0.95 * before.decode_tps.mid);
+  EXPECT_LT(after.decode_tps.high / after.decode_tps.low,
+            before.decode_tps.high / before.decode_tps.low);
+  // Single machines elsewhere have no link to learn about.
+  EXPECT_EQ(Evidence({pair}, calibration_)
+                .Adjust(Asked(asked_), {"another"}, *Predict(Asked(asked_), calibration_))
+                .decode_tps.source,
+            EstimateSource::kCatalogModel);
 }
 
 }  // namespace
