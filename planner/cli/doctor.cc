@@ -89,7 +89,7 @@ Finding LookAtCertificate(const std::string& state, const std::string& name,
   const std::int64_t days = (identity->not_after_unix_ms - now_unix_ms) / pki::kDayMs;
   constexpr std::int64_t kSoonDays = 30;
   if (days < 0) {
-    return {Grade::kBad, about, "has expired", "move pki/ away and run `planner init`"};
+    return {Grade::kBad, about, "has expired", "run `planner init`, then restart `planner serve`"};
   }
   if (now_unix_ms < identity->not_before_unix_ms) {
     return {Grade::kBad, about, "is not valid yet", "set this machine's clock"};
@@ -123,7 +123,11 @@ Finding LookAtPort(const RemoteArguments& remote) {
       v1::Planner::NewStub(channel)->ListNodes(&context, v1::ListNodesRequest(), &response);
   if (status.ok()) return {Grade::kGood, about, "a planner answers", ""};
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    return {Grade::kCaution, about, "no planner answers", "start it: planner serve"};
+    if (absl::StrContains(status.error_message(), "refused")) {
+      return {Grade::kCaution, about, "nobody listens there", "start it: planner serve"};
+    }
+    return {Grade::kCaution, about, absl::StrCat("does not answer us: ", status.error_message()),
+            "a planner with --require-tls wants --credentials DIR (its state directory will do)"};
   }
   return {Grade::kCaution, about, status.error_message(), ""};
 }

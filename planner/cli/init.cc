@@ -26,12 +26,20 @@ int RunInit(const InitArguments& arguments) {
   options.directory = arguments.state;
   const auto store = store::Store::OpenBeside(std::move(options));
   if (!store.ok()) return PrintFailure("init", store.status());
-  const absl::Status made =
-      service::InitializeAuthority(arguments.state, names, **store, store::SystemClock());
-  if (absl::IsAlreadyExists(made)) {
-    return Print(absl::StrCat("planner: ", std::string(made.message()), "; nothing changed\n"));
+  const auto made =
+      service::InitializeAuthority(arguments.state, names,
+                                   arguments.names.empty() ? service::ServerCertificate::kWhenNeeded
+                                                           : service::ServerCertificate::kAnew,
+                                   **store, store::SystemClock());
+  if (!made.ok()) return PrintFailure("init", made.status());
+  if (!made->authority) {
+    std::string said = absl::StrCat("planner: ", arguments.state, " has an authority already; ");
+    if (made->server) absl::StrAppend(&said, "it made a new server certificate; ");
+    if (made->admin) absl::StrAppend(&said, "it made a new administrator's credential; ");
+    return Print(absl::StrCat(said, made->server  ? "restart `planner serve`\n"
+                                    : made->admin ? "nodes need do nothing\n"
+                                                  : "nothing changed\n"));
   }
-  if (!made.ok()) return PrintFailure("init", made);
   return Print(absl::StrCat("An authority and a server certificate are in ", arguments.state,
                             "/pki.\n\n",
                             "  planner serve --listen 0.0.0.0:7443   serves the network\n",

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/create_channel.h"
@@ -18,6 +19,24 @@ namespace capacity::cli {
 namespace {
 
 constexpr int kMaxAnswerBytes = 64 << 20;
+
+// Fields of requests that options or arguments are called otherwise.
+std::string OptionOf(const std::string& field) {
+  static const std::map<std::string, std::string> kCalled = {{"new_name", "NEW"},
+                                                             {"node", "NODE"},
+                                                             {"explain_rung", "--explain"},
+                                                             {"models", "--model"},
+                                                             {"quants", "--quant"},
+                                                             {"load.kv_type", "--kv-type"},
+                                                             {"load.streams", "--parallel"},
+                                                             {"load.context_tokens", "--context"},
+                                                             {"load.prompt_tokens", "--prompt"},
+                                                             {"budget_usd", "--budget"},
+                                                             {"threshold_months", "--thresholds"},
+                                                             {"min_nominal_bits", "--min-bits"}};
+  const auto called = kCalled.find(field);
+  return called != kCalled.end() ? called->second : "--" + field;
+}
 
 }  // namespace
 
@@ -80,12 +99,16 @@ int PrintRefusal(const std::string& command, const grpc::Status& status) {
     if (violation.field.rfind("fleet.", 0) == 0 || violation.field == "fleet") {
       std::cerr << violation.description << "\n";
     } else {
-      BadArgument(violation.field.empty() ? command : "--" + violation.field,
+      BadArgument(violation.field.empty() ? command : OptionOf(violation.field),
                   violation.description);
     }
   }
   if (violations.empty()) {
     std::cerr << "planner: " << command << ": " << status.error_message() << "\n";
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      std::cerr << "planner: is it running there? `planner doctor` looks; `planner serve` starts "
+                   "it\n";
+    }
   }
   const bool bad_question = status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
                             status.error_code() == grpc::StatusCode::NOT_FOUND ||

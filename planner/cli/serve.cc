@@ -6,14 +6,17 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/remote.h"
 #include "planner/cli/state.h"
 #include "planner/discovery/dns_sd.h"
+#include "planner/inventory/inventory.h"
 #include "planner/service/log.h"
 
 namespace capacity::cli {
@@ -52,6 +55,34 @@ std::unique_ptr<discovery::Announcement> Announce(const service::ServerOptions& 
   return nullptr;
 }
 
+// Prints what is wrong with standing what-ifs whatever the fleet; true when nothing is. Nodes that
+// they name may report later.
+bool StandOrPrint(const catalog::Catalog& catalog, const std::vector<v1::Document>& documents) {
+  constexpr char kNobody[] = "schema: capacity-planner/inventory/v1\nname: live\n";
+  std::map<std::string, std::string> texts = {{"live-fleet.yaml", kNobody}};
+  std::vector<std::string> overlays;
+  for (const v1::Document& document : documents) {
+    texts[document.name()] = document.text();
+    overlays.push_back(document.name());
+  }
+  const inventory::DocumentReader read = [&texts](const std::string& file) {
+    const auto text = texts.find(file);
+    if (text != texts.end()) {
+      return inventory::ParseDocument(file, text->second, inventory::DocumentLimits{});
+    }
+    inventory::ParsedDocument none;
+    none.problems.push_back({file, 0, 0, "is not among the files given", "add --what-if " + file});
+    return none;
+  };
+  Diagnostics problems =
+      inventory::LoadScenarioWith(read, catalog, "live-fleet.yaml", overlays).problems;
+  std::erase_if(problems, [](const Diagnostic& problem) {
+    return problem.file == "live-fleet.yaml" || absl::StartsWith(problem.problem, "unknown node ");
+  });
+  PrintProblems(problems);
+  return problems.empty();
+}
+
 int RunServe(const Common& common, const ServeArguments& arguments) {
   // Before the first thread, so that all of them inherit it.
   sigset_t stop_signals;
@@ -68,6 +99,7 @@ int RunServe(const Common& common, const ServeArguments& arguments) {
   const auto overlays = ReadDocumentsOrPrint(arguments.overlays);
   if (!overlays) return kBadInput;
   options.overlays = *overlays;
+  if (!StandOrPrint(facts->catalog, *overlays)) return kBadInput;
   const auto server = service::Server::Start(*facts, options);
   if (!server.ok()) {
     PrintFailure("serve", server.status());

@@ -3,10 +3,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "planner/base/parse.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/state.h"
 #include "planner/pki/files.h"
 #include "planner/pki/token.h"
+#include "planner/report/service.h"
 #include "planner/service/state_directory.h"
 
 namespace capacity::cli {
@@ -97,9 +99,62 @@ int RunCredentialCreate(const CredentialArguments& arguments) {
       absl::StrCat("In ", arguments.out, "/pki; use it with --credentials ", arguments.out, "\n"));
 }
 
+int RunCredentialList(const Common& common, const std::string& state) {
+  store::Options options;
+  options.directory = state;
+  const auto store = store::Store::OpenBeside(std::move(options));
+  if (!store.ok()) return PrintFailure("credential list", store.status());
+  const auto certificates = (*store)->ListCertificates();
+  if (!certificates.ok()) return PrintFailure("credential list", certificates.status());
+  const std::int64_t now = store::SystemClock();
+  std::vector<report::CredentialRow> rows;
+  for (const store::CertificateRecord& certificate : *certificates) {
+    if (certificate.role != "reader" && certificate.role != "admin") continue;
+    const char* standing = certificate.revoked_at_unix_ms        ? "revoked"
+                           : certificate.not_after_unix_ms < now ? "expired"
+                                                                 : "good";
+    rows.push_back({certificate.subject, certificate.role, certificate.serial, standing,
+                    certificate.issued_at_unix_ms, certificate.not_after_unix_ms});
+  }
+  return Print(common.json() ? report::CredentialsJson(rows)
+                             : report::CredentialsText(rows, common.style));
+}
+
+int RunCredentialRevoke(const Common& common, const std::string& state, const std::string& name) {
+  store::Options options;
+  options.directory = state;
+  const auto store = store::Store::OpenBeside(std::move(options));
+  if (!store.ok()) return PrintFailure("credential revoke", store.status());
+  const auto certificates = (*store)->ListCertificates();
+  if (!certificates.ok()) return PrintFailure("credential revoke", certificates.status());
+  std::vector<std::string> known;
+  int revoked = 0;
+  for (const store::CertificateRecord& certificate : *certificates) {
+    if (certificate.role != "reader" && certificate.role != "admin") continue;
+    known.push_back(certificate.subject);
+    if (certificate.revoked_at_unix_ms) continue;
+    if (certificate.subject != name && certificate.serial != name) continue;
+    if (absl::Status s = (*store)->RevokeCertificate(certificate.serial); !s.ok()) {
+      return PrintFailure("credential revoke", s);
+    }
+    ++revoked;
+  }
+  if (revoked == 0) {
+    return BadArgument(
+        "NAME", absl::StrCat("no credential in force is called \"", name, "\"; ",
+                             DidYouMean(name, known), " `planner credential list` lists them"));
+  }
+  if (common.json()) {
+    return Print(
+        report::DoneJson("revoked", {{"name", name}, {"certificates", absl::StrCat(revoked)}}));
+  }
+  return Print(absl::StrCat(revoked, revoked == 1 ? " certificate of " : " certificates of ", name,
+                            " will be refused from now on.\n"));
+}
+
 }  // namespace
 
-void AddToken(CLI::App& app, Common& /*common*/, Action& action) {
+void AddToken(CLI::App& app, Common& common, Action& action) {
   CLI::App* command = app.add_subcommand("token", "Join tokens for node-agents");
   command->require_subcommand(1);
   auto arguments = std::make_shared<TokenArguments>();
@@ -130,6 +185,24 @@ void AddToken(CLI::App& app, Common& /*common*/, Action& action) {
       ->type_name("DAYS")
       ->capture_default_str();
   make->callback([wanted, &action] { action = [wanted] { return RunCredentialCreate(*wanted); }; });
+
+  CLI::App* list = credential->add_subcommand("list", "Who may ask this planner, and until when");
+  list->footer("Example:\n  planner credential list");
+  AddStateOption(*list, wanted->state);
+  AddCatalogOptions(*list, common);
+  list->callback([wanted, &common, &action] {
+    action = [wanted, &common] { return RunCredentialList(common, wanted->state); };
+  });
+
+  CLI::App* revoke = credential->add_subcommand(
+      "revoke", "Refuses somebody's credential from now on, also while serving");
+  revoke->footer("Example:\n  planner credential revoke alice");
+  AddStateOption(*revoke, wanted->state);
+  AddCatalogOptions(*revoke, common);
+  revoke->add_option("NAME", wanted->name, "Whose, or the serial of one")->required();
+  revoke->callback([wanted, &common, &action] {
+    action = [wanted, &common] { return RunCredentialRevoke(common, wanted->state, wanted->name); };
+  });
 }
 
 }  // namespace capacity::cli

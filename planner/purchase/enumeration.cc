@@ -53,15 +53,18 @@ bool Better(const Choice& a, const Choice& b, double months) {
 
 std::unique_ptr<Enumeration> Enumeration::Create(const Problem& problem, Usd budget,
                                                  double longest_months,
+                                                 const std::atomic<bool>* stop,
                                                  const EnumerationLimits& limits) {
-  std::unique_ptr<Enumeration> search(new Enumeration(problem, budget, limits));
+  std::unique_ptr<Enumeration> search(new Enumeration(problem, budget, stop, limits));
   if (!search->ListBaskets(longest_months)) return nullptr;
   return search;
 }
 
-Enumeration::Enumeration(const Problem& problem, Usd budget, const EnumerationLimits& limits)
+Enumeration::Enumeration(const Problem& problem, Usd budget, const std::atomic<bool>* stop,
+                         const EnumerationLimits& limits)
     : problem_(problem),
       budget_(budget),
+      stop_(stop),
       limits_(limits),
       additive_(IsAdditive(problem)),
       demand_bound_(DemandBound(problem)),
@@ -171,8 +174,11 @@ double Enumeration::BoundOf(const Grouping& grouping, const std::vector<int>& le
 bool Enumeration::GroupFrom(const std::vector<int>& possible, std::size_t next, std::int64_t& limit,
                             std::vector<int>& left, Grouping& grouping,
                             std::vector<Grouping>& out) const {
-  if (--limit < 0) return false;
+  constexpr std::int64_t kComparisons = 256;  // as much work as listing one more
+  limit -= 1 + static_cast<std::int64_t>(out.size()) / kComparisons;
+  if (limit < 0) return false;
   AddGrouping(grouping, left, out);
+  if (Stopped() && !out.empty()) return false;  // one is needed: no nodes without an operation
   // One more cluster, of this column or a later one: every grouping comes up once.
   for (std::size_t p = next; p < possible.size(); ++p) {
     const Column& column = problem_.columns[static_cast<std::size_t>(possible[p])];
@@ -295,6 +301,7 @@ Found Enumeration::Best(const Terms& terms) {
   const Grouping* best_grouping = nullptr;
   for (const auto& [upper, i] : order) {
     if (best && upper < best->Objective(terms.months) - kEqualUsdPerMonth) break;
+    if (best && Stopped()) break;
     Listed& listed = listed_[i];
     Evaluate(listed);
     for (const Grouping& grouping : listed.groupings) {

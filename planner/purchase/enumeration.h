@@ -1,6 +1,7 @@
 // Every basket, every way to group the nodes into clusters: exact, for home labs.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,16 +15,19 @@ namespace capacity::purchase {
 // How much work the enumeration may take before a MILP is the better way.
 struct EnumerationLimits {
   int baskets = 20'000;
-  std::int64_t groupings = 100'000;  // over all baskets
+  // Over all baskets; one that must be compared with many others counts for several.
+  std::int64_t groupings = 100'000;
 };
 
 class Enumeration : public Search {
  public:
   // Lists the baskets within `budget` that may be worth buying at thresholds up to
-  // `longest_months`. Null when that exceeds the limits. `problem` must be reduced and outlive
-  // this; columns in its `one_of` are of several nodes.
+  // `longest_months`. Null when that exceeds the limits, or
+  // when `stop` (null: never) becomes true; it also ends what comes later early. `problem` must be
+  // reduced and outlive this; columns in its `one_of` are of several nodes.
   static std::unique_ptr<Enumeration> Create(const Problem& problem, Usd budget,
                                              double longest_months,
+                                             const std::atomic<bool>* stop = nullptr,
                                              const EnumerationLimits& limits = {});
 
   Found Best(const Terms& terms) override;
@@ -46,7 +50,9 @@ class Enumeration : public Search {
     std::vector<Grouping> groupings;  // none better with no more items; empty until evaluated
   };
 
-  Enumeration(const Problem& problem, Usd budget, const EnumerationLimits& limits);
+  Enumeration(const Problem& problem, Usd budget, const std::atomic<bool>* stop,
+              const EnumerationLimits& limits);
+  bool Stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
 
   bool ListBaskets(double longest_months);
   bool ListFrom(std::size_t kind, const std::vector<bool>& worth, std::vector<int>& nodes,
@@ -74,6 +80,7 @@ class Enumeration : public Search {
 
   const Problem& problem_;
   Usd budget_;
+  const std::atomic<bool>* stop_;
   EnumerationLimits limits_;
   bool additive_ = false;
   double demand_bound_ = 0;

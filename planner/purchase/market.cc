@@ -69,7 +69,7 @@ Market::Market(const Candidates& candidates, const fleet::Scenario& scenario,
       scenario_(scenario),
       baseline_(baseline),
       problem_(std::move(problem)) {
-  search_ = Enumeration::Create(problem_, budget, longest_months);
+  search_ = Enumeration::Create(problem_, budget, longest_months, stop);
   if (search_ != nullptr) {
     method_ = "exact enumeration";
     return;

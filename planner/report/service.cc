@@ -1,6 +1,7 @@
 #include "planner/report/service.h"
 
 #include <cstdlib>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
@@ -44,6 +45,15 @@ std::string Skew(const std::optional<std::int64_t>& ms) {
   const std::int64_t size = std::abs(*ms);
   return size < 10 * kSecondMs ? absl::StrCat(sign, size, " ms")
                                : absl::StrCat(sign, size / kSecondMs, " s");
+}
+
+// "2026-11-22", UTC.
+std::string Day(std::int64_t unix_ms) {
+  const std::time_t seconds = static_cast<std::time_t>(unix_ms / kSecondMs);
+  char text[32] = "";
+  std::tm utc{};
+  std::strftime(text, sizeof text, "%Y-%m-%d", gmtime_r(&seconds, &utc));
+  return text;
 }
 
 const char* Name(Finding::Grade grade) {
@@ -112,6 +122,30 @@ std::string NodesText(const std::vector<NodeRow>& nodes, const Style& style) {
     }
   }
   return absl::StrCat(table.Render(style), notes.empty() ? "" : "\n", notes);
+}
+
+std::string CredentialsJson(const std::vector<CredentialRow>& credentials) {
+  Json rows = Json::array();
+  for (const CredentialRow& row : credentials) {
+    rows.push_back({{"name", row.name},
+                    {"role", row.role},
+                    {"serial", row.serial},
+                    {"standing", row.standing},
+                    {"issued_at_unix_ms", row.issued_at_unix_ms},
+                    {"expires_at_unix_ms", row.expires_at_unix_ms}});
+  }
+  return Document("credentials", {{"credentials", rows}});
+}
+
+std::string CredentialsText(const std::vector<CredentialRow>& credentials, const Style& style) {
+  if (credentials.empty()) {
+    return "Nobody has a credential. `planner credential create` makes one.\n";
+  }
+  Table table({{"name", Align::kLeft, true, 12}, {"role"}, {"standing"}, {"until"}, {"serial"}});
+  for (const CredentialRow& row : credentials) {
+    table.Add({row.name, row.role, row.standing, Day(row.expires_at_unix_ms), row.serial});
+  }
+  return table.Render(style);
 }
 
 std::string InventoryExportJson(const std::string& yaml, const std::vector<LeftOut>& omitted) {

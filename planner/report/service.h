@@ -48,6 +48,18 @@ struct StoreState {
 };
 std::string StoreCheckJson(const StoreState& state);
 
+// A certificate of a reader or admin. Times are milliseconds since 1970-01-01 UTC.
+struct CredentialRow {
+  std::string name;
+  std::string role;      // reader, admin
+  std::string serial;    // hex
+  std::string standing;  // good, expired, revoked
+  std::int64_t issued_at_unix_ms = 0;
+  std::int64_t expires_at_unix_ms = 0;
+};
+std::string CredentialsJson(const std::vector<CredentialRow>& credentials);
+std::string CredentialsText(const std::vector<CredentialRow>& credentials, const Style& style);
+
 // One thing that `planner doctor` looked at.
 struct Finding {
   enum class Grade { kGood, kCaution, kBad };

@@ -258,7 +258,7 @@ grpc::ServerUnaryReactor* AgentsService::SendMeasurements(
       links.push_back({history.node_id, link.peer_node_id(),
                        absl::StrCat(link.local_address().substr(0, 100), " > ",
                                     link.peer_address().substr(0, 100)),
-                       link.taken_at_unix_ms(), bytes});
+                       link.taken_at_unix_ms(), bytes, history.stamp});
     }
     response->set_received_at_unix_ms(store::SystemClock());
     // Acknowledged when every part is on disk; the worst answer counts.

@@ -20,7 +20,7 @@ constexpr std::int64_t kExpiresSoonMs = 7 * kDayMs;
 std::vector<wire::LiveLink> ReadLinks(const std::vector<store::Link>& stored) {
   std::vector<wire::LiveLink> links;
   for (const store::Link& link : stored) {
-    wire::LiveLink live{link.from_node_id, {}};
+    wire::LiveLink live{link.from_node_id, {}, link.received_at_unix_ms};
     if (live.measurement.ParseFromString(link.bytes)) links.push_back(std::move(live));
   }
   return links;

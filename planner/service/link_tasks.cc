@@ -155,7 +155,8 @@ bool LinkTasks::Update(const v1::UpdateTaskRequest& update, std::int64_t now_uni
       if (listens) running_->port = update.port();
       return false;
     case v1::TASK_STATE_DONE:
-      if (connects) running_.reset();
+      // Measured or not: nobody is to wait because this pair cannot be.
+      if (connects) EndWithPause(now_unix_ms, kPauseAfterFailureMs);
       return true;
     case v1::TASK_STATE_REFUSED:
       EndWithPause(now_unix_ms, kPauseAfterRefusalMs);

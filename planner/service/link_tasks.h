@@ -25,8 +25,8 @@ struct Measurable {
 class LinkTasks {
  public:
   // Decides what to do next: ends what took too long, and, when nothing runs, starts the pair whose
-  // last measurement (`measured`: ids in order, newest time by the planner's or any one clock) is
-  // the oldest and older than a day. Pairs that failed or refused are left alone for a while.
+  // last measurement (`measured`: ids in order, newest time by the planner's clock) is the oldest
+  // and older than a day. Pairs that were tried or refused are left alone for a while.
   void Tick(std::int64_t now_unix_ms, const std::vector<Measurable>& nodes,
             const std::map<std::pair<std::string, std::string>, std::int64_t>& measured);
 

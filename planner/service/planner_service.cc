@@ -120,7 +120,7 @@ grpc::ServerUnaryReactor* PlannerService::ListNodes(grpc::CallbackServerContext*
   };
   return Serve(context_, server_context, Method::kListNodes, *request, "",
                [&](const Call& call, grpc::ServerUnaryReactor* reactor) {
-                 FinishOn(context_.questions, context_, call, reactor, list);
+                 FinishOn(context_.looks, context_, call, reactor, list);
                });
 }
 
@@ -129,7 +129,7 @@ grpc::ServerUnaryReactor* PlannerService::GetNode(grpc::CallbackServerContext* s
                                                   v1::GetNodeResponse* response) {
   return Serve(context_, server_context, Method::kGetNode, *request, "",
                [&](const Call& call, grpc::ServerUnaryReactor* reactor) {
-                 FinishOn(context_.questions, context_, call, reactor, [this, request, response] {
+                 FinishOn(context_.looks, context_, call, reactor, [this, request, response] {
                    auto details = context_.fleet.Details(request->node());
                    if (!details.ok()) return ToGrpc(details.status());
                    *response = *std::move(details);
@@ -143,7 +143,7 @@ grpc::ServerUnaryReactor* PlannerService::ExportInventory(
     v1::ExportInventoryResponse* response) {
   return Serve(context_, server_context, Method::kExportInventory, *request, "",
                [&](const Call& call, grpc::ServerUnaryReactor* reactor) {
-                 FinishOn(context_.questions, context_, call, reactor, [this, response] {
+                 FinishOn(context_.looks, context_, call, reactor, [this, response] {
                    const auto snapshot = context_.fleet.Current();
                    if (!snapshot.ok()) return ToGrpc(snapshot.status());
                    response->set_yaml((*snapshot)->yaml);

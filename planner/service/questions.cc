@@ -1,7 +1,9 @@
 #include "planner/service/questions.h"
 
 #include <cmath>
+#include <map>
 #include <set>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "planner/answer/fit.h"
@@ -20,9 +22,10 @@ struct LiveDocuments {
   answer::Documents documents;
 };
 
-absl::StatusOr<LiveDocuments> DocumentsOf(Context& context, const v1::FleetQuestion& question) {
+std::variant<LiveDocuments, grpc::Status> DocumentsOf(Context& context,
+                                                      const v1::FleetQuestion& question) {
   auto snapshot = context.fleet.Current();
-  if (!snapshot.ok()) return snapshot.status();
+  if (!snapshot.ok()) return ToGrpc(snapshot.status());
   auto texts = std::make_shared<std::map<std::string, std::string>>();
   LiveDocuments out{*snapshot, {}};
   out.documents.inventory = kLiveInventory;
@@ -35,9 +38,9 @@ absl::StatusOr<LiveDocuments> DocumentsOf(Context& context, const v1::FleetQuest
   out.documents.standing = out.documents.overlays.size();
   for (int i = 0; i < question.what_if_size(); ++i) {
     if (add(question.what_if(i))) continue;
-    return absl::InvalidArgumentError(absl::StrCat("fleet.what_if[", i, "].name: \"",
-                                                   question.what_if(i).name(),
-                                                   "\" names another document already"));
+    return BadRequest(
+        {{absl::StrCat("fleet.what_if[", i, "].name"),
+          absl::StrCat("\"", question.what_if(i).name(), "\" names another document already")}});
   }
   out.documents.read = [texts](const std::string& file) {
     const auto text = texts->find(file);
@@ -52,10 +55,13 @@ absl::StatusOr<LiveDocuments> DocumentsOf(Context& context, const v1::FleetQuest
   return out;
 }
 
+// What the fields of this request are called whose names are others than those of the arguments.
+using FieldNames = std::map<std::string, std::string>;
+
 // Everything that is wrong, in the places where the caller wrote it.
 grpc::Status Refused(const Diagnostics& problems,
                      const std::vector<answer::ArgumentProblem>& arguments,
-                     const v1::FleetQuestion& question) {
+                     const v1::FleetQuestion& question, const FieldNames& fields) {
   wire::FieldViolations violations;
   for (const Diagnostic& problem : problems) {
     std::string field = "fleet";
@@ -67,7 +73,8 @@ grpc::Status Refused(const Diagnostics& problems,
     violations.push_back({field, ToString(problem)});
   }
   for (const answer::ArgumentProblem& wrong : arguments) {
-    violations.push_back({wrong.argument, wrong.problem});
+    const auto field = fields.find(wrong.argument);
+    violations.push_back({field != fields.end() ? field->second : wrong.argument, wrong.problem});
   }
   if (violations.empty()) violations.push_back({"", "the question makes no sense"});
   return BadRequest(violations);
@@ -124,8 +131,9 @@ void FillRungs(const Plan& plan, v1::PlanResponse& response) {
 
 grpc::Status AnswerPlan(Context& context, const v1::PlanRequest& request,
                         const std::atomic<bool>& stop, v1::PlanResponse& response) {
-  const auto live = DocumentsOf(context, request.fleet());
-  if (!live.ok()) return ToGrpc(live.status());
+  const auto found = DocumentsOf(context, request.fleet());
+  if (const auto* refused = std::get_if<grpc::Status>(&found)) return *refused;
+  const LiveDocuments* live = &std::get<LiveDocuments>(found);
   answer::PlanQuestion question;
   question.documents = live->documents;
   question.options.budget = Usd::FromDollars(request.budget_usd());
@@ -146,7 +154,10 @@ grpc::Status AnswerPlan(Context& context, const v1::PlanRequest& request,
   question.options.watch.stop = &stop;
   question.explain_rung = static_cast<int>(request.explain_rung());
   const auto answered = answer::AnswerPlan(context.facts, question);
-  if (!answered.value) return Refused(answered.problems, answered.arguments, request.fleet());
+  if (!answered.value)
+    return Refused(
+        answered.problems, answered.arguments, request.fleet(),
+        {{"explain", "explain_rung"}, {"budget", "budget_usd"}, {"", "threshold_months"}});
   response.set_json(answer::PlanJson(*answered.value));
   if (request.fleet().text_columns() > 0) {
     response.set_text(answer::PlanText(context.facts, *answered.value, StyleOf(request.fleet())));
@@ -158,8 +169,9 @@ grpc::Status AnswerPlan(Context& context, const v1::PlanRequest& request,
 }
 
 grpc::Status AnswerFit(Context& context, const v1::FitRequest& request, v1::FitResponse& response) {
-  const auto live = DocumentsOf(context, request.fleet());
-  if (!live.ok()) return ToGrpc(live.status());
+  const auto found = DocumentsOf(context, request.fleet());
+  if (const auto* refused = std::get_if<grpc::Status>(&found)) return *refused;
+  const LiveDocuments* live = &std::get<LiveDocuments>(found);
   const auto load = LoadOf(context, request.load());
   if (!load.ok()) {
     return BadRequest({{"load.kv_type", std::string(load.status().message())}});
@@ -172,7 +184,9 @@ grpc::Status AnswerFit(Context& context, const v1::FitRequest& request, v1::FitR
   question.top = request.top() == 0 ? 1 : static_cast<int>(request.top());
   question.all = request.all();
   const auto answered = answer::AnswerFit(context.facts, question);
-  if (!answered.value) return Refused(answered.problems, answered.arguments, request.fleet());
+  if (!answered.value)
+    return Refused(answered.problems, answered.arguments, request.fleet(),
+                   {{"model", "models"}, {"quant", "quants"}});
   response.set_json(answer::FitJson(*answered.value));
   if (request.fleet().text_columns() > 0) {
     response.set_text(answer::FitText(*answered.value, StyleOf(request.fleet())));
@@ -188,8 +202,9 @@ grpc::Status AnswerFit(Context& context, const v1::FitRequest& request, v1::FitR
 
 grpc::Status AnswerPredict(Context& context, const v1::PredictRequest& request,
                            v1::PredictResponse& response) {
-  const auto live = DocumentsOf(context, request.fleet());
-  if (!live.ok()) return ToGrpc(live.status());
+  const auto found = DocumentsOf(context, request.fleet());
+  if (const auto* refused = std::get_if<grpc::Status>(&found)) return *refused;
+  const LiveDocuments* live = &std::get<LiveDocuments>(found);
   const auto load = LoadOf(context, request.load());
   if (!load.ok()) {
     return BadRequest({{"load.kv_type", std::string(load.status().message())}});
@@ -197,7 +212,7 @@ grpc::Status AnswerPredict(Context& context, const v1::PredictRequest& request,
   const answer::Documents& documents = live->documents;
   const auto scenario = inventory::LoadScenarioWith(documents.read, context.facts.catalog,
                                                     documents.inventory, documents.overlays);
-  if (!scenario.value) return Refused(scenario.problems, {}, request.fleet());
+  if (!scenario.value) return Refused(scenario.problems, {}, request.fleet(), {});
   answer::PredictQuestion question;
   question.model = request.model();
   question.quant = request.quant();
@@ -208,7 +223,7 @@ grpc::Status AnswerPredict(Context& context, const v1::PredictRequest& request,
   question.load = *load;
   question.explain = request.explain();
   const auto answered = answer::AnswerPredict(context.facts, &scenario.value->fleet, question);
-  if (!answered.value) return Refused(answered.problems, answered.arguments, request.fleet());
+  if (!answered.value) return Refused(answered.problems, answered.arguments, request.fleet(), {});
   response.set_json(answer::PredictJson(*answered.value));
   if (request.fleet().text_columns() > 0) {
     response.set_text(answer::PredictText(*answered.value, StyleOf(request.fleet())));

@@ -68,11 +68,14 @@ grpc::Status BadRequest(const wire::FieldViolations& violations) {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   // The codes of both have the same numbers.
-  return {static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())};
+  if (status.ok()) return grpc::Status::OK;
+  const std::string message(status.message());
+  return {static_cast<grpc::StatusCode>(status.raw_code()), message,
+          wire::PlainDetails(status.raw_code(), message)};
 }
 
 grpc::Status Admit(Context& context, const Call& call, std::string_view node_id) {
-  if (context.stopping) return {grpc::StatusCode::UNAVAILABLE, "the planner is stopping"};
+  if (context.stopping) return ToGrpc(absl::UnavailableError("the planner is stopping"));
   const Decision decision = Authorize(call.method, call.caller, node_id, context.store);
   if (!decision.status.ok()) {
     context.metrics.CountRefusal(decision.why);

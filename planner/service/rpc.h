@@ -41,7 +41,8 @@ struct Context {
   FleetView& fleet;
   Metrics& metrics;
   LinkTasks& link_tasks;
-  WorkQueue& questions;
+  WorkQueue& questions;        // Plan, Fit, Predict: may compute for minutes
+  WorkQueue& looks;            // what is quickly read
   WorkQueue& waits;            // for the store, in calls that change who is who
   const Authority* authority;  // null: none, plaintext on loopback only
   RateLimits limits;

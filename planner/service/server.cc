@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -29,10 +30,13 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kShortestPingMs = 10'000;
 constexpr std::size_t kQuestionThreads = 2;
 constexpr std::size_t kMostQuestions = 64;
+constexpr std::size_t kLookThreads = 2;
+constexpr std::size_t kMostLooks = 256;
 constexpr std::size_t kWaitThreads = 4;
 constexpr std::size_t kMostWaits = 4'096;
 constexpr auto kMaintainEvery = std::chrono::seconds(1);
 constexpr auto kGrace = std::chrono::seconds(3);
+constexpr auto kLastGrace = std::chrono::seconds(1);  // for searches to see that they are to end
 constexpr std::int64_t kAliveMs = 30'000;
 
 std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const Authority& authority) {
@@ -77,7 +81,7 @@ std::map<std::pair<std::string, std::string>, std::int64_t> LastMeasured(
   if (!links.ok()) return last;
   for (const store::Link& link : *links) {
     std::int64_t& when = last[std::minmax(link.from_node_id, link.to_node_id)];
-    when = std::max(when, link.taken_at_unix_ms);
+    when = std::max(when, link.received_at_unix_ms);
   }
   return last;
 }
@@ -102,6 +106,7 @@ struct Server::Parts {
   Metrics metrics;
   LinkTasks link_tasks;
   std::unique_ptr<WorkQueue> questions;
+  std::unique_ptr<WorkQueue> looks;
   std::unique_ptr<WorkQueue> waits;
   std::unique_ptr<Context> context;
   std::unique_ptr<Watchers> watchers;
@@ -148,9 +153,10 @@ absl::Status Server::Parts::Open() {
   fleet = std::make_unique<FleetView>(facts_ref.catalog, *store);
   invalidated = fleet.get();
   questions = std::make_unique<WorkQueue>(kQuestionThreads, kMostQuestions);
+  looks = std::make_unique<WorkQueue>(kLookThreads, kMostLooks);
   waits = std::make_unique<WorkQueue>(kWaitThreads, kMostWaits);
   context.reset(new Context{facts_ref, options.overlays, *store, *fleet, metrics, link_tasks,
-                            *questions, *waits, authority.get()});
+                            *questions, *looks, *waits, authority.get()});
   watchers = std::make_unique<Watchers>(*context);
   told = watchers.get();
   agents = std::make_unique<AgentsService>(*context);
@@ -187,7 +193,6 @@ absl::Status Server::Parts::Listen() {
   if (server == nullptr) return absl::UnavailableError("gRPC does not start");
   server->GetHealthCheckService()->SetServingStatus(true);
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    const bool loopback = IsLoopback(ParseEndpoint(options.listen[i])->host);
     Listener::Hooks hooks;
     hooks.count = [this](const char* what) { metrics.CountConnection(what); };
     hooks.serve = [this, i](Listener::Protocol protocol, int fd) {
@@ -197,7 +202,7 @@ absl::Status Server::Parts::Listen() {
       (protocol == Listener::Protocol::kTls ? tls_acceptor : plaintext_acceptor)
           ->HandleNewConnection(&parameters);
     };
-    listeners[i]->Start(std::move(hooks), authority != nullptr, loopback && !options.require_tls);
+    listeners[i]->Start(std::move(hooks), authority != nullptr, !options.require_tls);
   }
   if (!options.metrics.empty()) {
     const auto endpoint = ParseEndpoint(options.metrics);
@@ -255,8 +260,14 @@ void Server::Parts::Stop() {
   if (maintenance.joinable()) maintenance.join();
   if (watchers != nullptr) watchers->Stop();
   if (server != nullptr) server->Shutdown(std::chrono::system_clock::now() + kGrace);
-  if (questions != nullptr) questions->Stop();
+  if (looks != nullptr) looks->Stop();
   if (waits != nullptr) waits->Stop();
+  if (questions != nullptr && !questions->StopWithin(kLastGrace)) {
+    // A search that does not look whether it is to end. Nothing acknowledged hangs on it.
+    LogWarning("a question does not end; leaving it");
+    store.reset();
+    std::_Exit(0);
+  }
   if (server != nullptr) server->Wait();
   told = nullptr;
   invalidated = nullptr;

@@ -41,6 +41,15 @@ absl::StatusOr<pki::Credential> ReadCredential(const std::string& directory,
   return pki::Credential{*certificate, *key};
 }
 
+// Whether a credential is there, whole, and good for another month.
+bool GoodForLong(const std::string& directory, const std::string& name, std::int64_t now_unix_ms) {
+  constexpr std::int64_t kLong = 30 * pki::kDayMs;
+  const auto credential = ReadCredential(directory, name);
+  if (!credential.ok() || !pki::CheckKeyMatches(*credential).ok()) return false;
+  const auto identity = pki::ParseCertificate(credential->certificate_pem);
+  return identity.ok() && identity->not_after_unix_ms - now_unix_ms > kLong;
+}
+
 }  // namespace
 
 std::string DefaultStateDirectory() {
@@ -101,26 +110,38 @@ store::CertificateRecord RecordOf(const pki::Identity& identity) {
   return record;
 }
 
-absl::Status InitializeAuthority(const std::string& directory, const pki::ServerNames& names,
-                                 store::Store& store, std::int64_t now_unix_ms) {
+absl::StatusOr<Initialized> InitializeAuthority(const std::string& directory,
+                                                const pki::ServerNames& names,
+                                                ServerCertificate server, store::Store& store,
+                                                std::int64_t now_unix_ms) {
+  Initialized done;
   std::error_code error;
-  if (std::filesystem::exists(PkiPath(directory, "ca.pem"), error)) {
-    return absl::AlreadyExistsError(absl::StrCat(directory, " has an authority already"));
-  }
-  const auto authority = pki::CreateAuthority("capacity-planner", now_unix_ms);
+  done.authority = !std::filesystem::exists(PkiPath(directory, "ca.pem"), error);
+  const auto authority = done.authority ? pki::CreateAuthority("capacity-planner", now_unix_ms)
+                                        : ReadCredential(directory, "ca");
   if (!authority.ok()) return authority.status();
-  const auto server = pki::CreateServerCertificate(*authority, names, now_unix_ms);
-  if (!server.ok()) return server.status();
-  const auto admin = pki::CreateClientCredential(*authority, pki::Role::kAdmin, "local-admin",
-                                                 now_unix_ms, pki::kServerLifeMs);
-  if (!admin.ok()) return admin.status();
-  const auto identity = pki::ParseCertificate(admin->certificate_pem);
-  if (!identity.ok()) return identity.status();
-  if (absl::Status s = store.AddCertificate(RecordOf(*identity)); !s.ok()) return s;
+  done.server = done.authority || server == ServerCertificate::kAnew ||
+                !GoodForLong(directory, "server", now_unix_ms);
+  if (done.server) {
+    const auto made = pki::CreateServerCertificate(*authority, names, now_unix_ms);
+    if (!made.ok()) return made.status();
+    if (absl::Status s = WriteCredential(directory, "server", *made); !s.ok()) return s;
+  }
+  done.admin = done.authority || !GoodForLong(directory, "admin", now_unix_ms);
+  if (done.admin) {
+    const auto admin = pki::CreateClientCredential(*authority, pki::Role::kAdmin, "local-admin",
+                                                   now_unix_ms, pki::kServerLifeMs);
+    if (!admin.ok()) return admin.status();
+    const auto identity = pki::ParseCertificate(admin->certificate_pem);
+    if (!identity.ok()) return identity.status();
+    if (absl::Status s = store.AddCertificate(RecordOf(*identity)); !s.ok()) return s;
+    if (absl::Status s = WriteCredential(directory, "admin", *admin); !s.ok()) return s;
+  }
   // ca.pem last: with it the authority is complete.
-  if (absl::Status s = WriteCredential(directory, "server", *server); !s.ok()) return s;
-  if (absl::Status s = WriteCredential(directory, "admin", *admin); !s.ok()) return s;
-  return WriteCredential(directory, "ca", *authority);
+  if (done.authority) {
+    if (absl::Status s = WriteCredential(directory, "ca", *authority); !s.ok()) return s;
+  }
+  return done;
 }
 
 absl::StatusOr<Authority> LoadAuthority(const std::string& directory) {

@@ -27,10 +27,21 @@ struct Authority {
   pki::Credential server;
 };
 
-// Makes authority, server certificate (for these names) and administrator's credential, and tells
-// the store of the latter. AlreadyExists when there is one: nothing is changed then.
-absl::Status InitializeAuthority(const std::string& directory, const pki::ServerNames& names,
-                                 store::Store& store, std::int64_t now_unix_ms);
+// What InitializeAuthority made.
+struct Initialized {
+  bool authority = false;
+  bool server = false;
+  bool admin = false;
+};
+enum class ServerCertificate { kWhenNeeded, kAnew };
+
+// Makes what is missing of authority, server certificate (for these names) and administrator's
+// credential, and tells the store of the latter. An authority stays what it is: nodes know it. The
+// others are made anew when they are broken or expire within 30 days, the server's also on request.
+absl::StatusOr<Initialized> InitializeAuthority(const std::string& directory,
+                                                const pki::ServerNames& names,
+                                                ServerCertificate server, store::Store& store,
+                                                std::int64_t now_unix_ms);
 
 // What the store keeps of a certificate.
 store::CertificateRecord RecordOf(const pki::Identity& identity);

@@ -4,7 +4,8 @@
 
 namespace capacity::service {
 
-WorkQueue::WorkQueue(std::size_t threads, std::size_t most_waiting) : most_waiting_(most_waiting) {
+WorkQueue::WorkQueue(std::size_t threads, std::size_t most_waiting)
+    : most_waiting_(most_waiting), running_(threads) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -29,11 +30,26 @@ void WorkQueue::Stop() {
   }
 }
 
+bool WorkQueue::StopWithin(std::chrono::milliseconds patience) {
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    stopped_ = true;
+    changed_.notify_all();
+    if (!changed_.wait_for(lock, patience, [this] { return running_ == 0; })) return false;
+  }
+  Stop();
+  return true;
+}
+
 void WorkQueue::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
+    if (waiting_.empty()) {
+      --running_;
+      changed_.notify_all();
+      return;
+    }
     std::function<void()> work = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();

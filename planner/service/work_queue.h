@@ -1,6 +1,7 @@
 // Threads for work that must not hold up gRPC's: answering questions, waiting for the store.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -21,6 +22,8 @@ class WorkQueue {
 
   // Finishes what was added, then ends.
   void Stop();
+  // The same, unless that takes longer: then false, and the threads go on.
+  [[nodiscard]] bool StopWithin(std::chrono::milliseconds patience);
 
  private:
   void Run();
@@ -30,6 +33,7 @@ class WorkQueue {
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;
   bool stopped_ = false;
+  std::size_t running_ = 0;  // threads that have not ended
   std::vector<std::thread> threads_;
 };
 

@@ -68,7 +68,7 @@ void DropOldestMeasurements(Database& database, std::string_view node_id, const 
   if (excess <= 0) return;
   database.Run(
       "DELETE FROM measurement WHERE rowid IN (SELECT rowid FROM measurement WHERE node_id = ?1 "
-      "ORDER BY taken_at_unix_ms LIMIT ?2)",
+      "ORDER BY received_at_unix_ms, rowid LIMIT ?2)",
       node_id, excess);
   database.Run(
       "UPDATE node SET measurements = measurements - ?2, "
@@ -125,27 +125,32 @@ absl::StatusOr<Outcome> AddMeasurements(Database& database, const NewMeasurement
   return any_new ? Outcome::kStored : Outcome::kDuplicate;
 }
 
-absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limits& limits) {
+absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limits& limits,
+                                std::int64_t now_unix_ms) {
   for (const std::string& node_id : {link.from_node_id, link.to_node_id}) {
     const Receiver receiver = ReadReceiver(database, node_id);
     const bool revoked = node_id == link.from_node_id && receiver.revoked;
     if (absl::Status may = MayDeliver(receiver.known, revoked, node_id); !may.ok()) return may;
   }
-  std::optional<std::int64_t> newest;
+  std::optional<Stamp> newest;
   database.Query(
-      "SELECT taken_at_unix_ms FROM link WHERE from_node_id = ?1 AND to_node_id = ?2 AND path = ?3",
-      [&newest](const Row& row) { newest = row.Int(0); }, link.from_node_id, link.to_node_id,
-      link.path);
-  if (newest == link.taken_at_unix_ms) return Outcome::kDuplicate;
-  if (newest && *newest > link.taken_at_unix_ms) return Outcome::kStale;
+      "SELECT boot_id, sequence FROM link "
+      "WHERE from_node_id = ?1 AND to_node_id = ?2 AND path = ?3",
+      [&newest](const Row& row) { newest = OptionalStamp(row, 0); }, link.from_node_id,
+      link.to_node_id, link.path);
+  const Outcome outcome = Judge(link.stamp, newest);
+  if (outcome != Outcome::kStored) return outcome;
   database.Run(
-      "INSERT INTO link (from_node_id, to_node_id, path, taken_at_unix_ms, bytes) "
-      "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (from_node_id, to_node_id, path) DO UPDATE SET "
-      "taken_at_unix_ms = ?4, bytes = ?5",
-      link.from_node_id, link.to_node_id, link.path, link.taken_at_unix_ms, Blob{link.bytes});
+      "INSERT INTO link (from_node_id, to_node_id, path, taken_at_unix_ms, bytes, boot_id, "
+      "sequence, received_at_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+      "ON CONFLICT (from_node_id, to_node_id, path) DO UPDATE SET taken_at_unix_ms = ?4, "
+      "bytes = ?5, boot_id = ?6, sequence = ?7, received_at_unix_ms = ?8",
+      link.from_node_id, link.to_node_id, link.path, link.taken_at_unix_ms, Blob{link.bytes},
+      static_cast<std::int64_t>(link.stamp.boot_id), static_cast<std::int64_t>(link.stamp.sequence),
+      now_unix_ms);
   database.Run(
       "DELETE FROM link WHERE rowid IN (SELECT rowid FROM link WHERE from_node_id = ?1 "
-      "ORDER BY taken_at_unix_ms DESC LIMIT -1 OFFSET ?2)",
+      "ORDER BY received_at_unix_ms DESC, rowid DESC LIMIT -1 OFFSET ?2)",
       link.from_node_id, limits.links_per_node);
   return Outcome::kStored;
 }

@@ -57,7 +57,9 @@ Link LinkOf(const Row& row) {
           .to_node_id = row.Text(1),
           .path = row.Text(2),
           .taken_at_unix_ms = row.Int(3),
-          .bytes = row.Text(4)};
+          .bytes = row.Text(4),
+          .stamp = {static_cast<std::uint64_t>(row.Int(5)), static_cast<std::uint64_t>(row.Int(6))},
+          .received_at_unix_ms = row.Int(7)};
 }
 
 TokenRecord TokenOf(const Row& row) {
@@ -137,13 +139,14 @@ std::vector<StoredMeasurement> ReadMeasurements(Database& database, std::string_
       database,
       "SELECT kind, subject, taken_at_unix_ms, bytes, boot_id, sequence, received_at_unix_ms "
       "FROM measurement WHERE node_id = ?1 AND (?2 = '' OR kind = ?2) "
-      "ORDER BY taken_at_unix_ms DESC, kind, subject LIMIT ?3",
+      "ORDER BY received_at_unix_ms DESC, rowid DESC LIMIT ?3",
       of, node_id, kind, limit);
 }
 
 std::vector<Link> ReadLinks(Database& database) {
   return Collect<Link>(database,
-                       "SELECT from_node_id, to_node_id, path, taken_at_unix_ms, bytes FROM link "
+                       "SELECT from_node_id, to_node_id, path, taken_at_unix_ms, bytes, "
+                       "boot_id, sequence, received_at_unix_ms FROM link "
                        "ORDER BY from_node_id, to_node_id, path",
                        &LinkOf);
 }

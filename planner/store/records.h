@@ -155,9 +155,11 @@ enum class Standing {
 struct Link {
   std::string from_node_id;  // who measured
   std::string to_node_id;
-  std::string path;                   // "10.0.0.1 > 10.0.0.2"; at most 256 bytes
-  std::int64_t taken_at_unix_ms = 0;  // by from's clock
-  std::string bytes;                  // opaque, at most kMaxReportBytes
+  std::string path;                      // "10.0.0.1 > 10.0.0.2"; at most 256 bytes
+  std::int64_t taken_at_unix_ms = 0;     // by from's clock
+  std::string bytes;                     // opaque, at most kMaxReportBytes
+  Stamp stamp;                           // of the delivery that brought it
+  std::int64_t received_at_unix_ms = 0;  // filled in by the store
 };
 
 // Counted things that outlive a restart: refusals, drops. Name to count.

@@ -90,6 +90,16 @@ CREATE TABLE counter (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Links in the order of their sender, and when they came by the planner's clock. What an older
+// planner kept counts as older than anything that comes.
+constexpr const char* kSchema2 = R"sql(
+ALTER TABLE link ADD COLUMN boot_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE link ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE link ADD COLUMN received_at_unix_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE link SET received_at_unix_ms =
+    min(taken_at_unix_ms, CAST(strftime('%s', 'now') AS INTEGER) * 1000);
+)sql";
+
 void SetUserVersion(Database& database, int version) {
   database.RunScript(absl::StrCat("PRAGMA user_version = ", version).c_str());
 }
@@ -97,7 +107,7 @@ void SetUserVersion(Database& database, int version) {
 }  // namespace
 
 const Migrations& AllMigrations() {
-  static const Migrations* const kAll = new Migrations{kSchema1};
+  static const Migrations* const kAll = new Migrations{kSchema1, kSchema2};
   return *kAll;
 }
 

@@ -268,7 +268,7 @@ void Store::PutLink(Link link, Done done) {
   impl_->Deliver(
       std::move(node_id), bytes,
       [impl = impl_.get(), link = std::move(link)](Database& database) {
-        return AddLink(database, link, impl->limits);
+        return AddLink(database, link, impl->limits, impl->Now());
       },
       std::move(done));
 }

@@ -94,7 +94,8 @@ class Store {
   void PutHeartbeat(NewHeartbeat heartbeat,
                     std::function<void(absl::StatusOr<HeartbeatAnswer>)> done);
 
-  // Of two of one (from, to, path) the later taken_at wins. NotFound when either node is unknown.
+  // Of two of one (from, to, path) the one with the newer stamp wins. NotFound when either node is
+  // unknown.
   void PutLink(Link link, Done done);
 
   // --- Nodes. These wait for the commit.

@@ -29,7 +29,8 @@ absl::StatusOr<Outcome> AddReport(Database& database, const NewReport& report, c
                                   std::int64_t now_unix_ms);
 absl::StatusOr<Outcome> AddMeasurements(Database& database, const NewMeasurements& measurements,
                                         const Limits& limits, std::int64_t now_unix_ms);
-absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limits& limits);
+absl::StatusOr<Outcome> AddLink(Database& database, const Link& link, const Limits& limits,
+                                std::int64_t now_unix_ms);
 
 // Nothing happens when the node has gone on to a later heartbeat, or is forgotten.
 void WriteHeartbeat(Database& database, std::string_view node_id, const StoredHeartbeat& heartbeat);

@@ -48,6 +48,13 @@ std::string BadRequestDetails(int code, const std::string& message,
   return StatusWith(code, message, kBadRequestType, bad);
 }
 
+std::string PlainDetails(int code, const std::string& message) {
+  v1::Status status;
+  status.set_code(code);
+  status.set_message(message);
+  return status.SerializeAsString();
+}
+
 std::string RetryDetails(int code, const std::string& message, std::int64_t retry_delay_ms) {
   v1::RetryInfo retry;
   retry.mutable_retry_delay()->set_seconds(retry_delay_ms / kMsPerSecond);

@@ -14,6 +14,8 @@ std::string BadRequestDetails(int code, const std::string& message,
                               const FieldViolations& violations);
 
 // With a RetryInfo.
+// The code and message alone.
+std::string PlainDetails(int code, const std::string& message);
 std::string RetryDetails(int code, const std::string& message, std::int64_t retry_delay_ms);
 
 // What those say; empty or nullopt when `details` holds no such thing.

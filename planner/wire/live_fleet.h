@@ -26,6 +26,7 @@ struct LiveNode {
 struct LiveLink {
   std::string from_node_id;
   v1::LinkMeasurement measurement;
+  std::int64_t received_at_unix_ms = 0;  // by the planner's clock
 };
 
 // A node that cannot take part in any plan.

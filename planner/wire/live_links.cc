@@ -84,26 +84,24 @@ Measurements::Measurements(const std::vector<const v1::NodeReport*>& reports,
   std::map<std::string, int> index;
   for (std::size_t i = 0; i < node_ids.size(); ++i) index[node_ids[i]] = static_cast<int>(i);
   using Path = std::tuple<int, int, std::string, std::string>;
-  std::map<Path, const v1::LinkMeasurement*> newest;
+  std::map<Path, const LiveLink*> newest;
   for (const LiveLink& link : measured) {
     const auto from = index.find(link.from_node_id);
     const auto to = index.find(link.measurement.peer_node_id());
     if (from == index.end() || to == index.end() || from == to) continue;
     if (!link.measurement.failure().empty()) continue;
-    const v1::LinkMeasurement*& known =
+    const LiveLink*& known =
         newest[{from->second, to->second, PlainAddress(link.measurement.local_address()),
                 PlainAddress(link.measurement.peer_address())}];
-    if (known == nullptr || known->taken_at_unix_ms() <= link.measurement.taken_at_unix_ms()) {
-      known = &link.measurement;
-    }
+    if (known == nullptr || known->received_at_unix_ms <= link.received_at_unix_ms) known = &link;
   }
-  for (const auto& [path, measurement] : newest) {
+  for (const auto& [path, link] : newest) {
     const auto& [from, to, local, peer] = path;
     const Port* port = PortWith(*reports[static_cast<std::size_t>(from)], local);
     const Port* far = PortWith(*reports[static_cast<std::size_t>(to)], peer);
     if (port == nullptr || far == nullptr || port->kind() != far->kind()) continue;
     ways_.push_back({Ordered(from, to), port->kind(), SubnetOf(local).value_or(""),
-                     ReadMeasured(*measurement)});
+                     ReadMeasured(link->measurement)});
   }
 }
 
@@ -171,6 +169,7 @@ class LinkFinder {
   void FindEthernet();
 
  private:
+  std::set<Pair> Possible(const catalog::Link& link, const std::set<Pair>& pairs);
   void AddPairs(const char* kind, const std::set<Pair>& pairs, Port::Kind ports);
   void AddMesh(const catalog::Link& link, const std::vector<int>& members,
                const std::string& subnet);
@@ -229,13 +228,30 @@ int LinkFinder::Measure(fleet::LinkGroup& group, Port::Kind kind, const std::str
   return measured_pairs;
 }
 
+// Those of `pairs` that machines of their kinds can be joined by; a note for each of the others.
+std::set<Pair> LinkFinder::Possible(const catalog::Link& link, const std::set<Pair>& pairs) {
+  std::set<Pair> possible;
+  for (const Pair& pair : pairs) {
+    const std::vector<std::string> violations =
+        fleet::LinkViolations(fleet_.nodes, fleet::FullMesh(link, {pair.first, pair.second}));
+    if (violations.empty()) {
+      possible.insert(pair);
+    } else {
+      fleet_.notes.push_back(absl::StrCat("a link ", link.id, " of ", NameOf(pair.first), " and ",
+                                          NameOf(pair.second),
+                                          " is left out: ", violations.front()));
+    }
+  }
+  return possible;
+}
+
 void LinkFinder::AddPairs(const char* kind, const std::set<Pair>& pairs, Port::Kind ports) {
   const catalog::Link* link = catalog_.FindLink(kind);
   if (link == nullptr) {
     if (!pairs.empty()) fleet_.notes.push_back(absl::StrCat("the catalogue has no link ", kind));
     return;
   }
-  for (const std::set<Pair>& component : Components(pairs)) {
+  for (const std::set<Pair>& component : Components(Possible(*link, pairs))) {
     fleet::LinkGroup group;
     group.link = link;
     std::set<int> members;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <string>
 
@@ -303,6 +304,17 @@ TEST(EnumerationTest, GivesUpWhereItsLimitsSaySo) {
   problem.columns = {{.nodes = {1, 0}, .options = {{0, 10, 20}}},
                      {.nodes = {0, 1}, .options = {{1, 10, 20}}}};
   EXPECT_EQ(Enumeration::Create(problem, Usd::FromDollars(1000), 36), nullptr);
+}
+
+TEST(EnumerationTest, GivesUpWhenToldToStop) {
+  Problem problem;
+  problem.kinds = {{.offers = {{Usd::FromDollars(1), 5}}}};
+  problem.workloads = {{}};
+  problem.columns = {{.nodes = {1}, .options = {{0, 10, 20}}}};
+  std::atomic<bool> stop{false};
+  EXPECT_NE(Enumeration::Create(problem, Usd::FromDollars(5), 36, &stop), nullptr);
+  stop = true;
+  EXPECT_EQ(Enumeration::Create(problem, Usd::FromDollars(5), 36, &stop), nullptr);
 }
 
 // ---------------------------------------------------------------- ladder

@@ -192,9 +192,10 @@ std::unique_ptr<Agent> Connect(const Server& server, const Credentials& node,
 }
 
 void Initialize(const std::string& state) {
-  const absl::Status made = service::InitializeAuthority(state, {{"localhost"}, {"127.0.0.1"}},
-                                                         *OpenStore(state), store::SystemClock());
-  if (!made.ok()) Die(std::string(made.message()));
+  const auto made = service::InitializeAuthority(state, {{"localhost"}, {"127.0.0.1"}},
+                                                 service::ServerCertificate::kWhenNeeded,
+                                                 *OpenStore(state), store::SystemClock());
+  if (!made.ok()) Die(std::string(made.status().message()));
 }
 
 // ---------------------------------------------------------------- load

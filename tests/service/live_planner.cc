@@ -45,9 +45,10 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 LivePlanner::LivePlanner(const LiveOptions& options) : options_(options) {
   if (options.tls) {
-    const absl::Status made = service::InitializeAuthority(state(), {{"localhost"}, {"127.0.0.1"}},
-                                                           *Beside(state()), store::SystemClock());
-    if (!made.ok()) throw std::runtime_error(std::string(made.message()));
+    const auto made = service::InitializeAuthority(state(), {{"localhost"}, {"127.0.0.1"}},
+                                                   service::ServerCertificate::kWhenNeeded,
+                                                   *Beside(state()), store::SystemClock());
+    if (!made.ok()) throw std::runtime_error(std::string(made.status().message()));
   }
   Start();
 }

@@ -1,4 +1,5 @@
 #include "planner/store/maintenance.h"
+#include "planner/store/schema.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -107,7 +108,7 @@ TEST_F(MaintenanceTest, ASoundStoreHasNoFindings) {
   const auto check = Check(path_);
   ASSERT_TRUE(check.ok()) << check.status();
   EXPECT_THAT(check->findings, IsEmpty());
-  EXPECT_EQ(check->schema, 1);
+  EXPECT_EQ(check->schema, CurrentSchema());
   EXPECT_EQ(check->nodes, 1);
   EXPECT_EQ(check->reports, 1);
   EXPECT_EQ(check->measurements, 2);

@@ -156,7 +156,8 @@ TEST(Contract, QuantitiesNameTheirUnit) {
                                         "threads",
                                         "chips",
                                         "code",
-                                        "pressure_free_share"};
+                                        "pressure_free_share",
+                                        "model_parameters"};
   const std::vector<std::string> kUnits = {"_bytes", "_per_second", "_us",       "_ms",
                                            "_usd",   "_months",     "_watts",    "_tokens",
                                            "_bits",  "_columns",    "_per_month"};

@@ -10,6 +10,7 @@
 namespace capacity::wire {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -283,6 +284,27 @@ TEST(LiveFleet, MemoryThatDiffersIsStatedExactly) {
 TEST(LiveFleet, NobodyReportedIsAnInventory) {
   const LiveFleet fleet = ReadLiveFleet(Shipped(), {}, {});
   EXPECT_THAT(ReadBack(fleet).fleet.nodes(), IsEmpty());
+}
+
+// What one machine cannot do takes nothing from the others.
+TEST(LiveFleet, AMachineThatCannotBeJoinedLeavesTheOthersTheirLink) {
+  const LiveNode max = Node("c", R"(
+    machine { vendor: "Apple" model_identifier: "Mac13,1" kind: KIND_MAC }
+    os { name: "macOS" version: "26.2" }
+    processor { name: "Apple M1 Max" }
+    memory { installed_bytes: 68719476736 unified: true }
+    accelerators { name: "Apple M1 Max" gpu_cores: 32 }
+    rdma { state: STATE_UNSUPPORTED }
+  )" + Thunderbolt("C", "B2"));
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(),
+                    {Ultra("a", Thunderbolt("A", "B")),
+                     Ultra("b", Thunderbolt("B", "A") + Thunderbolt("B2", "C")), max},
+                    {});
+  ASSERT_EQ(fleet.nodes.size(), 3u);
+  EXPECT_THAT(Kinds(fleet), ElementsAre("rdma-tb5", "tcp-tb5"));
+  for (const NamedLinks& links : fleet.links) EXPECT_THAT(links.group.members, ElementsAre(0, 1));
+  EXPECT_THAT(fleet.notes, Contains(HasSubstr("of b and c is left out: ")));
 }
 
 TEST(LiveFleet, TheOrderOfArrivalChangesNothing) {
