@@ -267,13 +267,15 @@ agent::MemoryBandwidth Read(const v1::MemoryBandwidth& from) {
 }
 
 void Convert(const agent::Rate& from, v1::Rate& to) {
-  to.set_median(from.median);
-  to.set_low(from.low);
-  to.set_high(from.high);
+  to.set_median_tokens_per_second(from.median);
+  to.set_lowest_tokens_per_second(from.low);
+  to.set_highest_tokens_per_second(from.high);
 }
 
 agent::Rate Read(const v1::Rate& from) {
-  return {.median = from.median(), .low = from.low(), .high = from.high()};
+  return {.median = from.median_tokens_per_second(),
+          .low = from.lowest_tokens_per_second(),
+          .high = from.highest_tokens_per_second()};
 }
 
 void Convert(const agent::SpeedMeasurement& from, v1::SpeedMeasurement& to) {

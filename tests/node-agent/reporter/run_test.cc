@@ -421,7 +421,7 @@ TEST_F(RunTest, DeliversSpeedsThatWereMeasuredBeforeAndBesideIt) {
     EXPECT_EQ(request.origin().sequence(), static_cast<std::uint64_t>(i) + 1);
     ASSERT_EQ(request.speeds_size(), 1);
     EXPECT_EQ(request.speeds(0).id(), testing::Speed(i + 1).id);
-    EXPECT_EQ(request.speeds(0).decode().high(), 51);
+    EXPECT_EQ(request.speeds(0).decode().highest_tokens_per_second(), 51);
   }
   const std::size_t beats = told.heartbeats.size();
   ASSERT_TRUE(planner.WaitFor([&](const Told& now) { return now.heartbeats.size() > beats + 2; }));

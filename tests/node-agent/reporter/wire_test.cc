@@ -156,8 +156,8 @@ TEST(Wire, EveryFieldOfASpeedIsFilledAndReadBack) {
   std::set<std::string> empty;
   FindEmpty(message, "", empty);
   for (const std::string& field : empty) ADD_FAILURE() << field << " is never filled";
-  EXPECT_EQ(message.decode().median(), 19);
-  EXPECT_EQ(message.prefill().low(), 17.5);
+  EXPECT_EQ(message.decode().median_tokens_per_second(), 19);
+  EXPECT_EQ(message.prefill().lowest_tokens_per_second(), 17.5);
   EXPECT_EQ(message.depth_tokens(), 15u);
   EXPECT_EQ(message.streams(), 16u);
   EXPECT_EQ(message.peers(1), "10.0.0.3");
