@@ -14,6 +14,7 @@ void AddCatalog(CLI::App& app, Common& common, Action& action);
 void AddInventory(CLI::App& app, Common& common, Action& action);
 void AddValidate(CLI::App& app, Common& common, Action& action);
 void AddCalibrate(CLI::App& app, Common& common, Action& action);
+void AddMeasurements(CLI::App& app, Common& common, Action& action);
 void AddPrices(CLI::App& app, Common& common, Action& action);
 void AddUsage(CLI::App& app, Common& common, Action& action);
 void AddServe(CLI::App& app, Common& common, Action& action);

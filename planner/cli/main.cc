@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   AddInventory(app, common, action);
   AddValidate(app, common, action);
   AddCalibrate(app, common, action);
+  AddMeasurements(app, common, action);
   AddPrices(app, common, action);
   AddUsage(app, common, action);
   AddServe(app, common, action);

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "planner/base/parse.h"
+#include "planner/placement/measured.h"
 #include "planner/placement/split.h"
 
 namespace capacity::placement {
@@ -207,72 +207,6 @@ throughput::Query QueryFor(const Offers& offers, const Job& job, const Cluster& 
   return query;
 }
 
-// ---------------------------------------------------------------- measurements
-
-// What each node is: nodes with the same machine and chip are alike to a measurement.
-std::vector<std::string> MachinesOf(const fleet::Fleet& fleet, const std::vector<int>& nodes) {
-  std::vector<std::string> machines;
-  machines.reserve(nodes.size());
-  for (int index : nodes) {
-    const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
-    machines.push_back(absl::StrCat(node.machine->id, " ", node.chip->id));
-  }
-  return machines;
-}
-
-std::string NameOf(const fleet::Fleet& fleet, const fleet::SpeedMeasurement& measured) {
-  std::vector<std::string> nodes;
-  for (int index : measured.nodes) {
-    nodes.push_back(fleet.nodes()[static_cast<std::size_t>(index)].name);
-  }
-  return absl::StrCat(absl::StrJoin(nodes, "+"), ": ", measured.model->id, " ", measured.quant->id,
-                      " ", catalog::Name(measured.engine), measured.as_of.empty() ? "" : " of ",
-                      measured.as_of);
-}
-
-// The measured run as a query. Nullopt when it says too little to be compared with anything.
-std::optional<throughput::SpeedMeasurement> AsQuery(const fleet::Fleet& fleet,
-                                                    const fleet::SpeedMeasurement& measured) {
-  const std::optional<Strategy> strategy = throughput::ParseStrategy(measured.strategy);
-  if (!strategy || measured.model == nullptr || measured.quant == nullptr) return std::nullopt;
-  throughput::SpeedMeasurement out;
-  out.query.model = measured.model;
-  out.query.quant = measured.quant;
-  out.query.engine = measured.engine;
-  out.query.strategy = *strategy;
-  out.query.link = measured.link;
-  out.query.context_tokens = measured.context_tokens;
-  if (measured.prompt_tokens > 0) out.query.prompt_tokens = measured.prompt_tokens;
-  out.query.batch = std::max(1, measured.batch);
-  for (int index : measured.nodes) {
-    const fleet::Node& node = fleet.nodes()[static_cast<std::size_t>(index)];
-    out.query.nodes.push_back({
-        .chip = node.chip,
-        .accelerators = *strategy == Strategy::kSingle ? 1 : DevicesOf(node),
-        .bandwidth = node.bandwidth(),
-        .layer_share = 1.0 / static_cast<double>(measured.nodes.size()),
-    });
-  }
-  out.machines = MachinesOf(fleet, measured.nodes);
-  out.decode = measured.decode;
-  out.prefill = measured.prefill;
-  out.name = NameOf(fleet, measured);
-  return out;
-}
-
-// Years that each measurement is older than the newest; those without a date count as the newest.
-std::vector<double> Ages(const std::vector<fleet::SpeedMeasurement>& measurements) {
-  double newest = 0;
-  for (const fleet::SpeedMeasurement& measured : measurements) {
-    newest = std::max(newest, CalendarYear(measured.as_of).value_or(0));
-  }
-  std::vector<double> ages;
-  for (const fleet::SpeedMeasurement& measured : measurements) {
-    ages.push_back(newest - CalendarYear(measured.as_of).value_or(newest));
-  }
-  return ages;
-}
-
 // ---------------------------------------------------------------- caveats
 
 // What the answer rests on that nobody has confirmed.
@@ -376,13 +310,7 @@ Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet) {
   Offers offers{&calibration, &fleet, {}, {}, {}};
-  const std::vector<double> ages = Ages(fleet.measurements());
-  for (std::size_t i = 0; i < ages.size(); ++i) {
-    if (auto speed = AsQuery(fleet, fleet.measurements()[i])) {
-      speed->age_years = ages[i];
-      offers.measured.push_back(*std::move(speed));
-    }
-  }
+  offers.measured = MeasuredOn(fleet);
   offers.evidence = throughput::Evidence(offers.measured, calibration);
   offers.budgets.reserve(fleet.nodes().size());
   for (const fleet::Node& node : fleet.nodes()) {

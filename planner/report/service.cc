@@ -1,10 +1,10 @@
 #include "planner/report/service.h"
 
 #include <cstdlib>
-#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "planner/base/calendar.h"
 #include "planner/report/json.h"
 
 namespace capacity::report {
@@ -45,15 +45,6 @@ std::string Skew(const std::optional<std::int64_t>& ms) {
   const std::int64_t size = std::abs(*ms);
   return size < 10 * kSecondMs ? absl::StrCat(sign, size, " ms")
                                : absl::StrCat(sign, size / kSecondMs, " s");
-}
-
-// "2026-11-22", UTC.
-std::string Day(std::int64_t unix_ms) {
-  const std::time_t seconds = static_cast<std::time_t>(unix_ms / kSecondMs);
-  char text[32] = "";
-  std::tm utc{};
-  std::strftime(text, sizeof text, "%Y-%m-%d", gmtime_r(&seconds, &utc));
-  return text;
 }
 
 const char* Name(Finding::Grade grade) {
@@ -143,7 +134,7 @@ std::string CredentialsText(const std::vector<CredentialRow>& credentials, const
   }
   Table table({{"name", Align::kLeft, true, 12}, {"role"}, {"standing"}, {"until"}, {"serial"}});
   for (const CredentialRow& row : credentials) {
-    table.Add({row.name, row.role, row.standing, Day(row.expires_at_unix_ms), row.serial});
+    table.Add({row.name, row.role, row.standing, CalendarDay(row.expires_at_unix_ms), row.serial});
   }
   return table.Render(style);
 }

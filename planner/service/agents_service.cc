@@ -260,6 +260,10 @@ grpc::ServerUnaryReactor* AgentsService::SendMeasurements(
                                     link.peer_address().substr(0, 100)),
                        link.taken_at_unix_ms(), bytes, history.stamp});
     }
+    for (const v1::SpeedMeasurement& speed : request->speeds()) {
+      history.measurements.push_back(
+          {"speed", speed.id(), speed.taken_at_unix_ms(), speed.SerializeAsString()});
+    }
     response->set_received_at_unix_ms(store::SystemClock());
     // Acknowledged when every part is on disk; the worst answer counts.
     struct Pending {

@@ -26,6 +26,24 @@ std::vector<wire::LiveLink> ReadLinks(const std::vector<store::Link>& stored) {
   return links;
 }
 
+// The newest speeds of each node.
+absl::StatusOr<std::vector<wire::LiveSpeed>> ReadSpeeds(const store::Store& store,
+                                                        const std::vector<wire::LiveNode>& nodes) {
+  constexpr std::int64_t kMostOfANode = 256;
+  std::vector<wire::LiveSpeed> speeds;
+  for (const wire::LiveNode& node : nodes) {
+    const auto history = store.ListMeasurements(node.node_id, "speed", kMostOfANode);
+    if (!history.ok()) return history.status();
+    for (const store::StoredMeasurement& stored : *history) {
+      wire::LiveSpeed live{node.node_id, {}, stored.received_at_unix_ms};
+      if (live.measurement.ParseFromString(stored.measurement.bytes)) {
+        speeds.push_back(std::move(live));
+      }
+    }
+  }
+  return speeds;
+}
+
 void AddWarnings(const v1::NodeReport* report, std::int64_t now_unix_ms, v1::NodeSummary& out) {
   if (out.has_clock_skew_ms() && std::abs(out.clock_skew_ms()) > kSkewMs) {
     out.add_warnings(absl::StrCat("its clock is ", std::abs(out.clock_skew_ms()) / 1000, " s ",
@@ -80,7 +98,9 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> FleetView::Current() {
     live.push_back(std::move(entry));
   }
   auto snapshot = std::make_shared<Snapshot>();
-  snapshot->fleet = wire::ReadLiveFleet(catalog_, std::move(live), ReadLinks(*links));
+  const auto speeds = ReadSpeeds(store_, live);
+  if (!speeds.ok()) return speeds.status();
+  snapshot->fleet = wire::ReadLiveFleet(catalog_, std::move(live), ReadLinks(*links), *speeds);
   snapshot->yaml = wire::InventoryYaml(snapshot->fleet);
   snapshot_ = std::move(snapshot);
   snapshot_version_ = version;

@@ -10,6 +10,7 @@
 #include "planner/throughput/cluster.h"
 #include "planner/throughput/weights.h"
 #include "planner/validation/calibrate.h"
+#include "planner/validation/learning.h"
 
 namespace capacity::validation {
 namespace {
@@ -102,6 +103,28 @@ std::string Table(const std::vector<GroupScore>& summary, const std::string& met
   return out;
 }
 
+constexpr int kMeasured = 3;  // models
+
+std::string LearningTable(const std::vector<Learned>& machines) {
+  std::string out =
+      absl::StrCat("| after measuring ", kMeasured,
+                   " models | | rows | models | median error before | after | within 20 % before | "
+                   "after | in the "
+                   "80 % interval before | after |\n|---|---|---|---|---|---|---|---|---|---|\n");
+  for (const Learned& machine : machines) {
+    const Score& b = machine.before;
+    const Score& a = machine.after;
+    absl::StrAppendFormat(
+        &out,
+        "| %s | %s | %d | %s | %.1f %% | %.1f %%%s | %.0f %% | %.0f %% | %.0f %% | %.0f %% |\n",
+        machine.machine, machine.metric, machine.rows,
+        machine.models > 0 ? absl::StrCat(machine.models) : "", 100 * b.median_ape,
+        100 * a.median_ape, a.median_ape > b.median_ape ? " (worse)" : "", 100 * b.within_20,
+        100 * a.within_20, 100 * b.coverage_80, 100 * a.coverage_80);
+  }
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> AccuracyTables(const catalog::Catalog& catalog,
@@ -115,10 +138,14 @@ absl::StatusOr<std::string> AccuracyTables(const catalog::Catalog& catalog,
     if (!row.skipped.empty()) ++skipped;
   }
   const std::vector<GroupScore> summary = Summarize(*rows);
-  return absl::StrCat(rows->size(), " measurements of ", labs.size(), " labs, ", skipped,
-                      " of them not predictable.\n\n",
-                      Table(summary, "decode", NaiveScores(catalog, *rows, "decode")), "\n",
-                      Table(summary, "prefill", NaiveScores(catalog, *rows, "prefill")));
+  const absl::StatusOr<Fitted> fitted = Calibrate(catalog, measurements);
+  if (!fitted.ok()) return fitted.status();
+  return absl::StrCat(
+      rows->size(), " measurements of ", labs.size(), " labs, ", skipped,
+      " of them not predictable.\n\n",
+      Table(summary, "decode", NaiveScores(catalog, *rows, "decode")), "\n",
+      Table(summary, "prefill", NaiveScores(catalog, *rows, "prefill")), "\n",
+      LearningTable(AfterMeasuring(catalog, fitted->calibration, *rows, kMeasured)));
 }
 
 }  // namespace capacity::validation

@@ -1,32 +1,13 @@
 // InventoryYaml: the writer that planner/inventory reads.
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/fleet/measurement_yaml.h"
 #include "planner/wire/live_fleet.h"
 
 namespace capacity::wire {
 namespace {
-
-// A YAML double-quoted scalar. Names come from machines: whatever they contain stays inside.
-std::string Quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(c) & 0xffu);
-      out += escaped;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
 
 // One line, whatever the text: comments end at a line's end.
 std::string Comment(const std::string& text) {
@@ -46,18 +27,9 @@ std::string Size(Bytes bytes) {
   return absl::StrCat(bytes.count, " B");
 }
 
-// The shortest text that reads back as the same number.
-std::string Exact(double value) {
-  char text[32];
-  for (int digits = 6; digits <= 17; ++digits) {
-    std::snprintf(text, sizeof text, "%.*g", digits, value);
-    if (std::strtod(text, nullptr) == value) break;
-  }
-  return text;
-}
-
 void AppendNode(const fleet::Node& node, std::string& out) {
-  absl::StrAppend(&out, "  - name: ", Quoted(node.name), "\n    machine: ", node.machine->id, "\n");
+  absl::StrAppend(&out, "  - name: ", fleet::YamlQuoted(node.name),
+                  "\n    machine: ", node.machine->id, "\n");
   if (node.chip->id != node.machine->chip) absl::StrAppend(&out, "    chip: ", node.chip->id, "\n");
   if (node.os_version) {
     absl::StrAppend(&out, "    os_version: \"", fleet::ToString(*node.os_version), "\"\n");
@@ -76,9 +48,10 @@ void AppendNode(const fleet::Node& node, std::string& out) {
 void AppendLinks(const LiveFleet& fleet, const NamedLinks& links, std::string& out) {
   const fleet::LinkGroup& group = links.group;
   const auto name = [&](int node) {
-    return Quoted(fleet.nodes[static_cast<std::size_t>(node)].name);
+    return fleet::YamlQuoted(fleet.nodes[static_cast<std::size_t>(node)].name);
   };
-  absl::StrAppend(&out, "  - kind: ", group.link->id, "\n    name: ", Quoted(links.name), "\n");
+  absl::StrAppend(&out, "  - kind: ", group.link->id, "\n    name: ", fleet::YamlQuoted(links.name),
+                  "\n");
   if (group.full_mesh) {
     absl::StrAppend(&out, "    members:\n");
     for (const int member : group.members) absl::StrAppend(&out, "      - ", name(member), "\n");
@@ -94,8 +67,8 @@ void AppendLinks(const LiveFleet& fleet, const NamedLinks& links, std::string& o
                     " of ", group.pairs.size(), "\n");
   }
   if (group.round_trip) {
-    absl::StrAppend(
-        &out, "    round_trip_us: ", Exact(std::round(group.round_trip->value * 1e7) / 10), "\n");
+    absl::StrAppend(&out, "    round_trip_us: ",
+                    fleet::ExactNumber(std::round(group.round_trip->value * 1e7) / 10), "\n");
   }
   if (group.measured_bandwidth) {
     // A whole number of bits, so that no unit rounds it.
@@ -122,6 +95,16 @@ std::string InventoryYaml(const LiveFleet& fleet) {
   for (const NamedLinks& links : fleet.links) AppendLinks(fleet, links, out);
   if (!fleet.notes.empty()) out += "# Links that were seen and left out:\n";
   for (const std::string& note : fleet.notes) out += Comment(note);
+  if (!fleet.speeds.empty()) out += "measurements:\n";
+  for (const fleet::SpeedMeasurement& speed : fleet.speeds) {
+    std::vector<std::string> names;
+    for (int node : speed.nodes) {
+      names.push_back(fleet.nodes[static_cast<std::size_t>(node)].name);
+    }
+    out += fleet::MeasurementYaml(speed, names, 2);
+  }
+  if (!fleet.speed_notes.empty()) out += "# Measured speeds that are not used:\n";
+  for (const std::string& note : fleet.speed_notes) out += Comment(note);
   return out;
 }
 

@@ -6,11 +6,13 @@
 #include "absl/status/statusor.h"
 #include "planner/wire/live_links.h"
 #include "planner/wire/live_nodes.h"
+#include "planner/wire/live_speeds.h"
 
 namespace capacity::wire {
 
 LiveFleet ReadLiveFleet(const catalog::Catalog& catalog, std::vector<LiveNode> nodes,
-                        const std::vector<LiveLink>& measured) {
+                        const std::vector<LiveLink>& measured,
+                        const std::vector<LiveSpeed>& speeds) {
   std::sort(nodes.begin(), nodes.end(),
             [](const LiveNode& a, const LiveNode& b) { return a.name < b.name; });
   LiveFleet fleet;
@@ -27,6 +29,7 @@ LiveFleet ReadLiveFleet(const catalog::Catalog& catalog, std::vector<LiveNode> n
     node_ids.push_back(live.node_id);
   }
   FindLinks(catalog, reports, node_ids, measured, fleet);
+  FindSpeeds(catalog, reports, node_ids, speeds, fleet);
   return fleet;
 }
 

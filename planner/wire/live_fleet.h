@@ -29,6 +29,13 @@ struct LiveLink {
   std::int64_t received_at_unix_ms = 0;  // by the planner's clock
 };
 
+// A speed that an engine was measured at on `node_id`.
+struct LiveSpeed {
+  std::string node_id;
+  v1::SpeedMeasurement measurement;
+  std::int64_t received_at_unix_ms = 0;  // by the planner's clock
+};
+
 // A node that cannot take part in any plan.
 struct OmittedNode {
   std::string name;
@@ -49,12 +56,15 @@ struct LiveFleet {
   std::vector<NamedLinks> links;
   std::vector<OmittedNode> omitted;
   std::vector<std::string> notes;  // links that were seen and left out, and why
+  std::vector<fleet::SpeedMeasurement> speeds;
+  std::vector<std::string> speed_notes;  // speeds that were measured and cannot be used, and why
 };
 
 // Reads `nodes` (in any order) with the measured links among them. Of two measurements over the
 // same addresses the newer counts. Pure and deterministic.
 LiveFleet ReadLiveFleet(const catalog::Catalog& catalog, std::vector<LiveNode> nodes,
-                        const std::vector<LiveLink>& measured);
+                        const std::vector<LiveLink>& measured,
+                        const std::vector<LiveSpeed>& speeds = {});
 
 // The fleet as an inventory (docs/inventory.md), which reads back as the same nodes and links.
 std::string InventoryYaml(const LiveFleet& fleet);

@@ -1,6 +1,7 @@
 #include "planner/wire/validate.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -174,6 +175,32 @@ void CheckLoad(const v1::Load& load, Walk& walk) {
   }
 }
 
+void CheckRate(const v1::Rate& rate, const std::string& path, Walk& walk) {
+  constexpr double kFastest = 1e7;  // tokens/s; what an inventory may state
+  const double median = rate.median_tokens_per_second();
+  if (!(median > 0 && median <= kFastest)) {
+    walk.Add(absl::StrCat(path, ".median_tokens_per_second"), "is above zero and at most 1e7");
+  }
+}
+
+void CheckSpeed(const v1::SpeedMeasurement& speed, const std::string& path, Walk& walk) {
+  constexpr std::size_t kIdDigits = 32;
+  const bool hex = std::all_of(speed.id().begin(), speed.id().end(),
+                               [](unsigned char c) { return std::isxdigit(c) != 0; });
+  if (speed.id().size() != kIdDigits || !hex) {
+    walk.Add(absl::StrCat(path, ".id"), "is 32 hex digits");
+  }
+  if (speed.engine().empty()) walk.Add(absl::StrCat(path, ".engine"), "is missing");
+  if (speed.model_name().empty() && speed.model().empty()) {
+    walk.Add(absl::StrCat(path, ".model_name"), "is missing, and so is model");
+  }
+  if (!speed.has_prefill() && !speed.has_decode()) {
+    walk.Add(absl::StrCat(path, ".decode"), "is missing, and so is prefill");
+  }
+  if (speed.has_prefill()) CheckRate(speed.prefill(), absl::StrCat(path, ".prefill"), walk);
+  if (speed.has_decode()) CheckRate(speed.decode(), absl::StrCat(path, ".decode"), walk);
+}
+
 // The generic walk, then what `specific` knows.
 template <class Request, class Specific>
 FieldViolations Check(const Request& request, Specific specific) {
@@ -209,7 +236,12 @@ FieldViolations Violations(const v1::HeartbeatRequest& request) {
 FieldViolations Violations(const v1::SendMeasurementsRequest& request) {
   return Check(request, [&](Walk& walk) {
     CheckOrigin(request.has_origin(), request.origin(), walk);
-    if (request.links().empty()) walk.Add("links", "is empty");
+    if (request.links().empty() && request.speeds().empty()) {
+      walk.Add("links", "is empty, and so is speeds");
+    }
+    for (int i = 0; i < request.speeds_size(); ++i) {
+      CheckSpeed(request.speeds(i), absl::StrCat("speeds[", i, "]"), walk);
+    }
     for (int i = 0; i < request.links_size(); ++i) {
       if (!request.links(i).peer_node_id().empty()) continue;
       walk.Add(absl::StrCat("links[", i, "].peer_node_id"), "is missing");

@@ -239,6 +239,44 @@ TEST(FitCommand, AMeasurementOnTheNodeShiftsAndNarrowsItsOtherEstimates) {
   EXPECT_LT(width(after), width(before));
 }
 
+TEST(MeasurementsCommand, ImportedBenchmarksAreJudgedAndChangeThePlanning) {
+  const std::string csv = TempFile(
+      "id,engine_family,model_id,quant_id,kv_ctx,prompt_tokens,prefill_tps,decode_tps,date\n"
+      "a,mlx,llama-3.1-8b,mlx-4bit,512,1024,500,70,2026-10-03\n"
+      "b,mlx,mlx-community/Qwen3-8B-4bit,mlx-4bit,512,,,68,2026-11\n"
+      "c,mlx,no-such-model,mlx-4bit,512,,,68,\n",
+      ".csv");
+  const Ran imported = Planner({"measurements", "import", csv, "--node", "studio"});
+  ASSERT_EQ(imported.exit_code, 0) << imported.err;
+  EXPECT_THAT(imported.err, HasSubstr("c is left out: no model of the catalogue"));
+  ExpectSchema(
+      Parsed(Planner({"measurements", "import", csv, "--node", "studio", "--output", "json"})));
+  const std::string nodes = TempFile(
+      "schema: capacity-planner/inventory/v1\n"
+      "nodes:\n"
+      "  - {name: studio, machine: mac-studio-m4-max-128gb}\n");
+  const std::string what_if = TempFile(imported.out);
+  const json judged = Parsed(Planner({"measurements", "--inventory", nodes, "--what-if", what_if,
+                                      "--node", "studio", "--output", "json"}));
+  ExpectSchema(judged);
+  ASSERT_EQ(judged["measurements"].size(), 2u);
+  const json& first = judged["measurements"][0]["decode"];
+  EXPECT_EQ(first["measured_tps"], 70);
+  EXPECT_EQ(first["predicted_before"]["source"], "catalog-model");
+  EXPECT_EQ(first["predicted_from_the_others"]["source"], "node-calibrated");
+  // The other model was slower than foretold, so this one is expected to be.
+  EXPECT_LT(first["predicted_from_the_others"]["mid"], first["predicted_before"]["mid"]);
+  EXPECT_TRUE(judged["measurements"][1]["prefill"].is_null());
+  const Ran text = Planner({"measurements", "--inventory", nodes, "--what-if", what_if});
+  EXPECT_THAT(text.out, HasSubstr("llama-3.1-8b"));
+  EXPECT_LE(WidestLine(text.out), 100u);
+  const Ran nobody = Planner({"measurements", "--inventory", nodes, "--node", "stutio"});
+  EXPECT_EQ(nobody.exit_code, 2);
+  EXPECT_THAT(nobody.err, HasSubstr("did you mean \"studio\"?"));
+  EXPECT_THAT(Planner({"measurements", "--inventory", nodes}).out,
+              HasSubstr("Nothing was measured"));
+}
+
 TEST(PredictCommand, OneNodeAndTwo) {
   const json one = Parsed(Planner({"predict", "--model", "gpt-oss-120b", "--quant", "mxfp4",
                                    "--nodes", "dgx-spark", "--output", "json"}));

@@ -307,6 +307,56 @@ TEST(LiveFleet, AMachineThatCannotBeJoinedLeavesTheOthersTheirLink) {
   EXPECT_THAT(fleet.notes, Contains(HasSubstr("of b and c is left out: ")));
 }
 
+LiveSpeed Speed(const std::string& node, const std::string& text, std::int64_t received = 1) {
+  LiveSpeed speed{"id-" + node, {}, received};
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &speed.measurement)) << text;
+  return speed;
+}
+
+constexpr char kBench[] = R"(
+    engine: "llama.cpp" source: "llama-bench" model_name: "gpt-oss-120b-mxfp4-00001-of-00003.gguf"
+    quant_name: "MXFP4 MoE" prompt_tokens: 512 generated_tokens: 128 streams: 1
+    decode { median_tokens_per_second: 51.25 } prefill { median_tokens_per_second: 1723.5 })";
+
+TEST(LiveFleet, MeasuredSpeedsAreInTheInventoryThatReadsBack) {
+  const std::int64_t november = 1'795'305'600'000;  // 2026-11-22
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(), {Spark("s", ""), Ultra("u", "")}, {},
+      {Speed("s", kBench, november), Speed("s", kBench, november - 1),
+       Speed("u", std::string(kBench) + " not_comparable: 'the prompt was cached'"),
+       Speed(
+           "u",
+           "engine: 'mlx' model_name: 'my-own-model-4bit' decode { median_tokens_per_second: 9 }"),
+       Speed("nobody", kBench)});
+  const std::vector<fleet::SpeedMeasurement> read = ReadBack(fleet).fleet.measurements();
+  ASSERT_THAT(read, SizeIs(1));
+  EXPECT_EQ(read[0].model->id, "gpt-oss-120b");
+  EXPECT_EQ(read[0].quant->id, "mxfp4");
+  EXPECT_THAT(read[0].nodes, ElementsAre(0));
+  EXPECT_EQ(read[0].context_tokens, 64);
+  EXPECT_EQ(read[0].prompt_tokens, 512);
+  EXPECT_EQ(read[0].decode->value, 51.25);
+  EXPECT_EQ(read[0].prefill->value, 1723.5);
+  EXPECT_EQ(read[0].as_of, "2026-11-22");
+  EXPECT_THAT(fleet.speed_notes, ElementsAre(HasSubstr("my-own-model-4bit on mlx: no model"),
+                                             HasSubstr("the prompt was cached")));
+}
+
+TEST(LiveFleet, ASpeedOfAClusterNamesItsNodesAndLink) {
+  const std::string cluster = std::string(kBench) + " peers: '10.0.0.2:50052' strategy: 'pipeline'";
+  const std::vector<LiveNode> nodes = {Spark("a", Ethernet("10.0.0.1", 10)),
+                                       Spark("b", Ethernet("10.0.0.2", 10))};
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), nodes, {}, {Speed("a", cluster, 5)});
+  const std::vector<fleet::SpeedMeasurement> read = ReadBack(fleet).fleet.measurements();
+  ASSERT_THAT(read, SizeIs(1));
+  EXPECT_THAT(read[0].nodes, ElementsAre(0, 1));
+  EXPECT_EQ(read[0].strategy, "pipeline");
+  EXPECT_EQ(read[0].link->id, "tcp-10gbe");
+  const std::string stranger = std::string(kBench) + " peers: '10.9.9.9:50052'";
+  EXPECT_THAT(ReadLiveFleet(Shipped(), nodes, {}, {Speed("a", stranger)}).speed_notes,
+              ElementsAre(HasSubstr("no node of the fleet is 10.9.9.9:50052")));
+}
+
 TEST(LiveFleet, TheOrderOfArrivalChangesNothing) {
   std::vector<LiveNode> nodes = {Ultra("a", Thunderbolt("A", "B") + Ethernet("10.0.0.1", 10)),
                                  Ultra("b", Thunderbolt("B", "A") + Ethernet("10.0.0.2", 10)),

@@ -50,6 +50,25 @@ TEST(Validate, ListsAndTextsHaveLimits) {
   EXPECT_THAT(Violations(request), SizeIs(2));
 }
 
+TEST(Validate, ASpeedSaysWhatRanAndHowFast) {
+  v1::SendMeasurementsRequest request;
+  *request.mutable_origin() = Good().origin();
+  v1::SpeedMeasurement& speed = *request.add_speeds();
+  speed.set_id("0123456789abcdef0123456789ABCDEF");
+  speed.set_engine("mlx");
+  speed.set_model_name("gpt-oss-20b");
+  speed.mutable_decode()->set_median_tokens_per_second(80);
+  EXPECT_THAT(Violations(request), IsEmpty());
+  speed.set_id("short");
+  speed.clear_model_name();
+  speed.mutable_decode()->set_median_tokens_per_second(0);
+  EXPECT_THAT(Violations(request),
+              ::testing::UnorderedElementsAre(
+                  Field(&FieldViolation::field, "speeds[0].id"),
+                  Field(&FieldViolation::field, "speeds[0].model_name"),
+                  Field(&FieldViolation::field, "speeds[0].decode.median_tokens_per_second")));
+}
+
 TEST(Validate, AMissingMessageIsMissing) {
   EXPECT_THAT(Violations(v1::SendReportRequest()), SizeIs(2));
   EXPECT_THAT(Violations(v1::HeartbeatRequest()), SizeIs(1));

@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "planner/base/parse.h"
+#include "planner/catalog/recognize.h"
+#include "planner/cli/commands.h"
+#include "planner/cli/measurement_file.h"
+#include "planner/cli/remote.h"
+#include "planner/fleet/measurement_yaml.h"
+#include "planner/inventory/inventory.h"
+#include "planner/report/measurements.h"
+
+namespace capacity::cli {
+namespace {
+
+struct ListArguments {
+  std::string inventory;
+  std::vector<std::string> overlays;
+  std::string node;
+  RemoteArguments remote;
+};
+
+struct ImportArguments {
+  std::string file;
+  std::string node;
+};
+
+// The comments below "# Measured speeds that are not used:" of an exported inventory.
+std::vector<std::string> UnusedSpeeds(const std::string& yaml) {
+  std::vector<std::string> notes;
+  bool here = false;
+  for (const std::string& line : std::vector<std::string>(absl::StrSplit(yaml, '\n'))) {
+    constexpr char kEntry[] = "  # ";
+    if (absl::StartsWith(line, "# ")) here = absl::StrContains(line, "speeds that are not used");
+    if (here && absl::StartsWith(line, kEntry)) {
+      notes.push_back("not used: " + line.substr(sizeof kEntry - 1));
+    }
+  }
+  return notes;
+}
+
+// The fleet that the arguments name: of a running planner, or of a file.
+std::optional<fleet::Scenario> ScenarioOrPrint(const Common& common, const Facts& facts,
+                                               const ListArguments& arguments,
+                                               std::vector<std::string>& notes) {
+  if (arguments.remote.planner.empty()) {
+    return LoadScenarioOrPrint(
+        facts.catalog, arguments.inventory.empty() ? ExampleInventory(common) : arguments.inventory,
+        arguments.overlays);
+  }
+  const auto channel = ConnectOrPrint(arguments.remote);
+  if (channel == nullptr) return std::nullopt;
+  grpc::ClientContext context;
+  constexpr int kPatienceSeconds = 30;
+  SetDeadline(context, kPatienceSeconds);
+  v1::ExportInventoryResponse response;
+  const grpc::Status status = v1::Planner::NewStub(channel)->ExportInventory(
+      &context, v1::ExportInventoryRequest(), &response);
+  if (!status.ok()) {
+    PrintRefusal("measurements", status);
+    return std::nullopt;
+  }
+  notes = UnusedSpeeds(response.yaml());
+  constexpr char kLive[] = "live-fleet.yaml";
+  auto loaded = inventory::LoadScenarioWith(
+      [&](const std::string& file) {
+        return file == kLive
+                   ? inventory::ParseDocument(file, response.yaml(), inventory::DocumentLimits{})
+                   : inventory::ReadDocument(file, inventory::DocumentLimits{});
+      },
+      facts.catalog, kLive, arguments.overlays);
+  if (!loaded.value) PrintProblems(loaded.problems);
+  return std::move(loaded.value);
+}
+
+int RunList(const Common& common, const ListArguments& arguments) {
+  const std::optional<Facts> facts = LoadFactsOrPrint(common);
+  if (!facts) return kBadInput;
+  std::vector<std::string> notes;
+  const auto scenario = ScenarioOrPrint(common, *facts, arguments, notes);
+  if (!scenario) return kBadInput;
+  const fleet::Fleet& fleet = scenario->fleet;
+  placement::Judgements judged = placement::JudgeMeasurements(facts->calibration, fleet);
+  if (!arguments.node.empty()) {
+    std::vector<std::string> names;
+    for (const fleet::Node& node : fleet.nodes()) names.push_back(node.name);
+    const auto found = std::find(names.begin(), names.end(), arguments.node);
+    if (found == names.end()) {
+      return BadArgument("--node", absl::StrCat("no node is called \"", arguments.node, "\"; ",
+                                                DidYouMean(arguments.node, names)));
+    }
+    const int index = static_cast<int>(found - names.begin());
+    std::erase_if(judged.measurements, [&](const placement::Judged& one) {
+      const std::vector<int>& nodes = one.measurement->nodes;
+      return std::find(nodes.begin(), nodes.end(), index) == nodes.end();
+    });
+  }
+  return Print(common.json() ? report::MeasurementsJson(fleet, judged, notes)
+                             : report::MeasurementsText(fleet, judged, notes, common.style));
+}
+
+// A row as a measurement on one node; else `why` says what speaks against it.
+std::optional<fleet::SpeedMeasurement> MeasurementOf(const catalog::Catalog& catalog,
+                                                     const validation::Measurement& row,
+                                                     std::string& why) {
+  fleet::SpeedMeasurement out;
+  const std::string engine = row.engine_family.empty() ? row.engine : row.engine_family;
+  const catalog::Recognized seen =
+      catalog::Recognize(catalog, {engine, row.model, row.quant, {}, {}});
+  const catalog::Model* model = catalog.FindModel(row.model);
+  const catalog::Quantization* quant = catalog.FindQuantization(row.quant);
+  out.model = model != nullptr ? model : seen.model;
+  out.quant = quant != nullptr ? quant : seen.quant;
+  if (out.model == nullptr || out.quant == nullptr) {
+    why = seen.why;
+    return std::nullopt;
+  }
+  const auto known = catalog::ParseEngine(engine);
+  if (!known) {
+    why =
+        absl::StrCat("unknown engine \"", engine, "\"; llama.cpp, mlx, vllm, exo, ollama or other");
+    return std::nullopt;
+  }
+  out.engine = *known;
+  if (row.world.value_or(1) > 1 || row.nodes.value_or(1) > 1) {
+    why = "several machines took part; write it under measurements: by hand";
+    return std::nullopt;
+  }
+  if (row.answer_tokens || row.kv_bits.value_or(16) != 16 || row.prompt_depth.value_or(0) > 0) {
+    why = "whole requests, narrow caches and prompts at a depth cannot be compared";
+    return std::nullopt;
+  }
+  constexpr double kUsualContext = 200;
+  out.nodes = {0};
+  out.context_tokens = static_cast<int>(row.context_tokens.value_or(kUsualContext));
+  out.prompt_tokens = static_cast<int>(row.prompt_tokens.value_or(0));
+  out.batch = std::max(1, row.batch.value_or(1));
+  if (row.decode_tps) out.decode = TokensPerSecond{*row.decode_tps};
+  if (row.prefill_tps && row.prefill_unusable.empty()) {
+    out.prefill = TokensPerSecond{*row.prefill_tps};
+  }
+  if (!out.decode && !out.prefill) {
+    why = "it holds no speed";
+    return std::nullopt;
+  }
+  if (IsCalendarDate(row.date)) out.as_of = row.date;
+  return out;
+}
+
+int RunImport(const Common& common, const ImportArguments& arguments) {
+  const std::optional<catalog::Catalog> catalog = LoadCatalogOrPrint(common);
+  if (!catalog) return kBadInput;
+  const auto rows = LoadMeasurementsOrPrint(arguments.file);
+  if (!rows) return kBadInput;
+  std::string entries;
+  int imported = 0;
+  std::vector<report::LeftOutRow> left_out;
+  for (const validation::Measurement& row : *rows) {
+    std::string why;
+    const auto measured = MeasurementOf(*catalog, row, why);
+    if (!measured) {
+      left_out.push_back({row.id, why});
+      continue;
+    }
+    entries += fleet::MeasurementYaml(*measured, {arguments.node}, 4);
+    ++imported;
+  }
+  if (!common.json()) {
+    for (const report::LeftOutRow& row : left_out) {
+      std::cerr << "planner: " << arguments.file << ": " << row.row
+                << " is left out: " << row.reason << "\n";
+    }
+  }
+  if (imported == 0) {
+    return BadArgument("FILE", absl::StrCat("no row of ", arguments.file,
+                                            " can be used; docs/accuracy.md lists the columns"));
+  }
+  const std::string yaml =
+      absl::StrCat("# Measured speeds of ", imported, imported == 1 ? " row" : " rows",
+                   ", for --what-if with an inventory that has this node.\n",
+                   "schema: capacity-planner/what-if/v1\nname: ",
+                   fleet::YamlQuoted(absl::StrCat("measured on ", arguments.node)),
+                   "\nadd:\n  measurements:\n", entries);
+  return Print(common.json() ? report::MeasurementsImportJson(yaml, imported, left_out) : yaml);
+}
+
+}  // namespace
+
+void AddMeasurements(CLI::App& app, Common& common, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "measurements", "What was measured, and what would have been predicted before and after");
+  command->footer(
+      "Example:\n  planner measurements --inventory fleet.yaml\n"
+      "  planner measurements --planner 127.0.0.1:7443 --node studio\n"
+      "  planner measurements import bench.csv --node studio > studio-measured.yaml");
+  auto arguments = std::make_shared<ListArguments>();
+  command->add_option("--inventory", arguments->inventory, "Your machines; default: an example")
+      ->type_name("FILE");
+  command->add_option("--what-if", arguments->overlays, "Changes to the inventory; repeatable")
+      ->type_name("FILE");
+  command->add_option("--node", arguments->node, "Only what this node took part in")
+      ->type_name("NAME");
+  AddRemoteOptions(*command, arguments->remote);
+  AddCommonOptions(*command, common);
+  command->require_subcommand(0, 1);
+
+  auto wanted = std::make_shared<ImportArguments>();
+  CLI::App* import = command->add_subcommand(
+      "import", "Benchmarks that you have (CSV) as a what-if document, on stdout");
+  import->footer(
+      "Example:\n  planner measurements import bench.csv --node studio > studio-measured.yaml\n"
+      "  planner plan --budget 10000 --inventory fleet.yaml --what-if studio-measured.yaml");
+  import->add_option("FILE", wanted->file, "CSV; docs/accuracy.md lists the columns")->required();
+  import->add_option("--node", wanted->node, "The node of your inventory that was measured")
+      ->required()
+      ->type_name("NAME");
+  AddCommonOptions(*import, common);
+  command->callback([command, arguments, &common, &action] {
+    if (!command->get_subcommands().empty()) return;
+    action = [arguments, &common] { return RunList(common, *arguments); };
+  });
+  import->callback([wanted, &common, &action] {
+    action = [wanted, &common] { return RunImport(common, *wanted); };
+  });
+}
+
+}  // namespace capacity::cli

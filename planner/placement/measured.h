@@ -1,0 +1,39 @@
+// The measured speeds of a fleet, and what they say of each other.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/base/estimate.h"
+#include "planner/fleet/fleet.h"
+#include "planner/throughput/calibration.h"
+#include "planner/throughput/node_calibration.h"
+
+namespace capacity::placement {
+
+// What each node is: nodes with the same machine and chip are alike to a measurement.
+std::vector<std::string> MachinesOf(const fleet::Fleet& fleet, const std::vector<int>& nodes);
+
+// The fleet's measurements as runs, in its order. One that says too little to be compared with
+// anything is left out.
+std::vector<throughput::SpeedMeasurement> MeasuredOn(const fleet::Fleet& fleet);
+
+// A measurement beside what would have been predicted, tokens/s of all streams together.
+struct Judged {
+  const fleet::SpeedMeasurement* measurement = nullptr;
+  std::optional<Estimate> decode_before;  // by the catalogue alone
+  std::optional<Estimate> decode_after;   // in the light of the fleet's other measurements
+  std::optional<Estimate> prefill_before;
+  std::optional<Estimate> prefill_after;
+  std::string why_not;  // why nothing is predicted; empty when something is
+};
+
+// Every measurement of the fleet, in its order. `remarks` names those that the others contradict.
+struct Judgements {
+  std::vector<Judged> measurements;
+  std::vector<std::string> remarks;
+};
+Judgements JudgeMeasurements(const throughput::Calibration& calibration, const fleet::Fleet& fleet);
+
+}  // namespace capacity::placement
