@@ -101,8 +101,11 @@ absl::Status Metrics::Expose(const std::string& address) {
   constexpr std::size_t kThreads = 1;
   try {
     exposer_ = std::make_unique<prometheus::Exposer>(address, kThreads);
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat("metrics on ", address, ": ", error.what()));
+  } catch (const std::exception&) {
+    // The library says nothing that helps.
+    return absl::UnavailableError(absl::StrCat("--metrics ", address,
+                                               ": cannot listen there; is the address in use? "
+                                               "another one, or --metrics \"\" for none"));
   }
   exposer_->RegisterCollectable(registry_);
   return absl::OkStatus();

@@ -191,7 +191,11 @@ absl::Status Server::Parts::Listen() {
   builder.RegisterService(planner.get());
   server = builder.BuildAndStart();
   if (server == nullptr) return absl::UnavailableError("gRPC does not start");
-  server->GetHealthCheckService()->SetServingStatus(true);
+  grpc::HealthCheckServiceInterface& health = *server->GetHealthCheckService();
+  health.SetServingStatus(true);
+  for (const char* service : {"capacity.v1.Planner", "capacity.v1.Agents"}) {
+    health.SetServingStatus(service, true);
+  }
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     Listener::Hooks hooks;
     hooks.count = [this](const char* what) { metrics.CountConnection(what); };
@@ -256,6 +260,7 @@ void Server::Parts::Stop() {
     wake.notify_all();
   }
   if (context != nullptr) context->stopping = true;
+  if (server != nullptr) server->GetHealthCheckService()->SetServingStatus(false);
   for (const auto& listener : listeners) listener->Stop();
   if (maintenance.joinable()) maintenance.join();
   if (watchers != nullptr) watchers->Stop();

@@ -56,7 +56,7 @@ TEST(Recognize, EveryIdAndAliasIsItsModel) {
     for (std::string name : {model.id, model.hf_id}) {
       if (name.empty()) continue;
       const Recognized found = Recognize(Shipped(), {"llama.cpp", name + "-q8_0", ""});
-      EXPECT_EQ(found.model, Shipped().FindModel(name)) << name;
+      EXPECT_EQ(found.model, &model) << name;
     }
   }
 }

@@ -338,8 +338,8 @@ TEST(LiveFleet, MeasuredSpeedsAreInTheInventoryThatReadsBack) {
   EXPECT_EQ(read[0].decode->value, 51.25);
   EXPECT_EQ(read[0].prefill->value, 1723.5);
   EXPECT_EQ(read[0].as_of, "2026-11-22");
-  EXPECT_THAT(fleet.speed_notes, ElementsAre(HasSubstr("my-own-model-4bit on mlx: no model"),
-                                             HasSubstr("the prompt was cached")));
+  EXPECT_THAT(fleet.speed_notes, ElementsAre(HasSubstr("the prompt was cached"),
+                                             HasSubstr("my-own-model-4bit on mlx: no model")));
 }
 
 TEST(LiveFleet, ASpeedOfAClusterNamesItsNodesAndLink) {
