@@ -140,5 +140,96 @@ TEST(CommandsWithoutAPlanner, InitMakesAnAuthorityOnce) {
             0);
 }
 
+TEST(CommandsWithoutAPlanner, InitRenewsWhatIsMissingAndKeepsTheAuthority) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(Planner({"init", "--state", directory.path()}).exit_code, 0);
+  const auto read = [&](const char* name) {
+    std::ifstream file(directory.path() + "/pki/" + name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string authority = read("ca.pem");
+  const std::string server = read("server.pem");
+  ASSERT_EQ(std::remove((directory.path() + "/pki/server.pem").c_str()), 0);
+  const Ran again = Planner({"init", "--state", directory.path()});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("a new server certificate"));
+  EXPECT_EQ(read("ca.pem"), authority);
+  EXPECT_THAT(read("server.pem"), HasSubstr("BEGIN CERTIFICATE"));
+  EXPECT_NE(read("server.pem"), server);
+  const std::string renewed = read("server.pem");
+  EXPECT_THAT(Planner({"init", "--state", directory.path(), "--name", "planner.example.org"}).out,
+              HasSubstr("a new server certificate"));
+  EXPECT_NE(read("server.pem"), renewed);
+}
+
+TEST(CommandsWithoutAPlanner, CredentialsAreListedAndRevoked) {
+  const TemporaryDirectory directory;
+  const std::vector<std::string> state = {"--state", directory.path()};
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), state.begin(), state.end());
+    return Planner(arguments);
+  };
+  ASSERT_EQ(run({"init"}).exit_code, 0);
+  ASSERT_EQ(run({"credential", "create", "--name", "alice", "--out", directory.path() + "/alice"})
+                .exit_code,
+            0);
+  const auto standing = [&](const std::string& name) {
+    const json list = ExpectSchema(run({"credential", "list", "--output", "json"}));
+    for (const json& row : list["credentials"]) {
+      if (row["name"] == name) return row["standing"].get<std::string>();
+    }
+    return std::string("absent");
+  };
+  EXPECT_EQ(standing("alice"), "good");
+  EXPECT_EQ(standing("local-admin"), "good");
+  const Ran wrong = run({"credential", "revoke", "alica"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("did you mean \"alice\"?"));
+  EXPECT_EQ(ExpectSchema(run({"credential", "revoke", "alice", "--output", "json"}))["done"],
+            "revoked");
+  EXPECT_EQ(standing("alice"), "revoked");
+  EXPECT_EQ(standing("local-admin"), "good");
+  EXPECT_EQ(run({"credential", "revoke", "alice"}).exit_code, 2);
+}
+
+// A standing what-if that could never be read is refused before anyone relies on it; nodes that it
+// names may report later.
+TEST(CommandsWithoutAPlanner, ServeRefusesABrokenStandingWhatIf) {
+  const TemporaryDirectory directory;
+  const std::string garbage = TempFile("garbage\n");
+  const Ran refused = Planner({"serve", "--state", directory.path(), "--listen", "127.0.0.1:0",
+                               "--metrics", "", "--what-if", garbage});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr(garbage));
+}
+
+// The page's own order: init, listen on the network, ask on this machine without more ado.
+TEST(CommandsOnTheNetwork, ThisMachineNeedsNoCredentials) {
+  LiveOptions options;
+  options.tls = true;
+  options.require_tls = false;
+  options.listen = "0.0.0.0:0";
+  LivePlanner planner(options);
+  const std::string address = "127.0.0.1:" + std::to_string(planner.port());
+  const Ran nodes = Planner({"nodes", "--planner", address}, {"HOME=/nonexistent"});
+  EXPECT_EQ(nodes.exit_code, 0) << nodes.err;
+  const Ran doctor =
+      Planner({"doctor", "--planner", address, "--state", planner.state()}, {"HOME=/nonexistent"});
+  EXPECT_THAT(doctor.out, HasSubstr("a planner answers"));
+}
+
+TEST(CommandsOnTheNetwork, WithRequireTlsTheDoctorSaysWhatIsMissing) {
+  LiveOptions options;
+  options.tls = true;
+  LivePlanner planner(options);
+  const Ran doctor = Planner({"doctor", "--planner", planner.address(), "--state", planner.state()},
+                             {"HOME=/nonexistent"});
+  EXPECT_THAT(doctor.out, HasSubstr("--credentials"));
+  const Ran nodes =
+      Planner({"nodes", "--planner", planner.address(), "--credentials", planner.state()},
+              {"HOME=/nonexistent"});
+  EXPECT_EQ(nodes.exit_code, 0) << nodes.err;
+}
+
 }  // namespace
 }  // namespace capacity

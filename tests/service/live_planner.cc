@@ -56,9 +56,9 @@ LivePlanner::LivePlanner(const LiveOptions& options) : options_(options) {
 void LivePlanner::Start() {
   service::ServerOptions options;
   options.state_directory = state();
-  options.listen = {"127.0.0.1:0"};
+  options.listen = {options_.listen};
   options.metrics = "";
-  options.require_tls = options_.tls;
+  options.require_tls = options_.tls && options_.require_tls;
   options.limits = options_.limits;
   options.overlays = options_.overlays;
   server_ = OrThrow(service::Server::Start(ShippedFacts(), options));

@@ -23,7 +23,9 @@ class TemporaryDirectory {
 };
 
 struct LiveOptions {
-  bool tls = false;  // with an authority; plaintext is then refused
+  bool tls = false;         // with an authority
+  bool require_tls = true;  // where there is one: plaintext is refused
+  std::string listen = "127.0.0.1:0";
   service::ListenerLimits limits;
   std::vector<v1::Document> overlays;
 };

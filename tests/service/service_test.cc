@@ -308,6 +308,31 @@ TEST_F(Service, StoppingIsQuickAndLosesNothing) {
   EXPECT_GT(acknowledged.load(), 0u);
 }
 
+// A search that would take for ever, twice, so that every thread for questions has one: others are
+// answered meanwhile, and it ends with its caller's patience.
+TEST_F(Service, AnEndlessQuestionHoldsUpNobody) {
+  ReportTwoUltras();
+  const auto ask = [this](double budget) {
+    v1::PlanRequest request;
+    request.set_budget_usd(budget);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(3));
+    v1::PlanResponse response;
+    asks()->Plan(&context, request, &response);
+  };
+  std::thread first([&] { ask(1e9); });
+  std::thread second([&] { ask(1e12); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  v1::ListNodesResponse nodes;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  EXPECT_TRUE(asks()->ListNodes(&context, v1::ListNodesRequest(), &nodes).ok());
+  EXPECT_EQ(nodes.nodes_size(), 2);
+  first.join();
+  second.join();
+  planner_.Stop();  // returns
+}
+
 TEST_F(Service, MetricsCountWhatHappened) {
   ReportTwoUltras();
   const std::string text = planner_.server().MetricsText();
