@@ -371,9 +371,11 @@ Found Enumeration::ValueOf(const Basket& basket) {
     return ItemsToHave(problem_, grouping.items, basket.items) != basket.items;
   });
   if (!additive_) EvaluateGroupings(nodes, groupings);
-  const Grouping* best = nullptr;
+  Grouping alone;  // when a stop kept the others from being listed
+  alone.items.assign(problem_.items.size(), 0);
+  const Grouping* best = &alone;
   for (const Grouping& grouping : groupings) {
-    if (best == nullptr || grouping.value > best->value) best = &grouping;
+    if (best == &alone || grouping.value > best->value) best = &grouping;
   }
   Choice choice;
   choice.basket = basket;

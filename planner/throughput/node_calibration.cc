@@ -22,7 +22,8 @@ constexpr double kRepeat = 0.02;           // standard deviation of repeated run
 constexpr double kEightyPercent = 1.2816;  // half-width of an 80 % interval in standard deviations
 constexpr double kDrift = 0.1;  // engines change: standard deviation a year, natural logarithm;
                                 // assumed
-constexpr double kTooFar = 3;   // standard deviations that make a measurement a contradiction
+constexpr Eigen::Index kFewest = 3;  // measurements that can disagree with each other
+constexpr double kTooFar = 3;        // standard deviations that make a measurement a contradiction
 
 double Square(double x) { return x * x; }
 
@@ -154,7 +155,7 @@ class Judgement {
     if (common.isZero()) return std::nullopt;
     const double shift = std::min(common.dot(weights_), most_);
     const double told = common.dot(factor_.solve(common));
-    const double variance = scale_ * std::max(0.0, Variance(run) - told);
+    const double variance = std::min(scale_ * std::max(0.0, Variance(run) - told), Variance(run));
     Estimate out =
         IntervalAround(std::exp(run.log_speed + shift), kEightyPercent * std::sqrt(variance));
     out.source = EstimateSource::kNodeCalibrated;
@@ -179,7 +180,7 @@ class Judgement {
     factor_ = Eigen::LLT<Eigen::MatrixXd>(covariance);
     weights_ = factor_.solve(residuals);
     surprise_ = residuals.dot(weights_);
-    scale_ = Scale(surprise_, n);
+    scale_ = n >= kFewest ? Scale(surprise_, n) : 1;
   }
 
   // How much wider than foretold everything is: 1 unless `surprise`, which has n as its mean and
@@ -191,7 +192,7 @@ class Judgement {
 
   // Each measurement against what the others let expect; the worst first, at most half of them.
   void DistrustContradictions(const char* half, std::vector<std::string>& remarks) {
-    if (Size() < 3) return;
+    if (Size() < kFewest) return;
     for (std::size_t distrusted = 0; 2 * (distrusted + 1) < outcomes_.size(); ++distrusted) {
       const Eigen::MatrixXd inverse = factor_.solve(Eigen::MatrixXd::Identity(Size(), Size()));
       Eigen::Index worst = -1;

@@ -132,7 +132,7 @@ const std::map<std::string, std::set<std::string>> kKeepers = {
     {"curl/", {"prices"}},
     {"CLI/", {"cli"}},
     {"ceres/", {"throughput", "validation"}},
-    {"Eigen/", {"throughput"}},
+    {"Eigen/", {"throughput", "validation"}},
     {"coin/", {"purchase"}},
     {"Highs", {"purchase"}},
     {"capacity/v1/", {"wire", "service", "cli"}},
