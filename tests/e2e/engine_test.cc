@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -362,6 +364,177 @@ TEST_F(Engine, ARpcClusterOfTwoIsMeasuredAsOne) {
   EXPECT_THAT(alone.err, HasSubstr("llama-bench crashed"));
   EXPECT_THAT(SpeedsIn(alone), IsEmpty());
   EXPECT_EQ(Kept(), 1u);
+}
+
+// ---------------------------------------------------------------- the whole loop
+
+// What a user's own catalogue would say of the machine that runs the tests, but for a bandwidth
+// that is twice what its processors read: before an engine is measured, every estimate is too high.
+constexpr char kChipBeforeBandwidth[] = R"(
+  - id: e2e-processors
+    name: Processors of the machine that runs the tests
+    vendor: amd
+    family: other
+    generation: rdna3.5
+    fp16_dense_tflops: 0.2
+    memory: unified
+    memory_options: ["24 GiB"]
+    source: tests/e2e/engine_test.cc
+    as_of: "2026-11"
+    memory_bandwidth_gbps: )";
+constexpr char kMachine[] = R"(
+  - id: e2e-box
+    name: The machine that runs the tests
+    chip: e2e-processors
+    reported_as: [Capacity E2E Box]
+    os: linux
+    accelerators: 1
+    memory: "24 GiB"
+    memory_visible: "23.5 GiB"
+    memory_available: "20 GiB"
+    ports: {ethernet_gbps: 1}
+    power: {idle_w: 20, load_w: 60}
+    released: "2026-01"
+    source: tests/e2e/engine_test.cc
+    as_of: "2026-11"
+)";
+
+// A planner and the agent of one node, on this very machine.
+class Loop : public Engine {
+ protected:
+  void SetUp() override {
+    Engine::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    fs::copy(CAPACITY_SOURCE_DIR "/inventories", Data(), fs::copy_options::recursive);
+    std::ofstream(Data() + "/catalog/chips.yaml", std::ios::app)
+        << kChipBeforeBandwidth << 2 * ReadGigabytesPerSecond() << "\n";
+    std::ofstream(Data() + "/catalog/machines.yaml", std::ios::app) << kMachine;
+    port_ = FreePort();
+    planner_ =
+        std::make_unique<Program>(Planner("serve --listen " + Address() +
+                                          " --metrics \"\" --state " + directory_ + "/planner"),
+                                  Log("planner"));
+    ASSERT_TRUE(planner_->Says("serving", kStartSeconds)) << ReadFile(Log("planner"));
+    agent_ = std::make_unique<Program>(AsKnownMachine(AgentCommand()), Log("agent"));
+    ASSERT_TRUE(agent_->Says("enrolled", kStartSeconds)) << ReadFile(Log("agent"));
+    ASSERT_TRUE(Eventually([this] { return Predict("qwen3-0.6b").is_object(); }))
+        << ReadFile(Log("agent"));
+  }
+
+  void TearDown() override {
+    agent_.reset();
+    planner_.reset();
+    Engine::TearDown();
+  }
+
+  std::string Data() const { return directory_ + "/inventories"; }
+  std::string Address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string Planner(const std::string& arguments) const {
+    return "env CAPACITY_PLANNER_DATA=" + Data() + " " + CAPACITY_PLANNER + " " + arguments;
+  }
+  json Answer(const std::string& arguments) const {
+    const Ran ran = e2e::Run(Planner(arguments + " --planner " + Address() + " --output json"));
+    return ran.exit_code == 0 ? json::parse(ran.out, nullptr, false) : json(ran.err);
+  }
+  json Predict(const std::string& model) const {
+    return Answer("predict --model " + model +
+                  " --quant q8_0 --nodes e2e --engine llama.cpp --context 64 --prompt 64");
+  }
+  static double Decode(const json& prediction) {
+    return prediction.at("decode_tps").at("mid").get<double>();
+  }
+
+  std::string AgentCommand() const {
+    return std::string(CAPACITY_NODE_AGENT) + " run --planner " + Address() + " --state-dir " +
+           State() + " --name e2e --heartbeat 1 --data " + Data();
+  }
+
+  // `command` where the firmware calls this machine what the catalogue above does; a virtual
+  // machine has no name of its own.
+  std::string AsKnownMachine(const std::string& command) const {
+    const std::string classes = directory_ + "/class";
+    const std::string script = directory_ + "/as-known-machine";
+    std::ofstream(script) << "set -eu\ncp -a /sys/class " << classes << " 2>/dev/null || true\n"
+                          << "rm -rf " << classes << "/dmi\nmkdir -p " << classes << "/dmi/id\n"
+                          << "echo 'Capacity E2E Box' >" << classes << "/dmi/id/product_name\n"
+                          << "mount --bind " << classes << " /sys/class\nexec " << command << "\n";
+    return "unshare --mount --propagation private sh " + script;
+  }
+
+  static double ReadGigabytesPerSecond() {
+    const Ran ran =
+        e2e::Run(std::string(CAPACITY_NODE_AGENT) + " bench memory --force --output json");
+    const json answer = json::parse(ran.out, nullptr, false);
+    EXPECT_TRUE(answer.is_object()) << ran.err;
+    for (const json& one : answer.value("memory_bandwidths", json::array())) {
+      if (one.at("kind") == "cpu-read") return one.at("best_bytes_per_second").get<double>() / 1e9;
+    }
+    ADD_FAILURE() << ran.out;
+    return 0;
+  }
+
+  template <class Condition>
+  static bool Eventually(Condition holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(kStartSeconds);
+    while (std::chrono::steady_clock::now() < end) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+    return false;
+  }
+
+  int port_ = 0;
+  std::unique_ptr<Program> planner_;
+  std::unique_ptr<Program> agent_;
+};
+
+TEST_F(Loop, AMeasuredEngineMovesTheEstimatesOfItsNode) {
+  const json before = Predict("qwen3-0.6b");
+  const json other_before = Predict("llama-3.2-1b");
+  const json plan_before = Answer("plan --budget 3000");
+  ASSERT_EQ(before.at("decode_tps").at("source"), "catalog-model") << before;
+
+  const Ran ran = Bench(LlamaBench(Model("qwen3-0.6b")));
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("node-agent run will send it"));
+  const double measured =
+      SpeedsIn(ran).at(0).at("decode_tokens_per_second").at("median").get<double>();
+
+  // The agent finds it, sends it, and removes it.
+  ASSERT_TRUE(Eventually([this] { return Kept() == 0; })) << ReadFile(Log("agent"));
+  EXPECT_THAT(ReadFile(Log("agent")), HasSubstr("told the planner how fast llama.cpp runs"));
+  ASSERT_TRUE(Eventually([&] {
+    return Predict("qwen3-0.6b").at("decode_tps").at("source") != "catalog-model";
+  })) << Answer("measurements");
+  const json after = Predict("qwen3-0.6b");
+  const json other_after = Predict("llama-3.2-1b");
+  ASSERT_LT(measured, Decode(before));
+  EXPECT_LT(Decode(after), Decode(before));
+  EXPECT_LT(std::abs(Decode(after) - measured), Decode(before) - measured);
+  EXPECT_NE(other_after.at("decode_tps").at("source"), "catalog-model");
+  EXPECT_LT(Decode(other_after), Decode(other_before));
+
+  // What the node is worth today follows.
+  const json plan_after = Answer("plan --budget 3000");
+  const auto worth = [](const json& plan) {
+    return plan.at("today").at("value_usd_per_month").get<double>();
+  };
+  EXPECT_LT(worth(plan_after), worth(plan_before));
+  for (const json& assignment : plan_after.at("today").at("assignments")) {
+    EXPECT_NE(assignment.at("decode_tps").at("source"), "catalog-model") << assignment;
+  }
+
+  const json listed = Answer("measurements --node e2e");
+  ASSERT_THAT(listed.at("measurements"), SizeIs(1)) << listed;
+  const json& one = listed.at("measurements").at(0);
+  EXPECT_EQ(one.at("model"), "qwen3-0.6b");
+  EXPECT_EQ(one.at("quant"), "q8_0");
+  EXPECT_NEAR(one.at("decode").at("measured_tps").get<double>(), measured, 0.01 * measured);
+  std::printf(
+      "decode of qwen3-0.6b at q8_0: %.1f before, %.1f measured, %.1f after; llama-3.2-1b: "
+      "%.1f before, %.1f after; worth $%.2f a month before, $%.2f after\n",
+      Decode(before), measured, Decode(after), Decode(other_before), Decode(other_after),
+      worth(plan_before), worth(plan_after));
 }
 
 }  // namespace
