@@ -63,10 +63,11 @@ struct Run {
   Kinds machines;
   std::string model;
   catalog::Engine engine = catalog::Engine::kOther;
-  std::string link;           // with the strategy; empty: one node
-  double log_speed = 0;       // predicted
-  double log_tokens = 0;      // in the cache
-  double deviation = 0;       // of log(true / predicted), without the link's
+  EngineClass kernels = EngineClass::kLlamaOther;  // Ollama runs llama.cpp's, EXO on Macs MLX's
+  std::string link;                                // with the strategy; empty: one node
+  double log_speed = 0;                            // predicted
+  double log_tokens = 0;                           // in the cache
+  double deviation = 0;                            // of log(true / predicted), without the link's
   double link_deviation = 0;  // of log(true / predicted), by what the link costs
 };
 
@@ -84,6 +85,7 @@ Run RunOf(const Query& query, std::vector<std::string> machines, const Estimate&
   run.machines = KindsOf(std::move(machines));
   run.model = query.model->id;
   run.engine = query.engine;
+  run.kernels = ClassOf(query.engine, query.nodes[0].chip->platform(), *query.quant);
   if (query.link != nullptr && query.nodes.size() > 1) {
     run.link = absl::StrCat(query.link->id, " ", Name(query.strategy));
   }
@@ -117,7 +119,7 @@ Run PrefillRun(const Query& query, std::vector<std::string> machines, const Esti
 // What two different runs have in common (equation 4.24).
 double Covariance(const Run& a, const Run& b, const Shares& shares) {
   double likeness = shares.machine;
-  if (a.engine == b.engine) {
+  if (a.kernels == b.kernels) {
     const double tokens =
         shares.by_tokens ? std::exp(-Square((a.log_tokens - b.log_tokens) / kTokensScale) / 2) : 1;
     likeness +=
