@@ -141,13 +141,13 @@ SpeedMeasurement CommonOf(const Fields& fields) {
   if (!commit.empty() && commit != "unknown") {
     absl::StrAppend(&common.engine_version, number.empty() ? "" : " ", "(", commit, ")");
   }
-  common.model_name = fields.Text("model_type");
-  common.quant_name = QuantIn(common.model_name);
-  if (common.model_name.empty()) {
-    // Only the file's own name: the folders before it are the user's.
-    const std::string path = fields.Text("model_filename", 4096);
-    common.model_name = probe::Clean(path.substr(path.find_last_of("/\\") + 1));
-  }
+  // The file's name says which model it is, the type ("llama 8B Q4_K - Medium") only its kind. Only
+  // its own name: the folders before it are the user's.
+  const std::string type = fields.Text("model_type");
+  const std::string path = fields.Text("model_filename", 4096);
+  common.quant_name = QuantIn(type);
+  common.model_name = probe::Clean(path.substr(path.find_last_of("/\\") + 1));
+  if (common.model_name.empty()) common.model_name = type;
   if (common.model_name.empty()) fields.Complain("model_type", "is missing");
   common.model_bytes = fields.Count("model_size", kMostBytes);
   common.model_parameters = fields.Count("model_n_params", kMostParameters);

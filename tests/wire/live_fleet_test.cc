@@ -342,6 +342,13 @@ TEST(LiveFleet, MeasuredSpeedsAreInTheInventoryThatReadsBack) {
                                              HasSubstr("my-own-model-4bit on mlx: no model")));
 }
 
+TEST(LiveFleet, SpeedsOnANodeThatIsLeftOutAreMentioned) {
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), {Node("box", "processor { name: 'AMD EPYC' }")},
+                                        {}, {Speed("box", kBench), Speed("box", kBench)});
+  EXPECT_THAT(fleet.speed_notes,
+              ElementsAre("box: 2 speeds measured on a node that is left out of plans"));
+}
+
 TEST(LiveFleet, ASpeedOfAClusterNamesItsNodesAndLink) {
   const std::string cluster = std::string(kBench) + " peers: '10.0.0.2:50052' strategy: 'pipeline'";
   const std::vector<LiveNode> nodes = {Spark("a", Ethernet("10.0.0.1", 10)),

@@ -41,7 +41,7 @@ TEST(LlamaBench, PairsPromptAndGeneration) {
   EXPECT_EQ(one.engine, "llama.cpp");
   EXPECT_EQ(one.source, "llama-bench");
   EXPECT_EQ(one.engine_version, "b5163 (8cf427ff)");
-  EXPECT_EQ(one.model_name, "qwen2 7B Q4_K - Medium");
+  EXPECT_EQ(one.model_name, "Qwen2.5-7B-Instruct-Q4_K_M.gguf");
   EXPECT_EQ(one.quant_name, "Q4_K - Medium");
   EXPECT_EQ(one.model_bytes, 4677120000u);
   EXPECT_EQ(one.model_parameters, 7615616512u);
