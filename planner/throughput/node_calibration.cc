@@ -22,6 +22,7 @@ constexpr double kRepeat = 0.02;           // standard deviation of repeated run
 constexpr double kEightyPercent = 1.2816;  // half-width of an 80 % interval in standard deviations
 constexpr double kDrift = 0.1;  // engines change: standard deviation a year, natural logarithm;
                                 // assumed
+constexpr double kTold = 1.25;  // how much narrower the others must make what they contradict
 constexpr Eigen::Index kFewest = 3;  // measurements that can disagree with each other
 constexpr double kTooFar = 3;        // standard deviations that make a measurement a contradiction
 
@@ -168,6 +169,10 @@ class Judgement {
   Eigen::Index Size() const { return static_cast<Eigen::Index>(outcomes_.size()); }
   const Outcome& At(Eigen::Index i) const { return outcomes_[static_cast<std::size_t>(i)]; }
 
+  double OwnVariance(Eigen::Index i) const {
+    return Variance(At(i).run) + At(i).noise + Square(kRepeat);
+  }
+
   void Solve() {
     const Eigen::Index n = Size();
     Eigen::MatrixXd covariance(n, n);
@@ -177,7 +182,7 @@ class Judgement {
       for (Eigen::Index j = 0; j < i; ++j) {
         covariance(i, j) = covariance(j, i) = Covariance(At(i).run, At(j).run, shares_);
       }
-      covariance(i, i) = Variance(At(i).run) + At(i).noise + Square(kRepeat);
+      covariance(i, i) = OwnVariance(i);
     }
     factor_ = Eigen::LLT<Eigen::MatrixXd>(covariance);
     weights_ = factor_.solve(residuals);
@@ -200,6 +205,7 @@ class Judgement {
       Eigen::Index worst = -1;
       double furthest = kTooFar;
       for (Eigen::Index i = 0; i < Size(); ++i) {
+        if (inverse(i, i) * OwnVariance(i) < kTold) continue;  // the others know little of it
         const double far = std::abs(weights_[i]) / std::sqrt(inverse(i, i));
         const double by_others = Scale(surprise_ - Square(far), Size() - 1);
         if (far / std::sqrt(by_others) > furthest) {

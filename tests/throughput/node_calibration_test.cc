@@ -1,5 +1,6 @@
 #include "planner/throughput/node_calibration.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -146,6 +147,14 @@ TEST_F(NodeCalibration, ContradictionsAreNamedAndCountForLess) {
   ASSERT_EQ(evidence.remarks().size(), 1u);
   EXPECT_EQ(evidence.remarks()[0].rfind("e decode: ", 0), 0u) << evidence.remarks()[0];
   EXPECT_NEAR(Decode(asked_, sound).mid / Decode(asked_, {}).mid, 1, 0.06);
+}
+
+// What the others hardly bear on they cannot contradict: the only measurement of another machine.
+TEST_F(NodeCalibration, ALoneMeasurementIsNotContradictedByStrangers) {
+  SpeedMeasurement lone = Ran(asked_, 0.5);
+  lone.machines = {"another"};
+  const Evidence evidence({Ran(a_, 1.02), Ran(b_, 0.99), Ran(c_, 1.01), lone}, calibration_);
+  EXPECT_THAT(evidence.remarks(), ::testing::IsEmpty());
 }
 
 TEST_F(NodeCalibration, NoShiftExceedsTheLargestMeasured) {
