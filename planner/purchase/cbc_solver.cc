@@ -7,9 +7,11 @@
 #include <CoinPackedMatrix.hpp>
 #include <OsiClpSolverInterface.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iterator>
+#include <mutex>
 #include <string>
 
 #include "planner/purchase/milp.h"
@@ -197,6 +199,18 @@ MilpSolution Read(const CbcModel& model, const MilpProblem& problem, const MilpL
   return solution;
 }
 
+// CbcMain1 keeps state of its own for all threads of the process: one solve at a time. Not owned:
+// the solve was told to end before its turn came.
+std::unique_lock<std::timed_mutex> Alone(const MilpLimits& limits) {
+  static std::timed_mutex& turn = *new std::timed_mutex;
+  constexpr auto kLook = std::chrono::milliseconds(20);
+  std::unique_lock<std::timed_mutex> lock(turn, std::defer_lock);
+  while (!lock.try_lock_for(kLook)) {
+    if (limits.stop != nullptr && limits.stop->load(std::memory_order_relaxed)) break;
+  }
+  return lock;
+}
+
 class CbcSolver : public MilpSolver {
  public:
   const char* name() const override { return "CBC"; }
@@ -205,6 +219,8 @@ class CbcSolver : public MilpSolver {
   MilpSolution Run(const MilpProblem& problem, const MilpLimits& limits) override {
     // A fresh model every time: CBC answered with an old solution when one was changed and solved
     // again.
+    const std::unique_lock<std::timed_mutex> alone = Alone(limits);
+    if (!alone.owns_lock()) return {.status = MilpStatus::kStopped, .bound = kNoLimit};
     OsiClpSolverInterface relaxation = Load(problem);
     if (relaxation.getNumIntegers() == 0) return SolveContinuous(relaxation, problem);
     Interruption interruption{limits.stop};

@@ -74,7 +74,12 @@ class MilpSearch : public Search {
     Terms terms{.months = kNoLimit, .at_least = basket};
     MilpLimits to_the_end = limits_;
     to_the_end.stop = nullptr;  // small, and everything else is measured against it
-    return Solve({terms, basket, basket}, to_the_end);
+    Found found = Solve({terms, basket, basket}, to_the_end);
+    // Without demands some operation always exists: the solver gave up.
+    if (!found.choice && problem_.one_of.empty()) {
+      found = {.choice = EveryNodeAlone(basket), .proven = false};
+    }
+    return found;
   }
 
   // From both ends, the best at the threshold at which two neighbours on the hull tie: above the
@@ -117,6 +122,24 @@ class MilpSearch : public Search {
   }
 
  private:
+  // What the basket is worth at least, when the solver gives up.
+  Choice EveryNodeAlone(const Basket& basket) const {
+    std::vector<std::pair<int, int>> clusters;
+    for (std::size_t c = 0; c < problem_.columns.size(); ++c) {
+      const std::vector<int>& nodes = problem_.columns[c].nodes;
+      if (std::accumulate(nodes.begin(), nodes.end(), 0) != 1) continue;
+      const auto kind =
+          static_cast<std::size_t>(std::find(nodes.begin(), nodes.end(), 1) - nodes.begin());
+      clusters.emplace_back(static_cast<int>(c), problem_.kinds[kind].owned + basket.nodes[kind]);
+    }
+    Choice choice;
+    choice.basket = basket;
+    choice.cost = Cost(problem_, basket).value_or(Usd{0});
+    choice.operation = Operate(problem_, clusters);
+    choice.usd_per_month = choice.operation.usd_per_month - Standby(problem_, basket);
+    return choice;
+  }
+
   // The terms with what must and may be bought spelled out.
   struct Bounds {
     const Terms& terms;
