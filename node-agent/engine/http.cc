@@ -1,11 +1,14 @@
 #include "node-agent/engine/http.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
@@ -153,27 +156,31 @@ std::string HostOf(std::string_view url) {
   return probe::Lower(rest.substr(0, rest.find(':')));
 }
 
-// Digits and separators only: "127.0.0.1.example.com" is a name.
-bool IsAddress(const std::string& host) {
-  return host.find_first_not_of("0123456789abcdef:.%") == std::string::npos;
+// The bytes of an IPv4 (4) or IPv6 (16) address, without its zone; empty when it is a name:
+// "127.0.0.1.example.com", and "10.ae" and "fd.cafe" too.
+std::vector<unsigned char> AddressIn(const std::string& host) {
+  std::vector<unsigned char> bytes(4);
+  if (inet_pton(AF_INET, host.c_str(), bytes.data()) == 1) return bytes;
+  bytes.resize(16);
+  if (inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), bytes.data()) == 1) return bytes;
+  return {};
 }
 
 bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" ||
-         (absl::StartsWith(host, "127.") && IsAddress(host));
+  const std::vector<unsigned char> address = AddressIn(host);
+  return host == "localhost" || host == "::1" || (address.size() == 4 && address[0] == 127);
 }
 
 bool IsPrivate(const std::string& host) {
   if (IsLoopback(host) || absl::EndsWith(host, ".local")) return true;
   if (host.find('.') == std::string::npos && host.find(':') == std::string::npos) return true;
-  if (absl::StartsWith(host, "10.") || absl::StartsWith(host, "192.168.") ||
-      absl::StartsWith(host, "169.254.") || absl::StartsWith(host, "fe80:") ||
-      absl::StartsWith(host, "fc") || absl::StartsWith(host, "fd")) {
-    return IsAddress(host);
+  const std::vector<unsigned char> a = AddressIn(host);
+  if (a.empty()) return false;
+  if (a.size() == 4) {  // RFC 1918, and self-assigned
+    return a[0] == 10 || (a[0] == 192 && a[1] == 168) || (a[0] == 169 && a[1] == 254) ||
+           (a[0] == 172 && a[1] >= 16 && a[1] < 32);
   }
-  if (!absl::StartsWith(host, "172.") || !IsAddress(host)) return false;
-  const auto second = probe::ParseLeadingNumber(std::string_view(host).substr(4));
-  return second && *second >= 16 && *second < 32;
+  return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);  // fc00::/7, fe80::/10
 }
 
 void SetLimits(CURL* curl, const Endpoint& endpoint) {

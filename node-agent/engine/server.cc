@@ -115,11 +115,10 @@ std::optional<Server> AsExo(const Endpoint& endpoint) {
     model.listed.id = instance.model;
     model.listed.bytes = instance.bytes;
     model.strategy = instance.strategy;
+    // Where EXO does not say which of several nodes this machine is, all are named: nobody guesses.
     for (const std::string& node : instance.nodes) {
-      if (node != own_node) model.peers.push_back(node);
+      if (instance.nodes.size() > 1 && node != own_node) model.peers.push_back(node);
     }
-    // Which of them this machine is was not said: one of them is.
-    if (model.peers.size() == instance.nodes.size() && !model.peers.empty()) model.peers.pop_back();
     server.models.push_back(std::move(model));
   }
   return server;

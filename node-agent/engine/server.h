@@ -14,8 +14,9 @@ namespace capacity::engine {
 struct ServedModel {
   ListedModel listed;
   bool loaded = true;
-  std::string strategy;            // EXO: "single", "tensor", "pipeline"; empty: not said
-  std::vector<std::string> peers;  // EXO: the other nodes it runs on
+  std::string strategy;  // EXO: "single", "tensor", "pipeline"; empty: not said
+  // EXO: the other nodes it runs on; with this one where it does not say which it is.
+  std::vector<std::string> peers;
 };
 
 struct Server {

@@ -111,13 +111,9 @@ const Names kVllmGenerated = {"vllm:generation_tokens_total", "vllm:generation_t
 const Names kVllmPrompt = {"vllm:prompt_tokens_total", "vllm:prompt_tokens"};
 const Names kVllmDrafted = {"vllm:spec_decode_num_draft_tokens_total",
                             "vllm:spec_decode_num_draft_tokens"};
-const Names kVllmGapSum = {"vllm:inter_token_latency_seconds_sum",
-                           "vllm:time_per_output_token_seconds_sum",
-                           "vllm:request_time_per_output_token_seconds_sum"};
 const Names kVllmGapCount = {"vllm:inter_token_latency_seconds_count",
                              "vllm:time_per_output_token_seconds_count",
                              "vllm:request_time_per_output_token_seconds_count"};
-const Names kVllmFirstSum = {"vllm:time_to_first_token_seconds_sum"};
 const Names kVllmFirstCount = {"vllm:time_to_first_token_seconds_count"};
 const Names kVllmPromptSum = {"vllm:request_prompt_tokens_sum"};
 const Names kVllmPromptCount = {"vllm:request_prompt_tokens_count"};
@@ -268,12 +264,6 @@ absl::StatusOr<SpeedMeasurement> VllmFromMetrics(const std::vector<Scrape>& scra
   MarkSpeculation(first, last, kVllmDrafted, measured);
   measured.prompt_tokens = MeanTokens(first, last, kVllmPromptSum, kVllmPromptCount);
   measured.generated_tokens = MeanTokens(first, last, kVllmAnswerSum, kVllmAnswerCount);
-  if (const auto seconds = Mean(first, last, kVllmFirstSum, kVllmFirstCount)) {
-    measured.time_to_first_token_ms = *seconds * 1000;
-  }
-  if (const auto seconds = Mean(first, last, kVllmGapSum, kVllmGapCount)) {
-    measured.inter_token_median_ms = *seconds * 1000;
-  }
   return measured;
 }
 

@@ -81,7 +81,7 @@ bool IsOfQuantization(const std::string& word) {
          std::isdigit(static_cast<unsigned char>(word[0])) != 0;
 }
 
-// `words` without those at the end that a name adds; what was taken off goes to `rest`.
+// Whether all words from `from` on are such as names add.
 bool OnlyAdditions(const std::vector<std::string>& words, std::size_t from) {
   for (std::size_t i = from; i < words.size(); ++i) {
     if (!SaysNothing(words[i]) && !IsOfQuantization(words[i])) return false;

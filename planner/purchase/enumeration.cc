@@ -174,7 +174,7 @@ double Enumeration::BoundOf(const Grouping& grouping, const std::vector<int>& le
 bool Enumeration::GroupFrom(const std::vector<int>& possible, std::size_t next, std::int64_t& limit,
                             std::vector<int>& left, Grouping& grouping,
                             std::vector<Grouping>& out) const {
-  constexpr std::int64_t kComparisons = 256;  // as much work as listing one more
+  constexpr std::int64_t kComparisons = 256;  // about as much work as listing one more; assumed
   limit -= 1 + static_cast<std::int64_t>(out.size()) / kComparisons;
   if (limit < 0) return false;
   AddGrouping(grouping, left, out);

@@ -46,6 +46,16 @@ double SecondsSince(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
+// What enrolment and renewal answer alike.
+template <class Response>
+void FillCertificate(const std::string& certificate_pem, const std::string& ca_pem,
+                     const pki::Identity& identity, Response& response) {
+  response.set_certificate_pem(certificate_pem);
+  response.set_ca_pem(ca_pem);
+  response.set_expires_at_unix_ms(identity.not_after_unix_ms);
+  response.set_renew_at_unix_ms(pki::RenewalTimeUnixMs(identity));
+}
+
 // The bandwidth measurements of a report, for the history.
 std::vector<store::Measurement> MeasurementsIn(const v1::NodeReport& report) {
   std::vector<store::Measurement> out;
@@ -120,10 +130,8 @@ grpc::Status AgentsService::DoEnrol(const Caller& caller, const v1::EnrolRequest
     if (!certificate.ok()) return ToGrpc(certificate.status());
     const auto identity = pki::ParseCertificate(*certificate);
     if (!identity.ok()) return ToGrpc(identity.status());
-    response.set_certificate_pem(*certificate);
-    response.set_ca_pem(context_.authority->authority.certificate_pem);
-    response.set_expires_at_unix_ms(identity->not_after_unix_ms);
-    response.set_renew_at_unix_ms(pki::RenewalTimeUnixMs(*identity));
+    FillCertificate(*certificate, context_.authority->authority.certificate_pem, *identity,
+                    response);
   }
   response.set_now_unix_ms(store::SystemClock());
   if (const auto planner = context_.store.PlannerId(); planner.ok()) {
@@ -160,10 +168,7 @@ grpc::Status AgentsService::DoRenew(const Caller& caller, const v1::RenewRequest
   if (!certificate.ok()) return ToGrpc(certificate.status());
   const auto identity = pki::ParseCertificate(*certificate);
   if (!identity.ok()) return ToGrpc(identity.status());
-  response.set_certificate_pem(*certificate);
-  response.set_ca_pem(context_.authority->authority.certificate_pem);
-  response.set_expires_at_unix_ms(identity->not_after_unix_ms);
-  response.set_renew_at_unix_ms(pki::RenewalTimeUnixMs(*identity));
+  FillCertificate(*certificate, context_.authority->authority.certificate_pem, *identity, response);
   response.set_now_unix_ms(store::SystemClock());
   return grpc::Status::OK;
 }

@@ -69,9 +69,14 @@ grpc::Status BadRequest(const wire::FieldViolations& violations) {
 grpc::Status ToGrpc(const absl::Status& status) {
   // The codes of both have the same numbers.
   if (status.ok()) return grpc::Status::OK;
-  const std::string message(status.message());
-  return {static_cast<grpc::StatusCode>(status.raw_code()), message,
-          wire::PlainDetails(status.raw_code(), message)};
+  return WithDetails(
+      {static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())});
+}
+
+grpc::Status WithDetails(const grpc::Status& status) {
+  if (status.ok() || !status.error_details().empty()) return status;
+  return {status.error_code(), status.error_message(),
+          wire::PlainDetails(static_cast<int>(status.error_code()), status.error_message())};
 }
 
 grpc::Status Admit(Context& context, const Call& call, std::string_view node_id) {
@@ -104,7 +109,7 @@ grpc::Status Admit(Context& context, const Call& call, std::string_view node_id)
 void Finish(Context& context, const Call& call, grpc::ServerUnaryReactor* reactor,
             const grpc::Status& status) {
   context.metrics.CountRequest(Name(call.method), CodeName(status.error_code()));
-  reactor->Finish(status);
+  reactor->Finish(WithDetails(status));
 }
 
 void FinishOn(WorkQueue& queue, Context& context, const Call& call,

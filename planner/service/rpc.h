@@ -53,6 +53,8 @@ struct Context {
 grpc::Status BadRequest(const wire::FieldViolations& violations);
 // A status of the store as one for the caller.
 grpc::Status ToGrpc(const absl::Status& status);
+// With a capacity.v1.Status in its details where it has none: no refusal goes out without one.
+grpc::Status WithDetails(const grpc::Status& status);
 
 // One call under way.
 struct Call {

@@ -71,7 +71,7 @@ class Watchers::Stream final : public grpc::ServerWriteReactor<v1::WatchFleetRes
     if (ended_) return;
     ended_ = true;
     watchers_.context_.metrics.CountRequest(Name(call_.method), "ended");
-    Finish(status);
+    Finish(WithDetails(status));
   }
 
   Watchers& watchers_;
@@ -104,7 +104,7 @@ grpc::ServerWriteReactor<v1::WatchFleetResponse>* Watchers::Add(const Call& call
 grpc::ServerWriteReactor<v1::WatchFleetResponse>* Watchers::Refuse(const grpc::Status& status) {
   class Refused final : public grpc::ServerWriteReactor<v1::WatchFleetResponse> {
    public:
-    explicit Refused(const grpc::Status& why) { Finish(why); }
+    explicit Refused(const grpc::Status& why) { Finish(WithDetails(why)); }
     void OnDone() override { delete this; }
   };
   return new Refused(status);

@@ -163,6 +163,10 @@ class Authentication : public ::testing::Test {
     for (const Called& call : calls) {
       EXPECT_EQ(call.status.error_code(), code)
           << call.method << ": " << call.status.error_message();
+      // What the planner itself refuses says so in its details as well; the wire does not.
+      if (code != StatusCode::UNAVAILABLE) {
+        EXPECT_NE(call.status.error_details(), "") << call.method;
+      }
     }
   }
   static void ExpectLetIn(const std::vector<Called>& calls) {

@@ -189,7 +189,8 @@ TEST(Keys, AreNotSentInClearTextToStrangers) {
     EXPECT_TRUE(MayCarryKey({.url = url, .key = key}).ok()) << url;
   }
   for (const char* url : {"http://api.example.com", "http://8.8.8.8", "http://172.32.0.1",
-                          "http://10.example.com", "http://127.0.0.1.example.com"}) {
+                          "http://10.example.com", "http://127.0.0.1.example.com", "http://10.ae",
+                          "http://127.de", "http://fd.cafe.ae", "http://[2001:db8::1]"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(MayCarryKey({.url = url, .key = key}))) << url;
     EXPECT_TRUE(MayCarryKey({.url = url}).ok()) << url;
   }
