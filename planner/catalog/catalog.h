@@ -104,6 +104,15 @@ struct ParameterCounts {
   std::optional<double> stored() const { return total ? total : published_total; }
 };
 
+// What one layer keeps of what it has seen. Cells are numbers of the cache, whose type is chosen
+// when the engine starts; a state has a type of its own.
+struct LayerCache {
+  int key_cells_per_token = 0;
+  int value_cells_per_token = 0;  // 0 of MLA's one latent vector, which stands under keys
+  bool windowed = false;          // keeps the last Architecture::sliding_window tokens only
+  double state_bytes = 0;         // recurrent, per sequence
+};
+
 // Cache sizes in bytes per cached token at 16 bits, summed over layers; state is per sequence.
 struct KvCache {
   std::optional<double> global_bytes_per_token_bf16;  // layers that see the whole context
@@ -112,6 +121,9 @@ struct KvCache {
   // Traffic where it differs from storage (layers that re-read another layer's cache).
   std::optional<double> decode_traffic_global_bytes_per_token_bf16;
   std::optional<double> decode_traffic_window_bytes_per_token_bf16;
+  // Layer by layer, first to last, where the model's own files say it; empty: only the sums are
+  // known.
+  std::vector<LayerCache> layers;
 };
 
 struct Model {
@@ -189,6 +201,15 @@ struct KvCacheType {
   Provenance provenance;
 };
 
+// Where the bytes of a weight file belong.
+struct FileLayout {
+  Bytes input;                // token embedding; of a tied model this is the head, too
+  std::vector<Bytes> layers;  // first to last
+  Bytes output;               // final norm and head; only the norm of a tied model
+  bool tied = false;          // the file has no head of its own
+  Bytes other;                // what the text decoder does not load: towers, MTP blocks
+};
+
 // A real weight file.
 struct Artifact {
   std::string model;
@@ -196,6 +217,7 @@ struct Artifact {
   std::string name;
   Bytes bytes;
   bool exact = false;  // false: a rounded size that must not be trusted to better than 8 %
+  std::optional<FileLayout> layout;  // where the file itself was read
   std::string notes;
   Provenance provenance;
 };
