@@ -21,6 +21,15 @@ struct Provenance {
   std::string as_of;
 };
 
+// ---------------------------------------------------------------- engines
+
+enum class Engine { kLlamaCpp, kMlx, kVllm, kExo, kOllama, kOther };
+inline constexpr Engine kAllEngines[] = {Engine::kLlamaCpp, Engine::kMlx,    Engine::kVllm,
+                                         Engine::kExo,      Engine::kOllama, Engine::kOther};
+// "llama.cpp", "mlx", "vllm", "exo", "ollama", "other".
+const char* Name(Engine engine);
+std::optional<Engine> ParseEngine(std::string_view name);
+
 // ---------------------------------------------------------------- models
 
 enum class AttentionKind {
@@ -126,6 +135,14 @@ struct KvCache {
   std::vector<LayerCache> layers;
 };
 
+// A model of which the user has a file: what exists of it is that file.
+struct OwnFile {
+  std::string path;             // a GGUF (of a split one the first), or a directory
+  std::string quant;            // id of the quantization it is in
+  std::vector<Engine> engines;  // that load it
+  std::string same_as;          // id of the catalogue's model that it is; empty: of none
+};
+
 struct Model {
   std::string id;
   std::string name;
@@ -138,19 +155,15 @@ struct Model {
   bool fp8_block_scales = false;
   ParameterCounts parameters;
   KvCache kv_cache;
+  std::optional<OwnFile> own_file;
+  // Planned from the sizes of its tensors: nothing is known of how it computes.
+  bool unknown_architecture = false;
   std::string notes;
   Provenance provenance;
   bool released_quantized = false;  // some quantization is native to it; set by Catalog::Index
 };
 
 // ---------------------------------------------------------------- quantizations
-
-enum class Engine { kLlamaCpp, kMlx, kVllm, kExo, kOllama, kOther };
-inline constexpr Engine kAllEngines[] = {Engine::kLlamaCpp, Engine::kMlx,    Engine::kVllm,
-                                         Engine::kExo,      Engine::kOllama, Engine::kOther};
-// "llama.cpp", "mlx", "vllm", "exo", "ollama", "other".
-const char* Name(Engine engine);
-std::optional<Engine> ParseEngine(std::string_view name);
 
 // Effective bits per weight by tensor class, scales included.
 struct TensorBits {
@@ -218,6 +231,7 @@ struct Artifact {
   Bytes bytes;
   bool exact = false;  // false: a rounded size that must not be trusted to better than 8 %
   std::optional<FileLayout> layout;  // where the file itself was read
+  std::optional<TensorBits> bits;    // of this file; absent: as its quantization has them
   std::string notes;
   Provenance provenance;
 };

@@ -59,7 +59,7 @@ std::string TargetFolder(const std::string& include) {
 
 // Lower layers first. A folder may include only folders of lower layers (and itself).
 const std::map<std::string, int> kLayer = {
-    {"base", 0},      {"catalog", 1},   {"fleet", 2},      {"fit", 3},      {"throughput", 3},
+    {"base", 0},      {"catalog", 1},   {"fleet", 2},      {"modelfile", 2}, {"fit", 3},      {"throughput", 3},
     {"economics", 3}, {"placement", 4}, {"validation", 4}, {"purchase", 5}, {"prices", 5},
     {"usage", 6},     {"inventory", 6}, {"plan", 6},       {"report", 7},   {"wire", 7},
     {"pki", 1},       {"discovery", 1}, {"store", 2},      {"answer", 8},   {"service", 9},
@@ -128,7 +128,7 @@ TEST(Architecture, LinkLinesSayWhatIsIncluded) {
 // header prefix -> folders that may include it
 const std::map<std::string, std::set<std::string>> kKeepers = {
     {"yaml-cpp/", {"inventory"}},
-    {"nlohmann/", {"report", "prices"}},
+    {"nlohmann/", {"report", "prices", "modelfile"}},
     {"curl/", {"prices"}},
     {"CLI/", {"cli"}},
     {"ceres/", {"throughput", "validation"}},
