@@ -370,7 +370,7 @@ std::string CaveatOf(const catalog::Catalog& catalog, const fleet::Workload& wor
                      const catalog::Model& model, fleet::Baseline baseline) {
   if (baseline != fleet::Baseline::kFrontierEquivalent) return "";
   if (!workload.replaces.empty()) return "as the workload says; quality may differ";
-  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
+  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.priced_as());
   if (equivalent == nullptr || equivalent->basis == "article") {
     return "the article's mapping; quality is not equal";
   }

@@ -83,6 +83,9 @@ Answered<FitAnswer> AnswerFit(const Facts& facts, const FitQuestion& question) {
   const placement::Placer placer(catalog, facts.calibration, answer.scenario.fleet, options);
   for (const catalog::Model* model : models) {
     for (const catalog::Quantization* quant : quants) {
+      // A file is in one format; in another it is asked for by name only.
+      const bool other = model->own_file && model->own_file->quant != quant->id;
+      if (other && question.quants.empty()) continue;
       std::vector<Placement> placements = placer.Enumerate(*model, *quant, question.load);
       if (!question.all) placements = Summarize(std::move(placements), question.top);
       std::move(placements.begin(), placements.end(), std::back_inserter(answer.rows));

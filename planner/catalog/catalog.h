@@ -160,6 +160,10 @@ struct Model {
   bool unknown_architecture = false;
   std::string notes;
   Provenance provenance;
+  // Whose prices and hosts are its own: the model that an own file is, else itself.
+  const std::string& priced_as() const {
+    return own_file && !own_file->same_as.empty() ? own_file->same_as : id;
+  }
   bool released_quantized = false;  // some quantization is native to it; set by Catalog::Index
 };
 

@@ -5,6 +5,7 @@
 #include "planner/cli/answers.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/load_arguments.h"
+#include "planner/cli/model_file.h"
 #include "planner/cli/remote_questions.h"
 
 namespace capacity::cli {
@@ -15,6 +16,7 @@ struct FitArguments {
   RemoteArguments remote;
   std::vector<std::string> models;
   std::vector<std::string> quants;
+  ModelFileArguments model_file;
   LoadArguments load;
   int top = 1;
   bool all = false;
@@ -33,14 +35,24 @@ int AskRemote(const Common& common, const FitArguments& arguments) {
 }
 
 int RunFit(const Common& common, const FitArguments& arguments) {
-  if (!arguments.remote.planner.empty()) return AskRemote(common, arguments);
-  const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+  if (!arguments.remote.planner.empty()) {
+    if (arguments.model_file.given()) return NotOverTheNetwork();
+    return AskRemote(common, arguments);
+  }
+  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
+  std::vector<std::string> models = arguments.models;
+  if (arguments.model_file.given()) {
+    const std::optional<modelfile::Description> file =
+        DescribeOrPrint(arguments.model_file, facts->catalog);
+    if (!file) return kBadInput;
+    models.push_back(file->model.id);
+  }
   const absl::StatusOr<placement::Load> load = ParseLoad(facts->catalog, arguments.load);
   if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
   const auto answered =
-      answer::AnswerFit(*facts, {DocumentsOf(common, arguments.fleet), arguments.models,
-                                 arguments.quants, *load, arguments.top, arguments.all});
+      answer::AnswerFit(*facts, {DocumentsOf(common, arguments.fleet), models, arguments.quants,
+                                 *load, arguments.top, arguments.all});
   if (!answered.value) return Refuse("fit", answered.problems, answered.arguments);
   return Print(common.json() ? answer::FitJson(*answered.value)
                              : answer::FitText(*answered.value, common.style));
@@ -61,6 +73,7 @@ void AddFit(CLI::App& app, Common& common, Action& action) {
       ->type_name("MODEL");
   command->add_option("--quant", arguments->quants, "Only this quantization; repeatable")
       ->type_name("QUANT");
+  AddModelFileOptions(*command, arguments->model_file);
   AddLoadOptions(*command, arguments->load);
   command->add_option("--top", arguments->top, "Placements shown for each model and quantization")
       ->check(CLI::Range(1, 1000))

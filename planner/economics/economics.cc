@@ -32,7 +32,7 @@ int TierRank(std::string_view tier) {
 }
 
 int ModelTierRank(const catalog::Catalog& catalog, const catalog::Model& model) {
-  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
+  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.priced_as());
   if (equivalent == nullptr) return 0;
   const catalog::CloudModel* cloud = catalog.FindCloudModel(equivalent->cloud_model);
   return cloud == nullptr ? 0 : TierRank(cloud->tier);
@@ -95,12 +95,12 @@ HostsByModel HostsFor(const catalog::Catalog& catalog, const fleet::Workload& wo
                       const catalog::Model& model) {
   HostsByModel hosts;
   for (const catalog::HostedOffer& offer : catalog.hosted) {
-    if (offer.model != model.id && !AcceptsSeveral(workload)) continue;
+    if (offer.model != model.priced_as() && !AcceptsSeveral(workload)) continue;
     hosts[offer.model].push_back(
         {SavedAt(workload, offer.input, offer.output, offer.cached_input), &offer});
   }
   std::erase_if(hosts, [&](const auto& entry) {
-    if (entry.first == model.id) return false;
+    if (entry.first == model.priced_as()) return false;
     const catalog::Model* other = catalog.FindModel(entry.first);
     return other == nullptr || !Accepts(catalog, workload, *other);
   });
@@ -228,7 +228,7 @@ absl::StatusOr<TokenPrice> PriceFor(const catalog::Catalog& catalog,
   }
   if (!workload.replaces.empty()) return CloudPrice(catalog, workload.replaces);
   if (AcceptsSeveral(workload)) return CheapestEquivalent(catalog, workload);
-  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
+  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.priced_as());
   if (equivalent == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat("the catalogue maps ", model.id, " to no cloud model"));

@@ -92,7 +92,7 @@ absl::StatusOr<WeightBytes> ComputedWeightBytes(const catalog::Model& model,
 
 const catalog::Artifact* ArtifactFor(const catalog::Catalog& catalog, const catalog::Model& model,
                                      const catalog::Quantization& quant, catalog::Engine engine) {
-  if (!LoadsTheArtifact(quant, engine)) return nullptr;
+  if (!model.own_file && !LoadsTheArtifact(quant, engine)) return nullptr;
   const catalog::Artifact* artifact = catalog.FindArtifact(model.id, quant.id);
   return artifact != nullptr && artifact->exact ? artifact : nullptr;
 }

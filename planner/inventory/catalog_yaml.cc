@@ -119,6 +119,25 @@ catalog::ParameterCounts ReadParameters(const Value& value, Problems& problems) 
   return out;
 }
 
+// A run of like layers: {count: 12, keys: 1024, values: 1024, windowed: true, state_bytes: 0}.
+void ReadLayerRun(const Value& value, catalog::KvCache& cache, Problems& problems) {
+  Fields fields(value, "layer_cache", problems);
+  fields.Require({"count"});
+  const int count = fields.Integer("count", Between(1, 4096)).value_or(0);
+  catalog::LayerCache layer;
+  layer.key_cells_per_token = fields.Integer("keys", kCount).value_or(0);
+  layer.value_cells_per_token = fields.Integer("values", kCount).value_or(0);
+  layer.windowed = fields.Flag("windowed").value_or(false);
+  layer.state_bytes = fields.Number("state_bytes", Between(0, 1e12)).value_or(0);
+  fields.ReportUnknown();
+  constexpr std::size_t kMostLayers = 65'536;
+  if (cache.layers.size() + static_cast<std::size_t>(count) > kMostLayers) {
+    problems.Add(value, "more layers than any model has");
+    return;
+  }
+  cache.layers.insert(cache.layers.end(), static_cast<std::size_t>(count), layer);
+}
+
 catalog::KvCache ReadKvCache(const Value& value, Problems& problems) {
   Fields fields(value, "kv_cache", problems);
   catalog::KvCache out;
@@ -131,8 +150,21 @@ catalog::KvCache ReadKvCache(const Value& value, Problems& problems) {
       fields.Number("decode_traffic_global_bytes_per_token_bf16", kBytes);
   out.decode_traffic_window_bytes_per_token_bf16 =
       fields.Number("decode_traffic_window_bytes_per_token_bf16", kBytes);
+  for (const Value* run : fields.List("layers")) ReadLayerRun(*run, out, problems);
   fields.ReportUnknown();
   return out;
+}
+
+catalog::OwnFile ReadOwnFile(const Value& value, Problems& problems) {
+  Fields fields(value, "own_file", problems);
+  fields.Require({"path", "quant", "engines"});
+  catalog::OwnFile file;
+  file.path = fields.Text("path").value_or("");
+  file.quant = fields.Text("quant").value_or("");
+  file.engines = ReadEngines(fields, problems);
+  file.same_as = fields.Text("same_as").value_or("");
+  fields.ReportUnknown();
+  return file;
 }
 
 catalog::Model ReadModel(Fields& fields, Problems& problems) {
@@ -152,6 +184,13 @@ catalog::Model ReadModel(Fields& fields, Problems& problems) {
     model.parameters = ReadParameters(*value, problems);
   }
   if (const Value* value = fields.Find("kv_cache")) model.kv_cache = ReadKvCache(*value, problems);
+  if (const Value* value = fields.Find("own_file")) model.own_file = ReadOwnFile(*value, problems);
+  model.unknown_architecture = fields.Flag("unknown_architecture").value_or(false);
+  const std::size_t described = model.kv_cache.layers.size();
+  if (described > 0 && described != static_cast<std::size_t>(model.architecture.layers)) {
+    problems.Add(fields.value(), absl::StrCat("kv_cache describes ", described, " layers of ",
+                                              model.architecture.layers));
+  }
   model.notes = fields.Text("notes").value_or("");
   model.provenance = ReadProvenance(fields);
   return model;
@@ -227,7 +266,31 @@ catalog::KvCacheType ReadKvCacheType(Fields& fields, Problems& problems) {
   return type;
 }
 
-catalog::Artifact ReadArtifact(Fields& fields) {
+catalog::FileLayout ReadLayout(const Value& value, Problems& problems) {
+  constexpr Range kBytes = Between(0, 1e15);
+  Fields fields(value, "layout", problems);
+  fields.Require({"input", "layers", "output"});
+  const auto bytes = [](std::optional<double> number) {
+    return Bytes{static_cast<std::int64_t>(number.value_or(0))};
+  };
+  catalog::FileLayout layout;
+  layout.input = bytes(fields.Number("input", kBytes));
+  for (const Value* run : fields.List("layers")) {  // {count: 12, bytes: 1000}
+    Fields run_fields(*run, "layout_run", problems);
+    run_fields.Require({"count", "bytes"});
+    const int count = run_fields.Integer("count", Between(1, 4096)).value_or(0);
+    const Bytes each = bytes(run_fields.Number("bytes", kBytes));
+    run_fields.ReportUnknown();
+    layout.layers.insert(layout.layers.end(), static_cast<std::size_t>(count), each);
+  }
+  layout.output = bytes(fields.Number("output", kBytes));
+  layout.tied = fields.Flag("tied").value_or(false);
+  layout.other = bytes(fields.Number("other", kBytes));
+  fields.ReportUnknown();
+  return layout;
+}
+
+catalog::Artifact ReadArtifact(Fields& fields, Problems& problems) {
   catalog::Artifact artifact;
   fields.Require({"model", "quant", "bytes", "exact"});
   artifact.model = fields.Text("model").value_or("");
@@ -236,6 +299,8 @@ catalog::Artifact ReadArtifact(Fields& fields) {
   artifact.bytes = {
       static_cast<std::int64_t>(fields.Number("bytes", Between(1, 1e15)).value_or(0))};
   artifact.exact = fields.Flag("exact").value_or(false);
+  if (const Value* value = fields.Find("bits")) artifact.bits = ReadTensorBits(*value, problems);
+  if (const Value* value = fields.Find("layout")) artifact.layout = ReadLayout(*value, problems);
   artifact.notes = fields.Text("notes").value_or("");
   artifact.provenance = ReadProvenance(fields);
   return artifact;
@@ -645,6 +710,10 @@ void CatalogReader::State::ReadEntry(std::string_view section, const Value& valu
   catalog::Catalog& out = catalog_;
   if (section == "model") {
     catalog::Model model = ReadModel(fields, problems_);
+    if (const Value* file = value.Find("own_file")) {
+      Refer(Target::kModel, *file, "same_as");
+      Refer(Target::kQuantization, *file, "quant");
+    }
     Keep(out.models, section, value, std::move(model));
   } else if (section == "quantization") {
     catalog::Quantization quant = ReadQuantization(fields, problems_);
@@ -656,7 +725,7 @@ void CatalogReader::State::ReadEntry(std::string_view section, const Value& valu
   } else if (section == "artifact") {
     Refer(Target::kModel, value, "model");
     Refer(Target::kQuantization, value, "quant");
-    KeepArtifact(value, ReadArtifact(fields));
+    KeepArtifact(value, ReadArtifact(fields, problems_));
   } else if (section == "chip") {
     catalog::Chip chip = ReadChip(fields, problems_);
     Keep(out.chips, section, value, std::move(chip));

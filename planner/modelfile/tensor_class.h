@@ -15,12 +15,13 @@ enum class TensorClass {
   kRecurrent,     // state-space and linear-attention mixers
   kRouter,        // which experts a token goes to
   kNorm,
-  kOther,  // of the text decoder, none of the above
-  kMtp,    // blocks that predict further tokens; not loaded for plain decoding
-  kTower,  // vision and audio encoders, projectors
+  kLookup,  // tables of which a token reads one row, beside the embedding (Gemma 3n)
+  kOther,   // of the text decoder, none of the above
+  kMtp,     // blocks that predict further tokens; not loaded for plain decoding
+  kTower,   // vision and audio encoders, projectors
 };
 const char* Name(TensorClass kind);  // "embedding", "head", "experts", ...
-inline constexpr int kTensorClasses = 12;
+inline constexpr int kTensorClasses = 13;
 
 struct ClassifiedTensor {
   TensorClass kind = TensorClass::kOther;

@@ -262,12 +262,31 @@ int DevicesOf(const fleet::Node& node) {
   return node.machine->vram_per_accelerator ? std::max(1, node.machine->accelerators) : 1;
 }
 
+namespace {
+
+// Of a model that is a file of the user's there is that file, and the engines that load it.
+void CheckOwnFile(const catalog::Model& model, const catalog::Quantization& quant,
+                  catalog::Engine engine, Reasons& reasons) {
+  const catalog::OwnFile& file = *model.own_file;
+  if (quant.id != file.quant) {
+    reasons.Add(
+        [&] { return absl::StrCat(file.path, " is in ", file.quant, ", not in ", quant.id); });
+  }
+  if (reasons.settled()) return;
+  if (std::find(file.engines.begin(), file.engines.end(), engine) == file.engines.end()) {
+    reasons.Add([&] { return absl::StrCat(Name(engine), " does not load ", file.path); });
+  }
+}
+
+}  // namespace
+
 void CheckFormat(const catalog::Model& model, const catalog::Quantization& quant,
                  catalog::Engine engine, Reasons& reasons) {
   if (std::find(quant.engines.begin(), quant.engines.end(), engine) == quant.engines.end()) {
     reasons.Add([&] { return absl::StrCat(Name(engine), " does not load ", quant.id); });
   }
   if (reasons.settled()) return;
+  if (model.own_file) return CheckOwnFile(model, quant, engine, reasons);
   if (!quant.native_to.empty() && !Contains(quant.native_to, model.id)) {
     reasons.Add([&] {
       return absl::StrCat(quant.id, " exists for ", absl::StrJoin(quant.native_to, ", "),

@@ -76,6 +76,7 @@ Load LoadOf(const fleet::Workload& workload) {
 
 bool Proposable(const catalog::Quantization& quant, const catalog::Model& model,
                 double min_nominal_bits) {
+  if (model.own_file) return model.own_file->quant == quant.id;
   if (!quant.native_to.empty()) {
     return std::find(quant.native_to.begin(), quant.native_to.end(), model.id) !=
            quant.native_to.end();

@@ -316,7 +316,7 @@ Baseline Other(Baseline baseline) {
 // "claude-opus-4.5", with "~" when the catalogue only extrapolates the mapping; "" when it has
 // none.
 std::string Replaces(const catalog::Catalog& catalog, const catalog::Model& model) {
-  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.id);
+  const catalog::FrontierEquivalent* equivalent = catalog.FindFrontierEquivalent(model.priced_as());
   if (equivalent == nullptr) return "";
   return absl::StrCat(equivalent->basis == "article" ? "" : "~", equivalent->cloud_model);
 }

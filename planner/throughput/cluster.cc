@@ -86,6 +86,7 @@ absl::StatusOr<Prepared> Prepared::Of(const Query& query) {
   Prepared out;
   out.strategy_ = query.strategy;
   out.engine_ = query.engine;
+  out.unknown_architecture_ = query.model->unknown_architecture;
   if (query.link != nullptr) out.link_medium_ = query.link->medium;
   for (const NodeDevices& node : query.nodes) {
     absl::StatusOr<Device> device = DeviceOf(node);
@@ -141,6 +142,7 @@ DecodeDoubt Prepared::Doubt(const DecodeTerms& terms, const Calibration& calibra
                       engine_ == catalog::Engine::kOther,
       .batch = batch_ > 1,
       .before_2025 = profile.before_2025,
+      .unknown_architecture = unknown_architecture_,
   };
   doubt.labs = 1e9;
   for (const Rank& rank : ranks_) {
@@ -175,6 +177,7 @@ PrefillKind Prepared::Kind(const Calibration& calibration) const {
       device.family == ChipFamily::kOther ||
       (kind.strategy == "tensor" && link_medium_ != "thunderbolt5") ||
       (profile.engine == EngineClass::kVllm && profile.format == PrefillFormat::kQuantised);
+  kind.unknown_architecture = unknown_architecture_;
   for (const Rank& rank : ranks_) kind.unseen_chip |= !calibration.chips.contains(rank.chip);
   return kind;
 }

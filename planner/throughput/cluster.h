@@ -91,6 +91,7 @@ class Prepared {
   PrefillLoad prompt_;
   double batch_ = 1;
   double kv_scale_ = 1;
+  bool unknown_architecture_ = false;
   absl::Status missing_for_prefill_;
 };
 

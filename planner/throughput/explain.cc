@@ -60,6 +60,9 @@ std::vector<std::string> IntervalReasons(const Prepared& prepared, const DecodeT
       100 * doubt.launch_share, 100 * doubt.weight_share, 100 * doubt.cache_share,
       100 * doubt.communication_share, doubt.labs));
   if (doubt.unseen_chip) reasons.push_back("wider: no measurement is of this very chip");
+  if (doubt.unknown_architecture) {
+    reasons.push_back("wider: the model's architecture is not known, only its tensors' sizes");
+  }
   if (doubt.unseen_link) reasons.push_back("wider: no measurement is of this link and engine");
   if (doubt.batch) reasons.push_back("wider: several streams");
   if (doubt.other_engine) reasons.push_back("wider: EXO, Ollama or another engine");

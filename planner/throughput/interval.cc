@@ -8,6 +8,10 @@
 namespace capacity::throughput {
 namespace {
 
+// Of a model that is planned from the sizes of its tensors: what else it computes may cost half as
+// much again, or an engine may not read all of it. Assumed, since no measurement is of one.
+constexpr double kUnknownArchitecture = 0.4;
+
 double Square(double x) { return x * x; }
 
 constexpr double kCommunication = 0.0933;
@@ -46,6 +50,7 @@ double DecodeLogHalfWidth(const DecodeDoubt& doubt) {
   if (doubt.batch) square += Square(kBatch);
   if (doubt.before_2025) square += Square(kBefore2025);
   if (doubt.unseen_chip) square += Square(kUnseenChip * doubt.weight_share);
+  if (doubt.unknown_architecture) square += Square(kUnknownArchitecture);
   return std::sqrt(square);
 }
 
@@ -73,7 +78,8 @@ double PrefillLogHalfWidth(const PrefillKind& kind, const IntervalWidths& widths
   constexpr double kUnseenFactor = 1.5;  // assumed
   constexpr double kUnseenChip = 0.05;   // assumed, as for decoding
   if (kind.unseen) width *= kUnseenFactor;
-  return kind.unseen_chip ? std::hypot(width, kUnseenChip) : width;
+  if (kind.unseen_chip) width = std::hypot(width, kUnseenChip);
+  return kind.unknown_architecture ? std::hypot(width, kUnknownArchitecture) : width;
 }
 
 Estimate IntervalAround(double mid, double log_half_width) {

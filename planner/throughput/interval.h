@@ -26,6 +26,7 @@ struct DecodeDoubt {
   bool before_2025 = false;
   bool unseen_chip = false;
   bool unseen_link = false;
+  bool unknown_architecture = false;
 };
 double DecodeLogHalfWidth(const DecodeDoubt& doubt);
 // Share of the variance that what the link costs is behind, 0 to 1.
@@ -41,6 +42,7 @@ struct PrefillKind {
   bool before_2025 = false;
   bool unseen = false;  // kernels or links that no measurement informs
   bool unseen_chip = false;
+  bool unknown_architecture = false;
 
   std::string Key() const;     // "llama/cuda/one/moe", "short"
   std::string Parent() const;  // "any/one/moe"

@@ -62,7 +62,9 @@ absl::StatusOr<WeightBytes> WeightsOf(const catalog::Model& model,
                                       const catalog::Artifact* artifact) {
   absl::StatusOr<ActiveParameters> active = ActiveParametersOf(model);
   if (!active.ok()) return active.status();
-  const std::optional<catalog::TensorBits> bits = quant.BitsFor(engine, model.architecture);
+  const bool own_bits = artifact != nullptr && artifact->exact && artifact->bits;
+  const std::optional<catalog::TensorBits> bits =
+      own_bits ? artifact->bits : quant.BitsFor(engine, model.architecture);
   if (!bits) {
     return absl::FailedPreconditionError(
         absl::StrCat("quantization ", quant.id, " has no bits per weight for ", Name(engine)));
@@ -74,7 +76,7 @@ absl::StatusOr<WeightBytes> WeightsOf(const catalog::Model& model,
       .dense = (active->mlp * bits->dense + active->mixer * bits->mixer.value_or(bits->dense)) / 8,
       .head = active->head * bits->head / 8,
   };
-  if (artifact != nullptr && artifact->exact) {
+  if (artifact != nullptr && artifact->exact && !own_bits) {
     const bool tied = model.architecture.tied_embeddings.value_or(false);
     const double embedding =
         tied ? 0 : model.parameters.embedding.value_or(0) * bits->embedding / 8;

@@ -17,7 +17,8 @@ struct WeightBytes {
 };
 
 // Parameter counts x the bits that `engine` keeps for each class; with an exact `artifact` (may be
-// null) scaled so that the whole file has its real size. FailedPrecondition names the missing fact.
+// null) x the bits of its own where it has them, else scaled so that the whole file has its real
+// size. FailedPrecondition names the missing fact.
 absl::StatusOr<WeightBytes> WeightsOf(const catalog::Model& model,
                                       const catalog::Quantization& quant, catalog::Engine engine,
                                       const catalog::Artifact* artifact);

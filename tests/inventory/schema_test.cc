@@ -130,7 +130,8 @@ TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
                     "schema: capacity-planner/catalog/v1\n"
                     "zzzzzzzzzzzz: 1\n"
                     "models: [{zzzzzzzzzzzz: 1, architecture: " +
-                        x + ", parameters: " + x + ", kv_cache: " + x +
+                        x + ", parameters: " + x + ", kv_cache: {zzzzzzzzzzzz: 1, layers: [" + x +
+                        "]}, own_file: " + x +
                         "}]\n"
                         "quantizations: [{zzzzzzzzzzzz: 1, bits: " +
                         x + ", bits_by_engine: " + x +
@@ -138,9 +139,9 @@ TEST(Schema, OfTheCatalogueIsWhatTheLoaderAccepts) {
                         "kv_cache_types: [" +
                         x +
                         "]\n"
-                        "artifacts: [" +
+                        "artifacts: [{zzzzzzzzzzzz: 1, layout: {zzzzzzzzzzzz: 1, layers: [" +
                         x +
-                        "]\n"
+                        "]}}]\n"
                         "chips: [" +
                         x +
                         "]\n"

@@ -1,0 +1,151 @@
+#include "planner/modelfile/json.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+namespace capacity::modelfile {
+namespace {
+
+using nlohmann::json;
+
+// Builds the tree from the parser's events, which come without recursion.
+class Builder : public nlohmann::json_sax<json> {
+ public:
+  Builder(std::uint64_t offset, const JsonLimits& limits) : offset_(offset), limits_(limits) {}
+
+  bool null() override { return Add(JsonValue::Kind::kNull) != nullptr; }
+  bool boolean(bool value) override { return AddNumber(JsonValue::Kind::kBoolean, value ? 1 : 0); }
+  bool number_integer(number_integer_t value) override {
+    return AddNumber(JsonValue::Kind::kNumber, static_cast<double>(value));
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    return AddNumber(JsonValue::Kind::kNumber, static_cast<double>(value));
+  }
+  bool number_float(number_float_t value, const string_t&) override {
+    return AddNumber(JsonValue::Kind::kNumber, value);
+  }
+  bool string(string_t& value) override {
+    JsonValue* added = Add(JsonValue::Kind::kString);
+    if (added != nullptr) added->text = std::move(value);
+    return added != nullptr;
+  }
+  bool binary(binary_t&) override { return false; }  // not in JSON text
+  bool start_object(std::size_t) override { return Open(JsonValue::Kind::kObject); }
+  bool start_array(std::size_t) override { return Open(JsonValue::Kind::kArray); }
+  bool key(string_t& name) override {
+    open_.back()->keys.push_back(std::move(name));
+    return true;
+  }
+  bool end_object() override {
+    std::set<std::string_view> seen;
+    for (const std::string& key : open_.back()->keys) {
+      if (seen.insert(key).second) continue;
+      status_ = absl::InvalidArgumentError(absl::StrCat(
+          "key \"", Shortened(key), "\" stands twice in one object; each may stand once"));
+      return false;
+    }
+    open_.pop_back();
+    return true;
+  }
+  bool end_array() override {
+    open_.pop_back();
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    status_ = absl::InvalidArgumentError(
+        absl::StrCat("byte ", offset_ + position, ": not JSON, or not UTF-8"));
+    return false;
+  }
+
+  absl::StatusOr<JsonValue> Take(bool complete) {
+    if (!status_.ok()) return status_;
+    if (!complete) return absl::InvalidArgumentError("not JSON");
+    return std::move(root_);
+  }
+
+ private:
+  static std::string Shortened(const std::string& text) {
+    constexpr std::size_t kMost = 80;
+    std::string out;
+    for (const char c : text.substr(0, kMost)) {
+      const auto byte = static_cast<unsigned char>(c);
+      out += byte < 0x20 || byte >= 0x7f ? '?' : c;
+    }
+    return out;
+  }
+
+  bool AddNumber(JsonValue::Kind kind, double number) {
+    JsonValue* added = Add(kind);
+    if (added != nullptr) added->number = number;
+    return added != nullptr;
+  }
+
+  // Null at the limit. Pointers in open_ stay valid: a parent does not grow while a child is open.
+  JsonValue* Add(JsonValue::Kind kind) {
+    if (++count_ > limits_.values) {
+      status_ = absl::OutOfRangeError(absl::StrCat("more than ", limits_.values, " values"));
+      return nullptr;
+    }
+    JsonValue* value = open_.empty() ? &root_ : &open_.back()->items.emplace_back();
+    value->kind = kind;
+    return value;
+  }
+
+  bool Open(JsonValue::Kind kind) {
+    if (static_cast<int>(open_.size()) >= limits_.depth) {
+      status_ = absl::OutOfRangeError(absl::StrCat("nested deeper than ", limits_.depth));
+      return false;
+    }
+    JsonValue* added = Add(kind);
+    if (added != nullptr) open_.push_back(added);
+    return added != nullptr;
+  }
+
+  std::uint64_t offset_;
+  const JsonLimits& limits_;
+  JsonValue root_;
+  std::vector<JsonValue*> open_;
+  std::size_t count_ = 0;
+  absl::Status status_;
+};
+
+}  // namespace
+
+const JsonValue* JsonValue::Find(std::string_view key) const {
+  for (std::size_t i = 0; i < keys.size() && i < items.size(); ++i) {
+    if (keys[i] == key) return items[i].kind == Kind::kNull ? nullptr : &items[i];
+  }
+  return nullptr;
+}
+
+std::optional<double> JsonValue::Number(std::string_view key) const {
+  const JsonValue* held = Find(key);
+  if (held == nullptr || held->kind != Kind::kNumber) return std::nullopt;
+  return held->number;
+}
+
+std::optional<bool> JsonValue::Flag(std::string_view key) const {
+  const JsonValue* held = Find(key);
+  if (held == nullptr || held->kind != Kind::kBoolean) return std::nullopt;
+  return held->number != 0;
+}
+
+std::string_view JsonValue::Text(std::string_view key) const {
+  const JsonValue* held = Find(key);
+  return held == nullptr || held->kind != Kind::kString ? std::string_view()
+                                                        : std::string_view(held->text);
+}
+
+absl::StatusOr<JsonValue> ParseJson(std::string_view text, std::uint64_t offset,
+                                    const JsonLimits& limits) {
+  Builder builder(offset, limits);
+  const bool complete = json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.Take(complete);
+}
+
+}  // namespace capacity::modelfile
