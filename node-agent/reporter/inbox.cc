@@ -159,6 +159,18 @@ absl::Status WriteInto(int directory, const std::string& inbox, const std::strin
   return absl::OkStatus();
 }
 
+// What was said before of the same measurement, perhaps at another time: the newest counts. Not
+// what is just being written.
+void RemoveOlder(int directory, std::vector<File>& files, const std::string& newest) {
+  const std::string id = newest.substr(kTimeDigits + 1, kIdDigits);
+  const auto older = [&](const File& file) {
+    return file.name != newest && (IsNamed(file.name, kWaiting) || IsNamed(file.name, kRefused)) &&
+           file.name.compare(kTimeDigits + 1, kIdDigits, id) == 0 &&
+           unlinkat(directory, file.name.c_str(), 0) == 0;
+  };
+  std::erase_if(files, older);
+}
+
 void RemoveAbandoned(int directory, const std::vector<File>& files) {
   for (const File& file : files) {
     if (!EndsWith(file.name, kUnfinished)) continue;
@@ -231,8 +243,9 @@ absl::StatusOr<int> Inbox::Put(const agent::SpeedMeasurement& measurement) const
       !written.ok()) {
     return written;
   }
-  const std::vector<File> files = FilesIn(directory->number());
+  std::vector<File> files = FilesIn(directory->number());
   RemoveAbandoned(directory->number(), files);
+  RemoveOlder(directory->number(), files, name);
   return KeepWithin(limits_, directory->number(), files, name);
 }
 
@@ -266,6 +279,11 @@ absl::StatusOr<std::string> Inbox::Read(const std::string& name) const {
   }
   bytes.resize(size);
   return bytes;
+}
+
+absl::Status Inbox::RemoveIf(const std::string& name, std::string_view bytes) const {
+  const absl::StatusOr<std::string> now = Read(name);
+  return now.ok() && *now != bytes ? absl::OkStatus() : Remove(name);
 }
 
 absl::Status Inbox::Remove(const std::string& name) const {

@@ -43,10 +43,10 @@ class Inbox {
 
   const std::string& directory() const { return directory_; }
 
-  // On disk, for good, when this returns OK. Gives how many had to go for it: at the limits what
-  // was set aside goes first, then the oldest. InvalidArgument: the id is not 32 hexadecimal
-  // digits, the time is before 1970, or it is larger than kMaxSpeedBytes. Unavailable: the disk
-  // refuses.
+  // On disk, for good, when this returns OK, in place of what was said of the same id before. Gives
+  // how many had to go for it: at the limits what was set aside goes first, then the oldest.
+  // InvalidArgument: the id is not 32 hexadecimal digits, the time is before 1970, or it is larger
+  // than kMaxSpeedBytes. Unavailable: the disk refuses.
   absl::StatusOr<int> Put(const agent::SpeedMeasurement& measurement) const;
 
   // Names of what waits, oldest first; nothing when the directory is absent or cannot be read.
@@ -55,6 +55,10 @@ class Inbox {
   // The bytes under a name. NotFound: it went meanwhile; InvalidArgument: it is larger than
   // kMaxSpeedBytes, or no file; Unavailable: it cannot be read now.
   absl::StatusOr<std::string> Read(const std::string& name) const;
+
+  // Removes it while it holds these bytes: what was put in meanwhile under its name stays. Errors
+  // as Remove's.
+  absl::Status RemoveIf(const std::string& name, std::string_view bytes) const;
 
   // OK also when it is gone already. Unavailable: the disk refuses.
   absl::Status Remove(const std::string& name) const;

@@ -264,7 +264,7 @@ class Agent {
       world_.log(Severity::kInfo, absl::StrCat("told the planner how fast ", speed->engine,
                                                " runs ", speed->model_name));
     }
-    return inbox_.Remove(name);
+    return inbox_.RemoveIf(name, *bytes);
   }
 
   absl::Status SetAside(const std::string& name, const absl::Status& why) {

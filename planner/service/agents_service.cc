@@ -266,8 +266,9 @@ grpc::ServerUnaryReactor* AgentsService::SendMeasurements(
                        link.taken_at_unix_ms(), bytes, history.stamp});
     }
     for (const v1::SpeedMeasurement& speed : request->speeds()) {
-      history.measurements.push_back(
-          {"speed", speed.id(), speed.taken_at_unix_ms(), speed.SerializeAsString()});
+      history.measurements.push_back({"speed", speed.id(), speed.taken_at_unix_ms(),
+                                      speed.SerializeAsString(),
+                                      /*known_by_subject=*/true});
     }
     response->set_received_at_unix_ms(store::SystemClock());
     // Acknowledged when every part is on disk; the worst answer counts.

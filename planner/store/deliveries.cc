@@ -43,22 +43,73 @@ void WriteReport(Database& database, const NewReport& report, std::int64_t now_u
       Blob{report.bytes});
 }
 
-// Rows that were new.
-std::int64_t InsertMeasurements(Database& database, std::string_view node_id, const Stamp& stamp,
-                                const std::vector<Measurement>& measurements,
-                                std::int64_t now_unix_ms) {
-  std::int64_t inserted = 0;
-  for (const Measurement& measurement : measurements) {
-    database.Run(
-        "INSERT INTO measurement (node_id, kind, subject, taken_at_unix_ms, received_at_unix_ms, "
-        "boot_id, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
-        "ON CONFLICT (node_id, taken_at_unix_ms, kind, subject) DO NOTHING",
-        node_id, measurement.kind, measurement.subject, measurement.taken_at_unix_ms, now_unix_ms,
-        static_cast<std::int64_t>(stamp.boot_id), static_cast<std::int64_t>(stamp.sequence),
-        Blob{measurement.bytes});
-    inserted += database.changes();
+// What became of measurements.
+struct Kept {
+  std::int64_t rows = 0;  // more than before
+  bool changed = false;   // something is new, or says something new
+};
+
+void InsertMeasurement(Database& database, std::string_view node_id, const Stamp& stamp,
+                       const Measurement& measurement, std::int64_t now_unix_ms, Kept& kept) {
+  database.Run(
+      "INSERT INTO measurement (node_id, kind, subject, taken_at_unix_ms, received_at_unix_ms, "
+      "boot_id, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+      "ON CONFLICT (node_id, taken_at_unix_ms, kind, subject) DO NOTHING",
+      node_id, measurement.kind, measurement.subject, measurement.taken_at_unix_ms, now_unix_ms,
+      static_cast<std::int64_t>(stamp.boot_id), static_cast<std::int64_t>(stamp.sequence),
+      Blob{measurement.bytes});
+  kept.rows += database.changes();
+  kept.changed |= database.changes() > 0;
+}
+
+// Where the measurement of this id stands already.
+struct Standing {
+  std::int64_t taken_at_unix_ms = 0;
+  Stamp stamp;
+  std::string bytes;
+};
+
+std::vector<Standing> ReadStanding(Database& database, std::string_view node_id,
+                                   const Measurement& measurement) {
+  std::vector<Standing> standing;
+  database.Query(
+      "SELECT taken_at_unix_ms, boot_id, sequence, bytes FROM measurement "
+      "WHERE node_id = ?1 AND kind = ?2 AND subject = ?3 ORDER BY boot_id DESC, sequence DESC",
+      [&standing](const Row& row) {
+        standing.push_back({row.Int(0), *OptionalStamp(row, 1), std::string(row.Text(3))});
+      },
+      node_id, measurement.kind, measurement.subject);
+  return standing;
+}
+
+// One row for each subject, of the newest stamp. The same stamp may say something new: a sender
+// that was not answered sends what it knows now.
+void ReplaceMeasurement(Database& database, std::string_view node_id, const Stamp& stamp,
+                        const Measurement& measurement, std::int64_t now_unix_ms, Kept& kept) {
+  const std::vector<Standing> standing = ReadStanding(database, node_id, measurement);
+  if (!standing.empty()) {
+    const Standing& newest = standing.front();
+    const bool same = newest.taken_at_unix_ms == measurement.taken_at_unix_ms &&
+                      newest.bytes == measurement.bytes;
+    if (stamp < newest.stamp || (same && standing.size() == 1)) return;
+    database.Run("DELETE FROM measurement WHERE node_id = ?1 AND kind = ?2 AND subject = ?3",
+                 node_id, measurement.kind, measurement.subject);
+    kept.rows -= database.changes();
   }
-  return inserted;
+  InsertMeasurement(database, node_id, stamp, measurement, now_unix_ms, kept);
+}
+
+Kept WriteMeasurements(Database& database, std::string_view node_id, const Stamp& stamp,
+                       const std::vector<Measurement>& measurements, std::int64_t now_unix_ms) {
+  Kept kept;
+  for (const Measurement& measurement : measurements) {
+    if (measurement.known_by_subject) {
+      ReplaceMeasurement(database, node_id, stamp, measurement, now_unix_ms, kept);
+    } else {
+      InsertMeasurement(database, node_id, stamp, measurement, now_unix_ms, kept);
+    }
+  }
+  return kept;
 }
 
 void DropOldestMeasurements(Database& database, std::string_view node_id, const Limits& limits) {
@@ -76,18 +127,18 @@ void DropOldestMeasurements(Database& database, std::string_view node_id, const 
       node_id, excess);
 }
 
-// True when at least one was new.
+// True when at least one was new, or says something new.
 bool KeepMeasurements(Database& database, std::string_view node_id, const Stamp& stamp,
                       const std::vector<Measurement>& measurements, const Limits& limits,
                       std::int64_t now_unix_ms) {
   if (measurements.empty()) return false;
-  const std::int64_t inserted =
-      InsertMeasurements(database, node_id, stamp, measurements, now_unix_ms);
-  if (inserted == 0) return false;
-  database.Run("UPDATE node SET measurements = measurements + ?2 WHERE node_id = ?1", node_id,
-               inserted);
-  DropOldestMeasurements(database, node_id, limits);
-  return true;
+  const Kept kept = WriteMeasurements(database, node_id, stamp, measurements, now_unix_ms);
+  if (kept.rows != 0) {
+    database.Run("UPDATE node SET measurements = measurements + ?2 WHERE node_id = ?1", node_id,
+                 kept.rows);
+    DropOldestMeasurements(database, node_id, limits);
+  }
+  return kept.changed;
 }
 
 }  // namespace

@@ -32,12 +32,14 @@ enum class Outcome {
 };
 
 // One measured fact, kept in the node's history. Of two with the same node, kind, subject and time
-// the first is kept, so that delivering one again changes nothing.
+// the first is kept, so that delivering one again changes nothing. Of one that is known by its
+// subject alone, the one with the newer stamp is kept, whatever its time: a correction.
 struct Measurement {
   std::string kind;     // "memory-bandwidth", "link", ...; 1 to 64 bytes
   std::string subject;  // what was measured: "cpu", "gpu 0", a peer's node id; at most 256 bytes
   std::int64_t taken_at_unix_ms = 0;  // by the node's clock
   std::string bytes;                  // opaque, at most kMaxReportBytes
+  bool known_by_subject = false;      // the subject is an id; not kept
 };
 
 // A measurement as the history has it.

@@ -198,6 +198,32 @@ TEST_F(StoreTest, AMeasurementDeliveredTwiceIsThereOnce) {
   EXPECT_EQ(store_->GetNode("n")->measurements, 2);
 }
 
+// A speed has an id of its own: what is said of it later replaces what was said before.
+TEST_F(StoreTest, AMeasurementKnownByItsSubjectIsReplacedByANewerSending) {
+  Add("n", "spark");
+  const auto put = [&](std::uint64_t sequence, std::int64_t taken, const char* bytes) {
+    NewMeasurements delivery{"n", {7, sequence}, {}};
+    delivery.measurements.push_back(
+        {"speed", "0123456789abcdef", taken, bytes, /*known_by_subject=*/true});
+    return *Put(*store_, delivery);
+  };
+  const auto only = [&] {
+    const auto history = *store_->ListMeasurements("n", "speed", 100);
+    EXPECT_THAT(history, SizeIs(1));
+    return history.empty() ? std::string() : history[0].measurement.bytes;
+  };
+  EXPECT_EQ(put(1, 1'000, "llama"), Outcome::kStored);
+  EXPECT_EQ(put(1, 1'000, "llama"), Outcome::kDuplicate);
+  EXPECT_EQ(put(2, 1'000, "llama"), Outcome::kDuplicate);  // sent again after a restart
+  EXPECT_EQ(put(3, 1'000, "llama, catalogue says which"), Outcome::kStored);
+  EXPECT_EQ(only(), "llama, catalogue says which");
+  EXPECT_EQ(put(4, 2'000, "of a file that was touched"), Outcome::kStored);
+  EXPECT_EQ(only(), "of a file that was touched");
+  EXPECT_EQ(put(3, 1'000, "late"), Outcome::kDuplicate);
+  EXPECT_EQ(only(), "of a file that was touched");
+  EXPECT_EQ(store_->GetNode("n")->measurements, 1);
+}
+
 TEST_F(StoreTest, AStaleReportsMeasurementsEnterTheHistory) {
   Add("n", "spark");
   Stored(Report(2, 1));

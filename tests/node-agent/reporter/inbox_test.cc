@@ -109,6 +109,28 @@ TEST_F(InboxTest, TheSameMeasurementTwiceIsOne) {
   EXPECT_EQ(inbox.Waiting().size(), 1u);
 }
 
+TEST_F(InboxTest, WhatIsSaidLaterOfTheSameMeasurementReplacesIt) {
+  const Inbox inbox(state_);
+  ASSERT_TRUE(inbox.Put(Speed(1)).ok());
+  const std::string first = inbox.Waiting()[0];
+  const std::string sent = *inbox.Read(first);
+  agent::SpeedMeasurement corrected = Speed(1);
+  corrected.model = "gpt-oss-20b";
+  ASSERT_TRUE(inbox.Put(corrected).ok());
+  // The one that was sent meanwhile may not take the correction with it.
+  ASSERT_TRUE(inbox.RemoveIf(first, sent).ok());
+  ASSERT_EQ(inbox.Waiting().size(), 1u);
+  EXPECT_EQ(ParseSpeed(*inbox.Read(inbox.Waiting()[0]))->model, "gpt-oss-20b");
+  // Of a file that was touched.
+  corrected.taken_at_unix_ms += 5'000;
+  ASSERT_TRUE(inbox.SetAside(first).ok());
+  ASSERT_TRUE(inbox.Put(corrected).ok());
+  ASSERT_EQ(inbox.Waiting().size(), 1u);
+  EXPECT_FALSE(fs::exists(inbox.directory() + "/" + first + ".refused"));
+  ASSERT_TRUE(inbox.RemoveIf(inbox.Waiting()[0], *inbox.Read(inbox.Waiting()[0])).ok());
+  EXPECT_THAT(inbox.Waiting(), IsEmpty());
+}
+
 TEST_F(InboxTest, AtTheLimitWhatWasSetAsideGoesFirstThenTheOldest) {
   const Inbox inbox(state_, {.entries = 3});
   for (const int i : {1, 2, 3}) ASSERT_EQ(*inbox.Put(Speed(i)), 0);
