@@ -48,6 +48,12 @@ class SpeedReader {
     }
     fleet::SpeedMeasurement out;
     if (!ReadModel(said, out, why) || !ReadNodes(node, said, out, why)) return std::nullopt;
+    // llama-bench generates from an empty cache unless it says otherwise; of others it is not
+    // known.
+    if (said.source() != "llama-bench" && !said.has_prompt_tokens() && said.depth_tokens() == 0) {
+      why = "it does not say how long the context was";
+      return std::nullopt;
+    }
     out.batch = static_cast<int>(std::clamp<std::uint32_t>(said.streams(), 1, kMostStreams));
     // llama-bench generates from an empty cache of the stated depth; a server after the prompt.
     const double prompt = said.source() == "llama-bench" ? 0 : said.prompt_tokens();

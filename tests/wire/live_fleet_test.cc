@@ -342,6 +342,20 @@ TEST(LiveFleet, MeasuredSpeedsAreInTheInventoryThatReadsBack) {
                                              HasSubstr("my-own-model-4bit on mlx: no model")));
 }
 
+// From counters, say: taken for one at an empty cache it would make the node look slow.
+TEST(LiveFleet, ASpeedAtAnUnknownContextIsNotUsed) {
+  const std::string unknown = R"(engine: "llama.cpp" source: "llama-server-metrics" passive: true
+      model_name: "gpt-oss-120b-mxfp4-00001-of-00003.gguf" quant_name: "MXFP4 MoE" streams: 1
+      decode { median_tokens_per_second: 30 })";
+  const LiveFleet without = ReadLiveFleet(Shipped(), {Spark("s", "")}, {}, {Speed("s", unknown)});
+  EXPECT_TRUE(without.speeds.empty());
+  EXPECT_THAT(without.speed_notes, ElementsAre(HasSubstr("how long the context was")));
+  const LiveFleet with =
+      ReadLiveFleet(Shipped(), {Spark("s", "")}, {}, {Speed("s", unknown + " depth_tokens: 9000")});
+  ASSERT_EQ(with.speeds.size(), 1u);
+  EXPECT_EQ(with.speeds[0].context_tokens, 9000);
+}
+
 TEST(LiveFleet, SpeedsOnANodeThatIsLeftOutAreMentioned) {
   const LiveFleet fleet = ReadLiveFleet(Shipped(), {Node("box", "processor { name: 'AMD EPYC' }")},
                                         {}, {Speed("box", kBench), Speed("box", kBench)});
