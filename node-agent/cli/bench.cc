@@ -1,10 +1,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -132,19 +134,28 @@ absl::StatusOr<Text> ReadText(const std::string& path) {
   return read;
 }
 
+bool HasRate(const agent::SpeedMeasurement& measured) {
+  return measured.prefill.has_value() || measured.decode.has_value();
+}
+
 int Show(const engine::Outcome& outcome, const std::string& output) {
   const int printed =
       Print(output == "json" ? SpeedsJson(outcome) : SpeedsText(outcome, TerminalStyle()));
   if (printed != kOk) return printed;
   for (const std::string& why : outcome.failed)
     std::fprintf(stderr, "node-agent: %s\n", why.c_str());
-  return outcome.measured.empty() || !outcome.failed.empty() ? kWorldFailed : kOk;
+  if (outcome.measured.empty() || !outcome.failed.empty()) return kWorldFailed;
+  if (std::any_of(outcome.measured.begin(), outcome.measured.end(), HasRate)) return kOk;
+  std::fprintf(stderr, "node-agent: nothing that was measured has a speed\n");
+  return kWorldFailed;
 }
 
 // To the agent that reports to the planner. Said on stderr: stdout is for the measurements.
 int HandOverUnlessShowOnly(const EngineArguments& arguments, const engine::Outcome& outcome) {
-  if (arguments.show_only || outcome.measured.empty()) return kOk;
-  const auto handed_over = HandOver(arguments.state_directory, outcome.measured);
+  std::vector<agent::SpeedMeasurement> told;  // the planner takes none without a speed
+  std::copy_if(outcome.measured.begin(), outcome.measured.end(), std::back_inserter(told), HasRate);
+  if (arguments.show_only || told.empty()) return kOk;
+  const auto handed_over = HandOver(arguments.state_directory, told);
   if (!handed_over.ok()) {
     return Fail(absl::Status(
         handed_over.status().code(),
@@ -160,11 +171,11 @@ int ShowAndHandOver(const EngineArguments& arguments, const engine::Outcome& out
   return shown != kOk ? shown : handed_over;
 }
 
-// The same text read twice holds the same measurements: their ids come from it.
+// The same text read twice holds the same measurements, also where the second reading says better
+// which model it was: their ids come from the text alone.
 void NameByContent(const std::string& text, std::vector<agent::SpeedMeasurement>& measured) {
   for (std::size_t i = 0; i < measured.size(); ++i) {
-    measured[i].id =
-        reporter::IdOfContent(absl::StrCat(measured[i].model_name, "\n", i, "\n", text));
+    measured[i].id = reporter::IdOfContent(absl::StrCat(i, "\n", text));
   }
 }
 
@@ -187,6 +198,9 @@ int RunEngine(EngineArguments arguments) {
   absl::StatusOr<engine::ApiKey> key = KeyOf(arguments);
   if (!key.ok()) return Fail(key.status());
   arguments.request.key = *std::move(key);
+  if (const absl::Status sane = engine::CheckRequest(arguments.request); !sane.ok()) {
+    return Fail(sane);
+  }
   const std::unique_ptr<host::Host> machine = host::Live();
   const Moment moment = ThisMoment(*machine);
   // Looking at counters disturbs nothing, and is meant for a server at work.
@@ -221,6 +235,16 @@ void AddSource(CLI::App& bench, EngineArguments& arguments) {
   bench.add_option("--rpc", request.rpc, "llama-bench: machines that run ggml-rpc-server")
       ->delimiter(',')
       ->type_name("HOST:PORT,...");
+  bench
+      .add_option("--peers", request.peers,
+                  "Other machines that took part, by name or address, where the engine says none")
+      ->delimiter(',')
+      ->type_name("HOST,...");
+  bench
+      .add_option("--strategy", request.strategy,
+                  "How machines or cards shared the work: single, tensor or pipeline")
+      ->check(CLI::IsMember({"single", "tensor", "pipeline"}))
+      ->type_name("HOW");
   bench.add_option("--ports", request.ports, "auto: where to look on this machine")
       ->delimiter(',')
       ->type_name("PORT,...");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "node-agent/engine/json_fields.h"
@@ -21,6 +22,15 @@ constexpr double kShortShare = 0.5;
 constexpr double kOverlapShare = 0.5;
 // A piece of a stream is one token when at least this many pieces come for each token.
 constexpr double kPiecesPerToken = 0.9;
+// More tokens in a piece than this, and the time of a piece is not the time of its tokens: they
+// were guessed ahead, thought in silence, or held back. Letters of several tokens stay below it.
+constexpr double kMostTokensPerPiece = 2;
+// No engine generates tokens faster than it reads a prompt: twice that rate in less than half of
+// the time, and the answer was ready before it was sent.
+constexpr double kFasterThanPrompt = 2;
+constexpr double kHeldBackShare = 0.5;
+// A blank piece that waits this many times longer for the next than the others do is a greeting.
+constexpr double kGreetingGaps = 5;
 // A rate needs some tokens to be one.
 constexpr std::size_t kFewestPieces = 3;
 
@@ -71,6 +81,50 @@ std::vector<double> Gaps(const std::vector<Answer>& answers) {
     }
   }
   return gaps;
+}
+
+// Servers may greet with a blank piece before they read the prompt.
+Answer WithoutGreeting(Answer answer) {
+  const std::size_t blank = std::exchange(answer.blank_first, 0);
+  if (blank == 0 || blank + kFewestPieces > answer.piece_ms.size()) return answer;
+  std::vector<double> gaps;
+  for (std::size_t i = blank + 1; i < answer.piece_ms.size(); ++i) {
+    gaps.push_back(answer.piece_ms[i] - answer.piece_ms[i - 1]);
+  }
+  const double waited = answer.piece_ms[blank] - answer.piece_ms[blank - 1];
+  if (waited > kGreetingGaps * Quantile(gaps, 0.5)) {
+    answer.piece_ms.erase(answer.piece_ms.begin(),
+                          answer.piece_ms.begin() + static_cast<std::ptrdiff_t>(blank));
+  }
+  return answer;
+}
+
+bool WasHeldBack(const Answer& answer) {
+  if (!answer.prompt_tokens || answer.piece_ms.size() < kFewestPieces) return false;
+  const double waited = answer.piece_ms.front() - answer.sent_ms;
+  const double came = answer.piece_ms.back() - answer.piece_ms.front();
+  const double tokens = static_cast<double>(answer.piece_ms.size() - 1) * TokensPerPiece(answer);
+  const double prompt = static_cast<double>(*answer.prompt_tokens);
+  return came < kHeldBackShare * (waited + came) &&
+         tokens * waited > kFasterThanPrompt * prompt * came;
+}
+
+// Why the times of an answer's pieces are not those of its tokens.
+void JudgePieces(const Answer& answer, std::vector<std::string>& reasons) {
+  if (answer.piece_ms.empty()) {
+    AddOnce(reasons, "no piece of text came: what it generated was not streamed");
+    return;
+  }
+  if (answer.thought_tokens.value_or(0) > 0 && !answer.thoughts_shown) {
+    AddOnce(reasons, "thoughts were counted and not streamed");
+  } else if (WasHeldBack(answer)) {
+    AddOnce(reasons,
+            "the answer was held back and sent at once: tokens came faster than the prompt "
+            "was read");
+  } else if (TokensPerPiece(answer) > kMostTokensPerPiece) {
+    AddOnce(reasons, absl::StrCat("pieces do not follow tokens (", *answer.generated_tokens,
+                                  " tokens in ", answer.piece_ms.size(), " pieces)"));
+  }
 }
 
 void JudgeOne(const Answer& answer, std::vector<std::string>& reasons) {
@@ -129,6 +183,13 @@ void AddRates(const std::vector<std::vector<Answer>>& waves, SpeedMeasurement& m
 
 }  // namespace
 
+void AddPiece(std::string_view text, double now_ms, Answer& answer) {
+  if (text.empty()) return;
+  const bool blank = text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  if (blank && answer.blank_first == answer.piece_ms.size()) ++answer.blank_first;
+  answer.piece_ms.push_back(now_ms);
+}
+
 std::optional<double> FirstTokenMs(const Answer& answer) {
   if (!answer.piece_ms.empty()) return answer.piece_ms.front() - answer.sent_ms;
   return answer.first_token_ms;
@@ -172,7 +233,11 @@ std::optional<double> TogetherPerSecond(const std::vector<Answer>& wave) {
   return RateFrom(tokens, to - from);
 }
 
-SpeedMeasurement Measured(const std::vector<std::vector<Answer>>& waves, const Asked& asked) {
+SpeedMeasurement Measured(const std::vector<std::vector<Answer>>& stated, const Asked& asked) {
+  std::vector<std::vector<Answer>> waves = stated;
+  for (std::vector<Answer>& wave : waves) {
+    for (Answer& answer : wave) answer = WithoutGreeting(std::move(answer));
+  }
   const std::vector<Answer> answers = Flat(waves);
   SpeedMeasurement measured;
   if (answers.empty()) return measured;
@@ -184,7 +249,13 @@ SpeedMeasurement Measured(const std::vector<std::vector<Answer>>& waves, const A
       MedianCount(Collect(answers, [](const Answer& one) { return one.prompt_tokens; }));
   measured.generated_tokens =
       MedianCount(Collect(answers, [](const Answer& one) { return one.generated_tokens; }));
-  for (const Answer& answer : answers) JudgeOne(answer, measured.not_comparable);
+  for (const Answer& answer : answers) {
+    JudgeOne(answer, measured.not_comparable);
+    // Several streams are timed by our clock always.
+    if (measured.streams > 1 || !answer.decode_per_second) {
+      JudgePieces(answer, measured.not_comparable);
+    }
+  }
   JudgeLengths(answers, asked, measured.not_comparable);
   AddRates(waves, measured);
   const std::vector<double> first = Collect(answers, FirstTokenMs);

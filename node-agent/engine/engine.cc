@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <random>
@@ -17,6 +18,7 @@
 #include "node-agent/engine/ollama.h"
 #include "node-agent/engine/openai.h"
 #include "node-agent/engine/vllm_bench.h"
+#include "node-agent/probe/probe.h"
 
 namespace capacity::engine {
 namespace {
@@ -46,7 +48,25 @@ std::string WithoutFolders(const std::string& name) {
   return is_path ? name.substr(name.find_last_of("/\\") + 1) : name;
 }
 
+// Repeats further apart than this tell of something else that ran meanwhile.
+void JudgeSpread(SpeedMeasurement& measured) {
+  constexpr double kFurthestApart = 1.5;
+  constexpr std::uint32_t kFewestRepeats = 3;
+  if (measured.passive || measured.repeats < kFewestRepeats) return;
+  const auto judge = [&measured](const std::optional<agent::Rate>& rate, const char* what) {
+    if (!rate || rate->high <= kFurthestApart * rate->low) return;
+    measured.not_comparable.push_back(absl::StrCat("the repeats differ too much (", what, " from ",
+                                                   std::round(rate->low * 10) / 10, " to ",
+                                                   std::round(rate->high * 10) / 10, ")"));
+  };
+  judge(measured.decode, "decode");
+  judge(measured.prefill, "prefill");
+}
+
 void Complete(const Request& request, std::int64_t now, SpeedMeasurement& measured) {
+  JudgeSpread(measured);
+  if (!request.peers.empty()) measured.peers = request.peers;
+  if (!request.strategy.empty()) measured.strategy = request.strategy;
   measured.model_name = WithoutFolders(measured.model_name);
   measured.id = RandomId();
   measured.model = request.catalog_model;
@@ -67,6 +87,7 @@ const std::map<std::string, Usual>& Servers() {
                                        {"lm-studio", {Kind::kLmStudio, 1234}},
                                        {"vllm", {Kind::kVllm, 8000}},
                                        {"exo", {Kind::kExo, 52415}},
+                                       {"mlx-lm", {Kind::kMlxLm, 8080}},
                                        {"openai", {Kind::kOpenAi, 0}}};
   return *kServers;
 }
@@ -79,7 +100,27 @@ Load LoadOf(const Request& request, const std::string& model) {
           .repeats = request.repeats};
 }
 
-void Take(Measurements measurements, const std::string& where, Outcome& outcome) {
+// What this machine has beside its processor; "" when it has nothing.
+std::string AcceleratorOf(host::Host& machine) {
+  const agent::Report report = probe::TakeReport(machine, {});
+  if (!report.accelerators.empty()) return report.accelerators.front().name;
+  return report.machine.kind == agent::Machine::Kind::kMac ? report.processor.name : "";
+}
+
+// An engine without an accelerator is as fast as the machine only where the machine has none.
+void JudgeProcessorOnly(host::Host& machine, Measurements& measurements) {
+  if (!measurements.processor_only || measurements.measured.empty()) return;
+  const std::string accelerator = AcceleratorOf(machine);
+  if (accelerator.empty()) return;
+  for (SpeedMeasurement& one : measurements.measured) {
+    one.not_comparable.push_back(
+        absl::StrCat("it ran on the processor alone, without the ", accelerator));
+  }
+}
+
+void Take(host::Host& machine, Measurements measurements, const std::string& where,
+          Outcome& outcome) {
+  JudgeProcessorOnly(machine, measurements);
   std::move(measurements.measured.begin(), measurements.measured.end(),
             std::back_inserter(outcome.measured));
   if (measurements.ended.ok()) return;
@@ -106,6 +147,11 @@ absl::StatusOr<std::string> ModelOf(const Request& request, const Server& server
   if (!request.model.empty()) return request.model;
   const std::vector<std::string> loaded = LoadedModels(server);
   if (loaded.size() == 1) return loaded.front();
+  if (!server.no_list.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("which models it has is not known (",
+                                                   server.no_list,
+                                                   "); --model NAME says which to measure"));
+  }
   if (loaded.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(At(server), ": no model is loaded; --model NAME says which to measure"));
@@ -140,7 +186,10 @@ absl::StatusOr<Server> StatedServer(const Request& request, const Endpoint& endp
         absl::IsUnavailable(server.status())) {
       return server.status();
     }
-    server = Server{.kind = stated, .root = endpoint.url, .chat_base = endpoint.url + "/v1"};
+    server = Server{.kind = stated,
+                    .root = endpoint.url,
+                    .chat_base = endpoint.url + "/v1",
+                    .no_list = std::string(server.status().message())};
   }
   if (stated == Kind::kOpenAi) {
     server->chat_base = HasPath(stated_url) ? stated_url : stated_url + "/v1";
@@ -155,8 +204,8 @@ absl::StatusOr<Server> StatedServer(const Request& request, const Endpoint& endp
   return server;
 }
 
-absl::Status MeasureAt(const Request& request, const Endpoint& endpoint, const Server& server,
-                       const Progress& progress, Outcome& outcome) {
+absl::Status MeasureAt(host::Host& machine, const Request& request, const Endpoint& endpoint,
+                       const Server& server, const Progress& progress, Outcome& outcome) {
   if (request.passive) {
     absl::StatusOr<SpeedMeasurement> watched =
         WatchServer(endpoint, server, request.seconds, progress);
@@ -167,27 +216,31 @@ absl::Status MeasureAt(const Request& request, const Endpoint& endpoint, const S
   }
   const absl::StatusOr<std::string> model = ModelOf(request, server);
   if (!model.ok()) return model.status();
-  Take(MeasureServer(endpoint, server, LoadOf(request, *model), progress), "", outcome);
+  Take(machine, MeasureServer(endpoint, server, LoadOf(request, *model), progress), "", outcome);
   return absl::OkStatus();
 }
 
-absl::Status MeasureStated(const Request& request, const Progress& progress, Outcome& outcome) {
+absl::StatusOr<std::string> UrlOf(const Request& request) {
   const Usual usual = Servers().at(request.engine);
   if (request.url.empty() && usual.port == 0) {
     return absl::InvalidArgumentError("--engine openai needs --url, http://127.0.0.1:8080/v1 say");
   }
-  const absl::StatusOr<std::string> url =
-      CheckedUrl(request.url.empty() ? absl::StrCat("http://127.0.0.1:", usual.port) : request.url);
+  return CheckedUrl(request.url.empty() ? absl::StrCat("http://127.0.0.1:", usual.port)
+                                        : request.url);
+}
+
+absl::Status MeasureStated(host::Host& machine, const Request& request, const Progress& progress,
+                           Outcome& outcome) {
+  const absl::StatusOr<std::string> url = UrlOf(request);
   if (!url.ok()) return url.status();
   const Endpoint endpoint = {.url = RootOf(*url), .key = request.key, .stop = request.stop};
-  if (const absl::Status allowed = MayCarryKey(endpoint); !allowed.ok()) return allowed;
   const absl::StatusOr<Server> server = StatedServer(request, endpoint, *url);
   if (!server.ok()) {
     outcome.failed.emplace_back(server.status().message());
     return absl::OkStatus();
   }
   const bool elsewhere = IsElsewhere(endpoint);
-  const absl::Status done = MeasureAt(request, endpoint, *server, progress, outcome);
+  const absl::Status done = MeasureAt(machine, request, endpoint, *server, progress, outcome);
   if (elsewhere) {
     for (SpeedMeasurement& one : outcome.measured) {
       one.not_comparable.push_back(
@@ -201,9 +254,6 @@ absl::Status MeasureStated(const Request& request, const Progress& progress, Out
 
 absl::Status MeasureLlamaBench(host::Host& machine, const Request& request,
                                const Progress& progress, Outcome& outcome) {
-  if (request.model.empty()) {
-    return absl::InvalidArgumentError("--engine llama-bench needs --model FILE.gguf");
-  }
   const LlamaBenchRun run = {.program = request.llama_bench,
                              .model_file = request.model,
                              .rpc = request.rpc,
@@ -213,7 +263,7 @@ absl::Status MeasureLlamaBench(host::Host& machine, const Request& request,
                              .repeats = request.repeats};
   Measurements measurements = RunLlamaBench(machine, run, request.stop, progress);
   if (absl::IsNotFound(measurements.ended)) return measurements.ended;
-  Take(std::move(measurements), "", outcome);
+  Take(machine, std::move(measurements), "", outcome);
   return absl::OkStatus();
 }
 
@@ -250,16 +300,28 @@ absl::Status MeasureFound(host::Host& machine, const Request& request, const Pro
       continue;
     }
     const Endpoint endpoint = {.url = server.root, .stop = request.stop};
-    Take(MeasureServer(endpoint, server, LoadOf(one, *model), progress), At(server), outcome);
+    Take(machine, MeasureServer(endpoint, server, LoadOf(one, *model), progress), At(server),
+         outcome);
   }
   return absl::OkStatus();
+}
+
+// mlx_lm is a server too, where it is said where that is.
+bool IsServer(const Request& request) {
+  return Servers().count(request.engine) > 0 &&
+         (request.engine != "mlx-lm" || !request.url.empty());
+}
+
+// The last door: what a server said went through StruckFromAnswer before.
+absl::Status Struck(const ApiKey& key, const absl::Status& status) {
+  return {status.code(), key.StruckFrom({status.message().data(), status.message().size()})};
 }
 
 // What is said in vain, where it would be passed over in silence.
 absl::Status InVain(const Request& request) {
   const std::string& engine = request.engine;
   const bool runs_llama_bench = engine == "llama-bench" || engine == "auto";
-  const bool is_server = Servers().count(engine) > 0;
+  const bool is_server = IsServer(request);
   const char* option = nullptr;
   if (!is_server && !request.url.empty()) option = "--url";
   if (!is_server && !request.key.empty()) option = "an API key";
@@ -268,6 +330,11 @@ absl::Status InVain(const Request& request) {
   }
   if (!runs_llama_bench && request.depths != Request().depths) option = "--depth";
   if (!runs_llama_bench && !request.rpc.empty()) option = "--rpc";
+  if (engine == "auto" && !request.peers.empty()) option = "--peers";
+  if (engine == "auto" && !request.strategy.empty()) option = "--strategy";
+  if (request.strategy == "single" && !request.peers.empty()) {
+    return absl::InvalidArgumentError("--strategy single: --peers says that others took part");
+  }
   if (option == nullptr) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("--engine ", engine, " has no use for ", option,
@@ -289,27 +356,52 @@ SpeedMeasurement FromAnswer(const Answer& answer, const char* engine, const char
   return measured;
 }
 
-absl::StatusOr<SpeedMeasurement> OneFromText(const std::string& engine, std::string_view text) {
-  if (engine == "mlx-lm") return ParseMlx(text);
-  if (engine == "vllm") return ParseVllmBench(text);
-  absl::StatusOr<Answer> answer = absl::InvalidArgumentError(
-      "--from FILE needs --engine llama-bench, mlx-lm, vllm, ollama, lm-studio, exo, llama-server "
-      "or openai, which say what the file is");
-  if (engine == "ollama") answer = ParseOllamaAnswer(text);
-  if (engine == "lm-studio") answer = ParseLmStudioAnswer(text);
-  if (engine == "exo") answer = ParseExoBench(text);
-  if (engine == "llama-server" || engine == "openai") answer = ParseChatAnswer(text);
+using Speeds = std::vector<SpeedMeasurement>;
+
+absl::StatusOr<Speeds> OneAnswer(const absl::StatusOr<Answer>& answer, const char* engine,
+                                 const char* source) {
   if (!answer.ok()) return answer.status();
-  if (engine == "ollama") return FromAnswer(*answer, "ollama", "ollama");
-  if (engine == "lm-studio") return FromAnswer(*answer, "lm-studio", "lm-studio");
-  if (engine == "exo") return FromAnswer(*answer, "exo", "exo-bench");
-  SpeedMeasurement measured =
-      FromAnswer(*answer, engine == "openai" ? "other" : "llama.cpp", "openai");
+  SpeedMeasurement measured = FromAnswer(*answer, engine, source);
   if (!measured.decode) {
     return absl::InvalidArgumentError(
         "timings is missing: without them an answer that is over tells no speed");
   }
-  return measured;
+  return Speeds{std::move(measured)};
+}
+
+absl::StatusOr<Speeds> FromText(const std::string& engine, std::string_view text) {
+  if (engine == "llama-bench") return ParseLlamaBench(text);
+  if (engine == "mlx-lm") return ParseMlx(text);
+  if (engine == "ollama") return OneAnswer(ParseOllamaAnswer(text), "ollama", "ollama");
+  if (engine == "lm-studio") return OneAnswer(ParseLmStudioAnswer(text), "lm-studio", "lm-studio");
+  if (engine == "exo") return OneAnswer(ParseExoBench(text), "exo", "exo-bench");
+  if (engine == "llama-server") return OneAnswer(ParseChatAnswer(text), "llama.cpp", "openai");
+  if (engine == "openai") return OneAnswer(ParseChatAnswer(text), "other", "openai");
+  const absl::StatusOr<SpeedMeasurement> one = ParseVllmBench(text);
+  if (!one.ok()) return one.status();
+  return Speeds{*one};
+}
+
+// The first reader that understands it: what each needs no other has.
+absl::StatusOr<Speeds> FromAnyText(std::string_view text) {
+  for (const char* engine :
+       {"llama-bench", "vllm", "ollama", "lm-studio", "exo", "llama-server", "mlx-lm"}) {
+    absl::StatusOr<Speeds> read = FromText(engine, text);
+    if (read.ok()) return read;
+  }
+  return absl::InvalidArgumentError(
+      "this is nothing that an engine's tool prints, or it is damaged; --engine llama-bench, "
+      "mlx-lm, vllm, ollama, lm-studio, exo, llama-server or openai says what is wrong with it");
+}
+
+// Without what some editors put before it.
+absl::StatusOr<std::string_view> WithoutMark(std::string_view text) {
+  if (text.substr(0, 2) == "\xFF\xFE" || text.substr(0, 2) == "\xFE\xFF") {
+    return absl::InvalidArgumentError(
+        "the file is in UTF-16, as PowerShell's > writes it; UTF-8 is understood");
+  }
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+  return text;
 }
 
 }  // namespace
@@ -319,42 +411,54 @@ std::vector<std::string> EngineNames() {
           "lm-studio", "vllm",        "exo",          "mlx-lm"};
 }
 
+absl::Status CheckRequest(const Request& request) {
+  if (const absl::Status vain = InVain(request); !vain.ok()) return vain;
+  if (request.passive && !IsServer(request)) {
+    return absl::InvalidArgumentError("--passive needs --engine vllm or --engine llama-server");
+  }
+  if (request.engine == "mlx-lm" && request.url.empty()) {
+    return absl::InvalidArgumentError(
+        "--engine mlx-lm needs --from FILE: what mlx_lm.generate or mlx_lm.benchmark printed; or "
+        "--url of an mlx_lm.server");
+  }
+  if (request.engine == "llama-bench" && request.model.empty()) {
+    return absl::InvalidArgumentError("--engine llama-bench needs --model FILE.gguf");
+  }
+  if (!IsServer(request)) return absl::OkStatus();
+  const absl::StatusOr<std::string> url = UrlOf(request);
+  if (!url.ok()) return url.status();
+  return MayCarryKey({.url = RootOf(*url), .key = request.key});
+}
+
 absl::StatusOr<Outcome> MeasureEngine(host::Host& machine, const Request& request,
                                       const Progress& progress) {
   Outcome outcome;
-  absl::Status done = InVain(request);
+  absl::Status done = CheckRequest(request);
   if (!done.ok()) return done;
-  if (request.passive && Servers().count(request.engine) == 0) {
-    done = absl::InvalidArgumentError("--passive needs --engine vllm or --engine llama-server");
-  } else if (request.engine == "mlx-lm") {
-    done = absl::InvalidArgumentError(
-        "--engine mlx-lm needs --from FILE: what mlx_lm.generate or mlx_lm.benchmark printed");
-  } else if (request.engine == "llama-bench") {
+  if (request.engine == "llama-bench") {
     done = MeasureLlamaBench(machine, request, progress, outcome);
-  } else if (Servers().count(request.engine) > 0) {
-    done = MeasureStated(request, progress, outcome);
+  } else if (IsServer(request)) {
+    done = MeasureStated(machine, request, progress, outcome);
   } else {
     done = MeasureFound(machine, request, progress, outcome);
   }
-  if (!done.ok()) return done;
+  if (!done.ok()) return Struck(request.key, done);
   const std::int64_t now = NowUnixMs();
   for (SpeedMeasurement& one : outcome.measured) Complete(request, now, one);
+  for (std::string& why : outcome.failed) why = request.key.StruckFrom(why);
+  for (std::string& why : outcome.passed_over) why = request.key.StruckFrom(why);
   return outcome;
 }
 
 absl::StatusOr<std::vector<SpeedMeasurement>> MeasurementsFromText(const Request& request,
                                                                    std::string_view text,
                                                                    std::int64_t taken_at_unix_ms) {
-  std::vector<SpeedMeasurement> measured;
-  if (request.engine == "llama-bench") {
-    auto rows = ParseLlamaBench(text);
-    if (!rows.ok()) return rows.status();
-    measured = *std::move(rows);
-  } else {
-    auto one = OneFromText(request.engine, text);
-    if (!one.ok()) return one.status();
-    measured.push_back(*std::move(one));
-  }
+  const absl::StatusOr<std::string_view> plain = WithoutMark(text);
+  if (!plain.ok()) return plain.status();
+  absl::StatusOr<Speeds> read =
+      request.engine == "auto" ? FromAnyText(*plain) : FromText(request.engine, *plain);
+  if (!read.ok()) return read.status();
+  std::vector<SpeedMeasurement> measured = *std::move(read);
   for (SpeedMeasurement& one : measured) {
     if (!request.model.empty()) one.model_name = request.model;
     if (one.model_name.empty()) {

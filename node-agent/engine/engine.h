@@ -39,6 +39,11 @@ struct Request {
   bool passive = false;  // from counters, without load
   double seconds = 30;   // how long to look at them
 
+  // What no engine says of itself: the other machines that took part, and how they, or the cards of
+  // this one, shared the work ("single", "tensor", "pipeline"). Empty: as the engine says.
+  std::vector<std::string> peers;
+  std::string strategy;
+
   std::string catalog_model;  // the user's own statement of what it is
   std::string catalog_quant;
   agent::Conditions conditions;
@@ -53,6 +58,9 @@ struct Outcome {
   std::vector<std::string> failed;  // what ended early or could not be measured, and why
 };
 
+// InvalidArgument, NotFound: the request makes no sense, whatever this machine is doing.
+absl::Status CheckRequest(const Request& request);
+
 // Each measurement complete: `id` of 32 random hexadecimal digits, conditions and time of day.
 // InvalidArgument, NotFound: the request makes no sense. Everything that failed on the way is in
 // the outcome, beside what was measured before.
@@ -60,7 +68,8 @@ absl::StatusOr<Outcome> MeasureEngine(host::Host& machine, const Request& reques
                                       const Progress& progress);
 
 // From what an engine's tool printed, or a server answered, earlier; `taken_at_unix_ms` is used
-// where the text does not say. InvalidArgument names what is wrong in it.
+// where the text does not say. Engine "auto" tries each that is known. InvalidArgument names what
+// is wrong in it.
 absl::StatusOr<std::vector<agent::SpeedMeasurement>> MeasurementsFromText(
     const Request& request, std::string_view text, std::int64_t taken_at_unix_ms);
 

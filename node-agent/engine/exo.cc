@@ -76,6 +76,71 @@ std::optional<std::uint64_t> BytesOf(const Shards& shards) {
   return std::nullopt;
 }
 
+// How well an address tells a machine from others; 0: not at all. 169.254.0.0/16 and fe80::/10 are
+// made up by each side of a cable.
+int Usefulness(const std::string& address) {
+  if (address.empty() || address == "0.0.0.0" || address == "::1" || address == "::" ||
+      probe::StartsWith(address, "127.")) {
+    return 0;
+  }
+  const bool made_up =
+      probe::StartsWith(address, "169.254.") || probe::StartsWith(probe::Lower(address), "fe80:");
+  if (made_up) return 1;
+  return address.find(':') == std::string::npos ? 3 : 2;
+}
+
+// "/ip4/192.168.1.7/tcp/52415" -> "192.168.1.7"; "/dns/spark.local/tcp/1" -> "spark.local".
+std::string HostIn(const std::string& multiaddress) {
+  const std::vector<std::string_view> parts = probe::Split(multiaddress, '/');
+  return parts.size() > 2 ? probe::Clean(parts[2], 256) : "";
+}
+
+// Keeps the more useful of two.
+void Prefer(const std::string& address, std::string& best) {
+  if (Usefulness(address) > Usefulness(best)) best = address;
+}
+
+// {source: {sink: [{"sinkMultiaddr": {"address": "/ip4/..."}}]}}: where nodes were reached. An
+// address of a bridge inside of a machine, which many have, never is.
+void ReadReached(const json& connections, std::map<std::string, std::string>& best) {
+  if (!connections.is_object()) return;
+  for (const auto& [source, sinks] : connections.items()) {
+    if (!sinks.is_object()) continue;
+    for (const auto& [sink, edges] : sinks.items()) {
+      if (!edges.is_array()) continue;
+      for (const json& edge : edges) {
+        Prefer(HostIn(probe::TextAt(probe::At(edge, "sinkMultiaddr"), "address")), best[sink]);
+      }
+    }
+  }
+}
+
+// {node: {"interfaces": [{"ipAddress": "192.168.1.7"}]}}
+std::string InterfaceOf(const json& network) {
+  const json& interfaces = probe::At(network, "interfaces");
+  std::string best;
+  if (!interfaces.is_array()) return best;
+  for (const json& one : interfaces) Prefer(probe::Clean(probe::TextAt(one, "ipAddress")), best);
+  return best;
+}
+
+std::map<std::string, std::string> NamesIn(const json& state,
+                                           const std::vector<std::string>& nodes) {
+  std::map<std::string, std::string> reached;
+  ReadReached(probe::At(probe::At(state, "topology"), "connections"), reached);
+  std::map<std::string, std::string> names;
+  for (const std::string& node : nodes) {
+    std::string best = reached[node];
+    if (Usefulness(best) < 2)
+      Prefer(InterfaceOf(probe::At(probe::At(state, "nodeNetwork"), node)), best);
+    const std::string name = probe::Clean(
+        probe::TextAt(probe::At(probe::At(state, "nodeIdentities"), node), "friendlyName"));
+    if (Usefulness(best) < 2 && !name.empty() && name != "Unknown") best = name;
+    if (!best.empty()) names[node] = best;
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string ExoBenchRequest(const Question& question) {
@@ -147,6 +212,11 @@ absl::StatusOr<ExoState> ParseExoState(std::string_view text) {
                                .nodes = shards.nodes,
                                .bytes = BytesOf(shards)});
   }
+  std::vector<std::string> named = state.nodes;
+  for (const ExoInstance& instance : state.instances) {
+    named.insert(named.end(), instance.nodes.begin(), instance.nodes.end());
+  }
+  state.names = NamesIn(*whole, named);
   std::stable_sort(state.instances.begin(), state.instances.end(),
                    [](const ExoInstance& a, const ExoInstance& b) { return a.model < b.model; });
   return state;

@@ -1,8 +1,10 @@
 // EXO: POST /bench/chat/completions (its own counters and power), GET /state (the cluster).
-// Field names from exo-explore/exo, src/exo/api/types/api.py and src/exo/shared/types (2026); no
+// Field names from exo-explore/exo, src/exo/api/types/api.py and src/exo/shared/types (commit
+// b5375f8c, 2026-06-22: state.py, topology.py, multiaddr.py, profiling.py); no
 // answer of a real cluster has been seen, so what /state says is taken as far as it is understood.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,9 @@ struct ExoInstance {
 struct ExoState {
   std::vector<ExoInstance> instances;  // by model
   std::vector<std::string> nodes;      // all of the topology, sorted
+  // What others know the nodes by: the address at which another node reaches it, else one of its
+  // interfaces', else its name. Those of which EXO says nothing are missing.
+  std::map<std::string, std::string> names;
 };
 // InvalidArgument when it is no state at all; instances of a shape not known are left out.
 absl::StatusOr<ExoState> ParseExoState(std::string_view text);

@@ -3,23 +3,28 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "node-agent/engine/curl_library.h"
+#include "node-agent/engine/json_fields.h"
 #include "node-agent/probe/text.h"
 
 namespace capacity::engine {
 namespace {
 
 constexpr std::size_t kLongestKey = 4096;       // bytes
+constexpr std::size_t kShortestSecret = 8;      // bytes
 constexpr std::size_t kLongestComplaint = 200;  // bytes shown of what a server says of an error
 constexpr std::size_t kLongestErrorBody = 64 << 10;  // bytes kept of it
 constexpr long kOk = 200;
@@ -65,17 +70,24 @@ int LookAtStop(void* context, curl_off_t /*down_total*/, curl_off_t /*down*/,
 }
 
 // What stands in {"error": {"message": ...}}, {"error": "..."}, {"detail": "..."} or plain.
-std::string ComplaintOf(const std::string& body) {
-  std::string text = body;
-  for (const char* key : {"\"message\"", "\"error\"", "\"detail\""}) {
-    const std::size_t at = body.find(key);
-    if (at == std::string::npos) continue;
-    const std::size_t open = body.find_first_not_of(" :", at + std::string_view(key).size());
-    if (open == std::string::npos || body[open] != '"') continue;
-    text = body.substr(open + 1, body.find('"', open + 1) - open - 1);
-    break;
+std::string TextOfComplaint(const std::string& body) {
+  const absl::StatusOr<nlohmann::json> whole = ParseWholeJson(body, "");
+  if (!whole.ok()) return body;
+  absl::Status ignored;
+  const Fields fields(*whole, "", ignored);
+  for (const std::string& text :
+       {fields.Inner("error").Text("message", kLongestErrorBody),
+        fields.Text("error", kLongestErrorBody), fields.Text("message", kLongestErrorBody),
+        fields.Text("detail", kLongestErrorBody)}) {
+    if (!text.empty()) return text;
   }
-  return probe::Clean(text, kLongestComplaint);
+  return body;
+}
+
+// Struck out before it is cut: half a key tells too.
+std::string ComplaintOf(const std::string& body, const ApiKey& key) {
+  const std::string text = TextOfComplaint(key.StruckFromAnswer(body));
+  return key.StruckFrom(probe::Clean(key.StruckFromAnswer(text), kLongestComplaint));
 }
 
 absl::Status Answered(absl::Status status) {
@@ -91,7 +103,7 @@ absl::Status FromHttp(long status, const Transfer& transfer, const std::string& 
         transfer.endpoint.key.empty() ? "it wants an API key: --api-key-env or --api-key-file"
                                       : "the API key is not taken")));
   }
-  const std::string complaint = transfer.endpoint.key.StruckFrom(ComplaintOf(transfer.error_body));
+  const std::string complaint = ComplaintOf(transfer.error_body, transfer.endpoint.key);
   const std::string message =
       absl::StrCat(url, ": HTTP ", status, complaint.empty() ? "" : ": ", complaint);
   if (status == 404) return Answered(absl::NotFoundError(message));
@@ -156,6 +168,41 @@ std::string HostOf(std::string_view url) {
   return probe::Lower(rest.substr(0, rest.find(':')));
 }
 
+// Whether `digits` starts with `count` hexadecimal digits that make the number `wanted`.
+bool IsHex(std::string_view digits, std::size_t count, unsigned char wanted) {
+  unsigned number = 0;
+  if (digits.size() < count) return false;
+  const char* const end = digits.data() + count;
+  const auto [read, error] = std::from_chars(digits.data(), end, number, 16);
+  return error == std::errc() && read == end && number == wanted;
+}
+
+// How many bytes at the beginning of `text` are one way to write `wanted`: as it is, "\/", "\u002f"
+// (with more backslashes where JSON stands in JSON), "%2F". 0: none.
+std::size_t SpelledAt(std::string_view text, char wanted) {
+  const auto byte = static_cast<unsigned char>(wanted);
+  const std::size_t slashes = std::min(text.find_first_not_of('\\'), text.size());
+  if (wanted == '\\') return std::min<std::size_t>(slashes, 2);
+  const std::string_view rest = text.substr(slashes);
+  if (!rest.empty() && rest.front() == wanted) return slashes + 1;
+  if (slashes > 0 && !rest.empty() && rest.front() == 'u' && IsHex(rest.substr(1), 4, byte)) {
+    return slashes + 5;
+  }
+  return slashes == 0 && !rest.empty() && rest.front() == '%' && IsHex(rest.substr(1), 2, byte) ? 3
+                                                                                                : 0;
+}
+
+// The same of a whole word; 0: `text` does not begin with it, or it is empty.
+std::size_t SpelledAt(std::string_view text, const std::string& wanted) {
+  std::size_t length = 0;
+  for (const char c : wanted) {
+    const std::size_t part = SpelledAt(text.substr(length), c);
+    if (part == 0) return 0;
+    length += part;
+  }
+  return length;
+}
+
 // The bytes of an IPv4 (4) or IPv6 (16) address, without its zone; empty when it is a name:
 // "127.0.0.1.example.com", and "10.ae" and "fd.cafe" too.
 std::vector<unsigned char> AddressIn(const std::string& host) {
@@ -209,11 +256,24 @@ bool LeadsElsewhere(CURL* curl) {
   return server != nullptr && own != nullptr && *server != '\0' && std::string_view(server) != own;
 }
 
-// `elsewhere`, where not null: see IsElsewhere.
+// What is asked of a transfer besides its body; each may be null.
+struct Asides {
+  bool* elsewhere = nullptr;  // see IsElsewhere
+  std::string* content_type = nullptr;
+};
+
+void TellAsides(CURL* curl, const Asides& asides) {
+  if (asides.elsewhere != nullptr) *asides.elsewhere = LeadsElsewhere(curl);
+  if (asides.content_type == nullptr) return;
+  const char* type = nullptr;
+  Curl()->easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+  *asides.content_type = type == nullptr ? "" : type;
+}
+
 absl::Status Perform(const Endpoint& endpoint, std::string_view path,
                      const std::optional<std::string>& body,
                      const std::function<absl::Status(std::string_view)>& take,
-                     bool* elsewhere = nullptr) {
+                     const Asides& asides = {}) {
   if (const absl::Status allowed = MayCarryKey(endpoint); !allowed.ok()) return allowed;
   const std::unique_ptr<CURL, EasyCloser> handle(Curl() != nullptr ? Curl()->easy_init() : nullptr);
   if (handle == nullptr) {
@@ -244,7 +304,7 @@ absl::Status Perform(const Endpoint& endpoint, std::string_view path,
   Curl()->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &LookAtStop);
   Curl()->easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   const CURLcode code = Curl()->easy_perform(curl);
-  if (elsewhere != nullptr) *elsewhere = LeadsElsewhere(curl);
+  TellAsides(curl, asides);
   if (code != CURLE_OK) return FromCurl(code, transfer, detail, url);
   const long status = StatusOf(curl);
   return status == kOk ? absl::OkStatus() : FromHttp(status, transfer, url);
@@ -258,7 +318,7 @@ absl::StatusOr<std::string> Whole(const Endpoint& endpoint, std::string_view pat
     return absl::OkStatus();
   });
   if (!done.ok()) return done;
-  return whole;
+  return endpoint.key.StruckFromAnswer(whole);
 }
 
 }  // namespace
@@ -295,11 +355,22 @@ absl::StatusOr<ApiKey> ApiKey::FromFile(const std::string& path) {
 
 std::string ApiKey::Header() const { return "Authorization: Bearer " + value_; }
 
-std::string ApiKey::StruckFrom(std::string text) const {
-  for (std::size_t at = 0; !value_.empty() && (at = text.find(value_, at)) != std::string::npos;) {
-    text.replace(at, value_.size(), "***");
+std::string ApiKey::StruckFrom(std::string_view text) const {
+  std::string kept;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = SpelledAt(text.substr(at), value_);
+    if (length > 0) {
+      kept += "***";
+      at += length;
+    } else {
+      kept += text[at++];
+    }
   }
-  return text;
+  return kept;
+}
+
+std::string ApiKey::StruckFromAnswer(std::string_view text) const {
+  return value_.size() < kShortestSecret ? std::string(text) : StruckFrom(text);
 }
 
 absl::StatusOr<std::string> CheckedUrl(std::string_view url) {
@@ -338,9 +409,8 @@ bool IsFromServer(const absl::Status& status) { return status.GetPayload(kAnswer
 
 bool IsElsewhere(const Endpoint& endpoint) {
   bool elsewhere = false;
-  (void)Perform(
-      endpoint, "/v1/models", std::nullopt, [](std::string_view) { return absl::OkStatus(); },
-      &elsewhere);
+  (void)Perform(endpoint, "/v1/models", std::nullopt,
+                [](std::string_view) { return absl::OkStatus(); }, {.elsewhere = &elsewhere});
   return elsewhere;
 }
 
@@ -355,8 +425,9 @@ absl::StatusOr<std::string> Post(const Endpoint& endpoint, std::string_view path
 
 absl::Status PostStreaming(const Endpoint& endpoint, std::string_view path,
                            const std::string& json_body,
-                           const std::function<absl::Status(std::string_view)>& take) {
-  return Perform(endpoint, path, json_body, take);
+                           const std::function<absl::Status(std::string_view)>& take,
+                           std::string& content_type) {
+  return Perform(endpoint, path, json_body, take, {.content_type = &content_type});
 }
 
 }  // namespace capacity::engine

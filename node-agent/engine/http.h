@@ -25,8 +25,12 @@ class ApiKey {
   bool empty() const { return value_.empty(); }
   // "Authorization: Bearer ..."; for http.cc.
   std::string Header() const;
-  // `text` with the key's occurrences struck out: a server may quote it.
-  std::string StruckFrom(std::string text) const;
+  // `text` with the key's occurrences struck out: a server may quote it, as it is, escaped as JSON
+  // may escape it, or as a URL would hold it.
+  std::string StruckFrom(std::string_view text) const;
+  // The same of what a server answers, before anything reads it. Only a key of at least eight
+  // bytes: shorter ones ("EMPTY") guard nothing, and stand in answers for other reasons.
+  std::string StruckFromAnswer(std::string_view text) const;
 
  private:
   static absl::StatusOr<ApiKey> Checked(std::string value, const std::string& origin);
@@ -56,11 +60,12 @@ absl::StatusOr<std::string> CheckedUrl(std::string_view url);
 // in a private network.
 absl::Status MayCarryKey(const Endpoint& endpoint);
 
-// The bodies of answers with status 200. Certificates are checked (CURL_CA_BUNDLE names other roots
-// than the system's); redirects are not followed: what would be measured is another server. Errors:
-// Unavailable (unreachable, or a server error), PermissionDenied (401, 403), NotFound (404),
-// FailedPrecondition (another status; what the server says of it is in the message),
-// DeadlineExceeded, ResourceExhausted (too long), DataLoss (it broke off), Cancelled.
+// The bodies of answers with status 200, the key struck out of them. Certificates are checked
+// (CURL_CA_BUNDLE names other roots than the system's); redirects are not followed: what would be
+// measured is another server. Errors: Unavailable (unreachable, or a server error),
+// PermissionDenied (401, 403), NotFound (404), FailedPrecondition (another status; what the server
+// says of it is in the message), DeadlineExceeded, ResourceExhausted (too long), DataLoss (it broke
+// off), Cancelled.
 absl::StatusOr<std::string> Get(const Endpoint& endpoint, std::string_view path);
 absl::StatusOr<std::string> Post(const Endpoint& endpoint, std::string_view path,
                                  const std::string& json_body);
@@ -70,9 +75,11 @@ bool IsFromServer(const absl::Status& status);
 // connects to itself does so from the address it connects to.
 bool IsElsewhere(const Endpoint& endpoint);
 // Hands each piece of the body to `take` as it arrives; its error ends the transfer and is
-// returned.
+// returned. A key may stand across two pieces: whoever puts them together strikes it out.
+// `content_type` is what the server says the body is ("text/html"); empty: it does not say.
 absl::Status PostStreaming(const Endpoint& endpoint, std::string_view path,
                            const std::string& json_body,
-                           const std::function<absl::Status(std::string_view)>& take);
+                           const std::function<absl::Status(std::string_view)>& take,
+                           std::string& content_type);
 
 }  // namespace capacity::engine

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "node-agent/engine/json_fields.h"
@@ -23,6 +24,8 @@ using nlohmann::json;
 
 constexpr std::size_t kMostRows = 10'000;
 constexpr std::size_t kMostSamples = 10'000;
+// One standard deviation of both sides then spans a factor of 1.5.
+constexpr double kUnevenShare = 0.2;
 
 // A row apart from what it measured: rows with equal settings may be paired.
 struct Row {
@@ -32,6 +35,7 @@ struct Row {
   std::uint64_t depth = 0;
   Rate rate;
   std::uint32_t repeats = 1;
+  bool uneven = false;      // the mean says little
   SpeedMeasurement common;  // engine, model, version, cache type
 };
 
@@ -108,13 +112,19 @@ void ReadRate(const Fields& fields, Row& row) {
   const double mean = fields.NeededPositive("avg_ts", kMostTokensPerSecond);
   const double deviation = fields.Number("stddev_ts", kMostTokensPerSecond).value_or(0);
   row.rate = {mean, std::max(0.0, mean - deviation), mean + deviation};
+  row.uneven = deviation > kUnevenShare * mean;
 }
 
-// Devices over RPC go by their address: "192.168.1.7:50052, NVIDIA GB10" has one.
+// Devices over RPC go by their address: "192.168.1.7:50052, NVIDIA GB10" has one, and so has
+// "RPC0[192.168.1.7:50052]".
 std::vector<std::string> RpcDevicesIn(const std::string& gpu_info) {
   std::vector<std::string> peers;
   for (const std::string_view part : probe::Split(gpu_info, ',')) {
-    const std::string_view name = probe::Trim(part);
+    std::string_view name = probe::Trim(part);
+    if (probe::StartsWith(name, "RPC") && name.find('[') != std::string_view::npos) {
+      name = name.substr(name.find('[') + 1);
+      name = name.substr(0, name.rfind(']'));
+    }
     const std::size_t colon = name.rfind(':');
     if (colon == std::string_view::npos || colon == 0 || name.find(' ') != std::string_view::npos) {
       continue;
@@ -125,10 +135,60 @@ std::vector<std::string> RpcDevicesIn(const std::string& gpu_info) {
   return peers;
 }
 
+// How many devices took part: those that were named ("CUDA0/CUDA1"), else all that there are.
+std::size_t DevicesIn(const Fields& fields) {
+  const std::string named = fields.Text("devices", 4096);
+  if (!named.empty() && named != "auto") return probe::Split(named, '/').size();
+  const std::string present = fields.Text("gpu_info", 4096);
+  return present.empty() ? 0 : probe::Split(present, ',').size();
+}
+
 // Over RPC llama.cpp splits as on several cards: layers one after the other, or each layer's rows.
-std::string StrategyOf(const std::vector<std::string>& peers, const std::string& split_mode) {
-  if (peers.empty()) return "single";
+std::string StrategyOf(const Fields& fields, const std::vector<std::string>& peers) {
+  const std::string split_mode = fields.Text("split_mode");
+  if (split_mode == "none" || (peers.empty() && DevicesIn(fields) < 2)) return "single";
   return split_mode == "row" || split_mode == "tensor" ? "tensor" : "pipeline";
+}
+
+// Whether this build has an accelerator to work with, here or over RPC. Builds before 2025 say it
+// with a field for each kind.
+bool HasAccelerator(const Fields& fields) {
+  if (!fields.Text("gpu_info", 4096).empty() || fields.Raw("gpu_blas") == true) return true;
+  static const std::set<std::string_view> kProcessor = {"CPU", "BLAS", "RPC", "ZenDNN", ""};
+  const std::string backends = fields.Text("backends");
+  const std::vector<std::string_view> names = probe::Split(backends, ',');
+  return std::any_of(names.begin(), names.end(), [](std::string_view name) {
+    return kProcessor.count(probe::Trim(name)) == 0;
+  });
+}
+
+// What was left to the processor although there is an accelerator. A negative count of layers means
+// all of them, and so does 99, the default for years; how many a model has is not said.
+void JudgeOffload(const Fields& fields, SpeedMeasurement& common) {
+  if (!HasAccelerator(fields)) return;
+  constexpr double kAllLayers = 99;
+  std::vector<std::string> left;
+  const json& layers = fields.Raw("n_gpu_layers");
+  const double count = layers.is_number() ? layers.get<double>() : kAllLayers;
+  if (count == 0 || fields.Text("devices", 4096) == "none") {
+    left.emplace_back("all layers (n_gpu_layers 0)");
+  } else if (count > 0 && count < kAllLayers) {
+    left.push_back(absl::StrCat("perhaps all but ", count, " layers (n_gpu_layers)"));
+  }
+  if (fields.Number("n_cpu_moe", kMostTokens).value_or(0) > 0) {
+    left.emplace_back("experts (n_cpu_moe)");
+  }
+  if (fields.Raw("no_kv_offload") == true) left.emplace_back("the cache (no_kv_offload)");
+  const std::string overrides = fields.Text("tensor_buft_overrides");
+  if (!overrides.empty() && overrides != "none") {
+    left.emplace_back("tensors (tensor_buft_overrides)");
+  }
+  if (fields.Number("fit_target", kMostBytes).value_or(0) > 0) {
+    left.emplace_back("what did not fit (fit_target)");
+  }
+  if (left.empty()) return;
+  common.not_comparable.push_back(
+      absl::StrCat("the processor was left ", probe::Listed(left), ", beside the accelerator"));
 }
 
 SpeedMeasurement CommonOf(const Fields& fields) {
@@ -155,7 +215,10 @@ SpeedMeasurement CommonOf(const Fields& fields) {
   const std::string values = fields.Text("type_v");
   common.kv_type = keys == values || values.empty() ? keys : absl::StrCat(keys, "/", values);
   common.peers = RpcDevicesIn(fields.Text("gpu_info", 4096));
-  common.strategy = StrategyOf(common.peers, fields.Text("split_mode"));
+  // Builds before 2025 name the servers that they were told of, and no device of theirs.
+  if (common.peers.empty()) common.peers = RpcDevicesIn(fields.Text("rpc_servers", 4096));
+  common.strategy = StrategyOf(fields, common.peers);
+  JudgeOffload(fields, common);
   common.taken_at_unix_ms = UnixMs(fields.Text("test_time"));
   if (fields.Raw("embeddings") == true) {
     common.not_comparable.emplace_back("embeddings were computed, not an answer");
@@ -172,6 +235,11 @@ absl::StatusOr<Row> ReadRow(const json& value, const std::string& where) {
   row.depth = fields.Count("n_depth", kMostTokens).value_or(0);
   ReadRate(fields, row);
   row.common = CommonOf(fields);
+  if (row.uneven) {
+    row.common.not_comparable.push_back(
+        absl::StrCat("the repeats differ too much (a standard deviation of ",
+                     std::round((row.rate.high / row.rate.median - 1) * 100), " % of the mean)"));
+  }
   if (row.prompt == 0 && row.generate == 0) fields.Complain("n_prompt", "and n_gen are both 0");
   if (!problem.ok()) return problem;
   row.settings = SettingsOf(value);
@@ -194,6 +262,90 @@ absl::StatusOr<std::vector<Row>> ReadRows(const json& list) {
     rows.push_back(*std::move(row));
   }
   return rows;
+}
+
+// Fields of one line of `-o csv`: in quotes, which are doubled inside of them.
+std::vector<std::string> CellsOf(std::string_view line) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+      cells.back() += line[i++];
+    } else if (line[i] == '"') {
+      quoted = !quoted;
+    } else if (line[i] == ',' && !quoted) {
+      cells.emplace_back();
+    } else {
+      cells.back() += line[i];
+    }
+  }
+  return cells;
+}
+
+// What `-o json` would have said: numbers and truths without quotes.
+json ValueOf(const std::string& name, const std::string& cell) {
+  static const std::set<std::string> kTruths = {"no_kv_offload", "embeddings", "gpu_blas"};
+  static const std::set<std::string> kTexts = {"build_commit", "cpu_info",       "gpu_info",
+                                               "backends",     "model_filename", "model_type",
+                                               "cpu_mask",     "test_time"};
+  if (kTruths.count(name) > 0) return cell != "0" && cell != "false";
+  if (kTexts.count(name) > 0) return cell;
+  std::int64_t whole = 0;
+  if (absl::SimpleAtoi(cell, &whole)) return whole;
+  double number = 0;
+  if (absl::SimpleAtod(cell, &number) && std::isfinite(number)) return number;
+  return cell;
+}
+
+bool IsCsvHeader(std::string_view line) {
+  const std::vector<std::string> names = CellsOf(line);
+  return std::find(names.begin(), names.end(), "n_prompt") != names.end() &&
+         std::find(names.begin(), names.end(), "avg_ts") != names.end();
+}
+
+// Rows of `-o csv`, whatever was logged before its header. A line that was cut ends the list.
+json RowsOfCsv(std::string_view text) {
+  json rows = json::array();
+  std::vector<std::string> names;
+  for (const std::string_view line : probe::Lines(text)) {
+    if (IsCsvHeader(line)) {
+      names = CellsOf(probe::Trim(line));
+      continue;
+    }
+    if (names.empty() || probe::Trim(line).empty()) continue;
+    const std::vector<std::string> cells = CellsOf(probe::Trim(line));
+    if (cells.size() != names.size() || rows.size() > kMostRows) break;
+    json row = json::object();
+    for (std::size_t i = 0; i < cells.size(); ++i) row[names[i]] = ValueOf(names[i], cells[i]);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+// The list of `-o json` behind what was logged before it; null where there is none.
+json ListAmongLogs(std::string_view text) {
+  std::size_t at = 0;
+  for (const std::string_view line : probe::Lines(text)) {
+    const std::string_view trimmed = probe::Trim(line);
+    at = static_cast<std::size_t>(line.data() - text.data());
+    if (trimmed != "[" && trimmed.substr(0, 2) != "[{" && trimmed.substr(0, 3) != "[ {") continue;
+    const std::size_t end = text.rfind(']');
+    if (end == std::string_view::npos || end < at) return nullptr;
+    json list = json::parse(text.substr(at, end + 1 - at), nullptr, /*allow_exceptions=*/false);
+    return list.is_array() ? list : json(nullptr);
+  }
+  return nullptr;
+}
+
+// Why text in none of these forms cannot be read; OK: it has no form that llama-bench prints.
+absl::Status OfAnotherForm(std::string_view text) {
+  const char* form = nullptr;
+  if (probe::Contains(text, "| model") && probe::Contains(text, "t/s |")) form = "the table";
+  if (probe::Contains(text, "INSERT INTO") && probe::Contains(text, "n_prompt")) form = "the SQL";
+  if (form == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "llama-bench: this is ", form,
+      " that it prints for other readers; run llama-bench with -o json, -o jsonl or -o csv"));
 }
 
 // Lines that start an object, each a row. What is cut ends the list.
@@ -236,18 +388,35 @@ SpeedMeasurement Mixed(const Row& row) {
   return measured;
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<SpeedMeasurement>> ParseLlamaBench(std::string_view text) {
+// All rows, in whichever form they are.
+absl::StatusOr<json> ListOf(std::string_view text) {
   // JSONL is more than one value, which no JSON text is; a single line is both.
   absl::StatusOr<json> whole = ParseWholeJson(text, "llama-bench");
-  json list = json::array();
-  if (whole.ok()) {
-    list = whole->is_array() ? *std::move(whole) : json::array({*std::move(whole)});
-  } else if (absl::IsResourceExhausted(whole.status()) || (list = RowsOfLines(text)).empty()) {
-    return whole.status();
-  }
-  const absl::StatusOr<std::vector<Row>> rows = ReadRows(list);
+  if (whole.ok()) return whole->is_array() ? *whole : json::array({*whole});
+  if (absl::IsResourceExhausted(whole.status())) return whole.status();
+  if (json list = ListAmongLogs(text); list.is_array()) return list;
+  if (json rows = RowsOfLines(text); !rows.empty()) return rows;
+  if (json rows = RowsOfCsv(text); !rows.empty()) return rows;
+  if (const absl::Status form = OfAnotherForm(text); !form.ok()) return form;
+  return whole.status();
+}
+
+}  // namespace
+
+bool RanOnProcessorOnly(std::string_view text) {
+  const absl::StatusOr<json> list = ListOf(text);
+  if (!list.ok()) return false;
+  return std::all_of(list->begin(), list->end(), [](const json& row) {
+    absl::Status ignored;
+    const Fields fields(row, "", ignored);
+    return fields.Has("backends") && !HasAccelerator(fields);
+  });
+}
+
+absl::StatusOr<std::vector<SpeedMeasurement>> ParseLlamaBench(std::string_view text) {
+  const absl::StatusOr<json> list = ListOf(text);
+  if (!list.ok()) return list.status();
+  const absl::StatusOr<std::vector<Row>> rows = ReadRows(*list);
   if (!rows.ok()) return rows.status();
 
   std::vector<SpeedMeasurement> measured;

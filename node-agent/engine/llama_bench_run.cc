@@ -118,6 +118,7 @@ Measurements RunLlamaBench(host::Host& machine, const LlamaBenchRun& run,
     return result;
   }
   result.measured = *std::move(rows);
+  result.processor_only = RanOnProcessorOnly(output.text);
   for (agent::SpeedMeasurement& one : result.measured) {
     if (run.rpc.empty()) continue;
     // Also where a build does not name its devices by their addresses.

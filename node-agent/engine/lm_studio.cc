@@ -20,6 +20,14 @@ void SetFirstToken(std::optional<double> seconds, Answer& answer) {
   answer.first_token_ms = *seconds * 1000;
 }
 
+// Whether a draft model was at work, also where none of its guesses was right: they cost time. In
+// "stats" since 0.3.10, in "usage" of some builds.
+bool WasDrafted(const Fields& fields) {
+  return !fields.Text("draft_model").empty() ||
+         fields.Count("total_draft_tokens_count", kMostTokens).value_or(0) > 0 ||
+         fields.Count("accepted_draft_tokens_count", kMostTokens).value_or(0) > 0;
+}
+
 absl::StatusOr<Answer> FromV0(const Fields& fields, absl::Status& problem) {
   Answer answer;
   answer.model = fields.Text("model");
@@ -34,9 +42,7 @@ absl::StatusOr<Answer> FromV0(const Fields& fields, absl::Status& problem) {
   answer.engine_version = runtime.Text("name");
   const std::string version = runtime.Text("version");
   if (!version.empty()) absl::StrAppend(&answer.engine_version, " ", version);
-  // "accepted_draft_tokens_count" is there when a draft model was at work.
-  const auto drafted = stats.Count("accepted_draft_tokens_count", kMostTokens);
-  answer.speculative = drafted.value_or(0) > 0;
+  answer.speculative = WasDrafted(stats) || WasDrafted(usage);
   if (!problem.ok()) return problem;
   return answer;
 }
@@ -49,6 +55,7 @@ absl::StatusOr<Answer> FromV1(const Fields& fields, absl::Status& problem) {
   answer.generated_tokens = stats.Count("total_output_tokens", kMostTokens);
   answer.decode_per_second = stats.NeededPositive("tokens_per_second", kMostTokensPerSecond);
   SetFirstToken(stats.Positive("time_to_first_token_seconds", kMostMilliseconds / 1000), answer);
+  answer.speculative = WasDrafted(stats);
   if (stats.Has("model_load_time_seconds")) {
     answer.not_comparable.emplace_back("the model was loaded meanwhile");
   }

@@ -15,6 +15,7 @@
 #include "node-agent/engine/openai.h"
 #include "node-agent/engine/server_metrics.h"
 #include "node-agent/engine/sse.h"
+#include "node-agent/probe/text.h"
 
 namespace capacity::engine {
 namespace {
@@ -29,6 +30,8 @@ constexpr std::size_t kProbeWords = 8;       // of the first question, which tel
 constexpr std::uint64_t kProbeGenerate = 4;  // tokens
 constexpr double kUsualTokensPerWord = 1.3;  // of English, where the server does not count
 constexpr double kCutShare = 0.5;            // a prompt below this share of what was sent was cut
+constexpr std::uint64_t kMostPiecesPerToken = 4;  // more, and a server does not stop where asked
+constexpr std::uint64_t kMostPiecesBesides = 64;
 constexpr std::chrono::milliseconds kLook{1'000};  // between looks at counters
 
 double NowMs() {
@@ -74,32 +77,75 @@ const char* EngineOf(Kind kind) {
       return "vllm";
     case Kind::kExo:
       return "exo";
+    case Kind::kMlxLm:
+      return "mlx";
   }
   return "other";
 }
 
-absl::Status BrokeOff(std::size_t pieces) {
-  return absl::DataLossError(
-      absl::StrCat("the server ended its answer in the middle, after ", pieces, " pieces of text"));
+// What came where a stream should have come.
+struct Beginning {
+  std::string text;  // at most kLongestBeginning bytes
+  std::string content_type;
+};
+constexpr std::size_t kLongestBeginning = 4096;
+
+bool IsStream(std::string_view text) {
+  const std::string_view first = probe::Trim(text);
+  return first.empty() || first.front() == ':' || first.substr(0, 5) == "data:" ||
+         first.substr(0, 6) == "event:" || first.substr(0, 3) == "id:" ||
+         first.substr(0, 6) == "retry:";
 }
 
-// Feeds a stream to `Reader` (lines or events) and its texts to `Stream`.
+absl::Status BrokeOff(const Endpoint& endpoint, const Beginning& beginning, std::size_t pieces) {
+  if (pieces > 0 || IsStream(beginning.text)) {
+    return absl::DataLossError(absl::StrCat("the server ended its answer in the middle, after ",
+                                            pieces, " pieces of text"));
+  }
+  constexpr std::size_t kShown = 80;
+  return absl::FailedPreconditionError(absl::StrCat(
+      endpoint.url, ": the server did not stream its answer, it sent ",
+      beginning.content_type.empty() ? "" : probe::Clean(beginning.content_type, kShown) + ": ",
+      probe::Clean(endpoint.key.StruckFrom(beginning.text), kShown)));
+}
+
+// A server that does not stop at the length that it is asked for.
+absl::Status Endless(std::size_t pieces, std::uint64_t asked) {
+  return absl::ResourceExhaustedError(absl::StrCat("the server does not stop: ", pieces,
+                                                   " pieces of text where ", asked,
+                                                   " tokens were asked for"));
+}
+
+// Feeds a stream to `Reader` (lines or events) and its texts to `Stream`, until the answer is over:
+// some servers hold the connection after it.
 template <class Stream, class Reader>
 absl::StatusOr<Answer> AskStreaming(const Endpoint& endpoint, std::string_view path,
-                                    const std::string& body) {
+                                    const std::string& body, std::uint64_t asked) {
   Stream stream;
   Reader reader;
+  Beginning beginning;
+  const std::uint64_t most = kMostPiecesPerToken * asked + kMostPiecesBesides;
   stream.answer().sent_ms = NowMs();
-  const absl::Status done = PostStreaming(endpoint, path, body, [&](std::string_view piece) {
+  const auto take = [&](std::string_view piece) {
     const double now = NowMs();
-    return reader.Feed(piece, [&](std::string_view text) { return stream.Take(text, now); });
-  });
+    beginning.text += piece.substr(0, kLongestBeginning - beginning.text.size());
+    absl::Status fed = reader.Feed(piece, [&](std::string_view text) {
+      if (stream.over()) return absl::OkStatus();
+      return stream.Take(endpoint.key.StruckFromAnswer(text), now);
+    });
+    const std::size_t pieces = stream.answer().piece_ms.size();
+    if (fed.ok() && stream.over()) fed = absl::OutOfRangeError("the answer is over");
+    if (fed.ok() && pieces > most) fed = Endless(pieces, asked);
+    return fed;
+  };
+  const absl::Status done = PostStreaming(endpoint, path, body, take, beginning.content_type);
+  if (stream.over() && (done.ok() || absl::IsOutOfRange(done))) return stream.answer();
   if (!done.ok()) {
     if (stream.answer().piece_ms.empty() || !absl::IsDataLoss(done)) return done;
     return absl::DataLossError(absl::StrCat(std::string(done.message()), " after ",
                                             stream.answer().piece_ms.size(), " pieces of text"));
   }
-  if (!stream.complete()) return BrokeOff(stream.answer().piece_ms.size());
+  if (!stream.complete()) return BrokeOff(endpoint, beginning, stream.answer().piece_ms.size());
   return stream.answer();
 }
 
@@ -126,12 +172,12 @@ class Talk {
       case Interface::kChat: {
         Endpoint chat = endpoint_;
         chat.url = server_.chat_base;
-        return AskStreaming<ChatStream, SseReader>(chat, "/chat/completions",
-                                                   ChatRequest(question));
+        return AskStreaming<ChatStream, SseReader>(chat, "/chat/completions", ChatRequest(question),
+                                                   question.generate);
       }
       case Interface::kOllama:
         return AskStreaming<OllamaStream, LineReader>(endpoint_, "/api/generate",
-                                                      OllamaRequest(question));
+                                                      OllamaRequest(question), question.generate);
       case Interface::kLmStudioV0:
         return AskWhole(endpoint_, "/api/v0/chat/completions", LmStudioV0Request(question),
                         ParseLmStudioAnswer);
@@ -236,6 +282,24 @@ absl::StatusOr<std::vector<Answer>> AskTogether(const Talk& talk, Questions& que
   return wave;
 }
 
+// mlx_lm.server says nothing of itself but its fingerprint: versions of mlx_lm and mlx, system, GPU
+// ("0.28.2-0.29.3-macOS-15.6.1-arm64-arm-64bit-applegpu_g13s"). The first of them; "" of others.
+std::string MlxVersionIn(const std::string& fingerprint) {
+  const std::vector<std::string_view> parts = probe::Split(fingerprint, '-');
+  const auto is_version = [](std::string_view text) {
+    return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
+           probe::Contains(text, ".");
+  };
+  const bool is_mlx = parts.size() > 3 && is_version(parts[0]) && is_version(parts[1]) &&
+                      (parts[2] == "macOS" || parts[2] == "Darwin" || parts[2] == "Linux");
+  return is_mlx ? std::string(parts[0]) : "";
+}
+
+// Ollama calls "llama3.2" by its whole name "llama3.2:latest".
+bool IsModel(const Server& server, const std::string& listed, const std::string& asked) {
+  return listed == asked || (server.kind == Kind::kOllama && listed == asked + ":latest");
+}
+
 void Describe(const Server& server, const Load& load, Interface interface,
               agent::SpeedMeasurement& measured) {
   measured.engine = EngineOf(server.kind);
@@ -243,12 +307,14 @@ void Describe(const Server& server, const Load& load, Interface interface,
   if (!server.version.empty()) measured.engine_version = server.version;
   if (measured.model_name.empty() || !load.model.empty()) measured.model_name = load.model;
   for (const ServedModel& model : server.models) {
-    if (model.listed.id != load.model) continue;
+    if (!IsModel(server, model.listed.id, load.model)) continue;
     measured.quant_name = model.listed.quant_name;
     measured.model_bytes = model.listed.bytes;
     measured.model_parameters = model.listed.parameters;
     measured.strategy = model.strategy;
     measured.peers = model.peers;
+    measured.not_comparable.insert(measured.not_comparable.end(), model.not_comparable.begin(),
+                                   model.not_comparable.end());
   }
 }
 
@@ -256,6 +322,11 @@ agent::SpeedMeasurement Summarise(const std::vector<std::vector<Answer>>& waves,
                                   const Server& server, const Load& load, Interface interface) {
   agent::SpeedMeasurement measured = Measured(waves, {.generate = load.generate});
   Describe(server, load, interface, measured);
+  const std::string mlx = MlxVersionIn(waves.front().front().fingerprint);
+  if (!mlx.empty() && (server.kind == Kind::kOpenAi || server.kind == Kind::kMlxLm)) {
+    measured.engine = "mlx";
+    measured.engine_version = mlx;
+  }
   if (measured.prompt_tokens && *measured.prompt_tokens < kCutShare * load.prompt_tokens) {
     measured.not_comparable.push_back(absl::StrCat("the prompt was cut (", *measured.prompt_tokens,
                                                    " of ", load.prompt_tokens, " tokens)"));
@@ -279,9 +350,10 @@ std::string RandomPrompt(std::size_t words, std::uint64_t seed) {
   return prompt;
 }
 
-Measurements MeasureServer(const Endpoint& endpoint, const Server& server, const Load& load,
+Measurements MeasureServer(const Endpoint& endpoint, const Server& found, const Load& load,
                            const Progress& progress) {
   Measurements result;
+  Server server = found;
   Questions questions(server, load);
   bool warm = false;
   for (const std::uint32_t streams : load.streams) {
@@ -292,6 +364,12 @@ Measurements MeasureServer(const Endpoint& endpoint, const Server& server, const
       result.ended = WarmUp(talk, questions);
       if (!result.ended.ok()) return result;
       warm = true;
+      // Now it is loaded, and Ollama says where.
+      if (server.kind == Kind::kOllama) server.models = LoadedInOllama(endpoint);
+      result.processor_only =
+          std::any_of(server.models.begin(), server.models.end(), [&](const ServedModel& model) {
+            return model.on_processor && IsModel(server, model.listed.id, load.model);
+          });
     }
     std::vector<std::vector<Answer>> waves;
     while (waves.size() < load.repeats && result.ended.ok()) {
@@ -338,7 +416,11 @@ absl::StatusOr<agent::SpeedMeasurement> WatchServer(const Endpoint& endpoint, co
     }
     absl::StatusOr<Metrics> metrics = ParseMetrics(*text);
     if (!metrics.ok()) return metrics.status();
-    scrapes.push_back({elapsed(), *std::move(metrics)});
+    scrapes.push_back({elapsed(), *std::move(metrics), {}});
+    if (server.kind == Kind::kLlamaServer) {
+      const absl::StatusOr<std::string> slots = Get(endpoint, "/slots");
+      if (slots.ok()) scrapes.back().context_tokens = ContextsInSlots(*slots);
+    }
     progress(absl::StrCat(NameOf(server.kind), ": looking, ", std::lround(elapsed()), " of ",
                           std::lround(seconds), " s"));
   }

@@ -32,6 +32,8 @@ struct Load {
 struct Measurements {
   std::vector<agent::SpeedMeasurement> measured;
   absl::Status ended;
+  // No accelerator took part; whether this machine has one the engine does not say.
+  bool processor_only = false;
 };
 
 // By the server's own interface where it times itself; several streams always by OpenAI's (Ollama:

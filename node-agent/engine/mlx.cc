@@ -3,10 +3,13 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "node-agent/engine/json_fields.h"
 #include "node-agent/engine/statistics.h"
 #include "node-agent/probe/text.h"
@@ -67,53 +70,106 @@ bool ReadTrial(std::string_view line, Trials& trials) {
   return true;
 }
 
+// "1,071" -> 1071; nullopt of what is no number from end to end, and of "30,5".
+std::optional<double> Grouped(std::string_view text) {
+  constexpr std::size_t kGroup = 3;
+  text = probe::Trim(text);
+  const std::string_view whole = text.substr(0, text.find('.'));
+  const std::vector<std::string_view> groups = probe::Split(whole, ',');
+  for (std::size_t i = 0; i < groups.size() && groups.size() > 1; ++i) {
+    const std::size_t length = groups[i].size();
+    if (i == 0 ? length == 0 || length > kGroup : length != kGroup) return std::nullopt;
+  }
+  double number = 0;
+  const std::string plain = absl::StrReplaceAll({text.data(), text.size()}, {{",", ""}});
+  if (!absl::SimpleAtod(plain, &number) || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
 // "Prompt: 71 tokens, 194.970 tokens-per-sec"
 bool ReadTail(std::string_view line, std::optional<std::uint32_t>& tokens,
               std::vector<double>& rates) {
+  constexpr std::string_view kBetween = " tokens,";
   const std::size_t colon = line.find(':');
-  const std::size_t comma = line.find(',');
-  if (comma == std::string_view::npos || comma < colon) return false;
-  const auto count = ParseLeadingNumber(probe::Trim(line.substr(colon + 1)));
-  const auto rate = ParseLeadingNumber(probe::Trim(line.substr(comma + 1)));
+  const std::size_t between = line.find(kBetween);
+  if (between == std::string_view::npos || between < colon) return false;
+  const std::size_t rate_at = between + kBetween.size();
+  const auto count = Grouped(line.substr(colon + 1, between - colon - 1));
+  const auto rate = Grouped(line.substr(rate_at, line.find("tokens-per-sec") - rate_at));
   if (!IsCount(count) || !IsSpeed(rate)) return false;
   tokens = static_cast<std::uint32_t>(*count);
   rates = {*rate};
   return true;
 }
 
-}  // namespace
-
-absl::StatusOr<SpeedMeasurement> ParseMlx(std::string_view text) {
+// One run of either tool, as far as it was read.
+struct Run {
   SpeedMeasurement measured;
-  measured.engine = "mlx";
   Trials trials;
-  for (const std::string_view raw : probe::Lines(text)) {
-    const std::string_view line = probe::Trim(raw);
-    bool understood = true;
-    if (probe::StartsWith(line, "Timing with ")) {
-      measured.source = "mlx_lm.benchmark";
-      understood = ReadShape(line, measured);
-    } else if (probe::StartsWith(line, "Trial ")) {
-      understood = ReadTrial(line, trials);
-    } else if (probe::StartsWith(line, "Prompt:") && probe::Contains(line, "tokens-per-sec")) {
-      measured.source = "mlx_lm.generate";
-      understood = ReadTail(line, measured.prompt_tokens, trials.prefill);
-    } else if (probe::StartsWith(line, "Generation:") && probe::Contains(line, "tokens-per-sec")) {
-      understood = ReadTail(line, measured.generated_tokens, trials.decode);
-    }
-    if (!understood) return Wrong(line);
+};
+
+// Whether the line begins a run, with what was read of the one before it.
+bool Begins(std::string_view line, const Run& last) {
+  if (probe::StartsWith(line, "Timing with ")) return true;
+  return probe::StartsWith(line, "Prompt:") && probe::Contains(line, "tokens-per-sec") &&
+         !last.trials.prefill.empty();
+}
+
+// False when the line belongs to a result and makes no sense.
+bool ReadLine(std::string_view line, Run& run) {
+  if (probe::StartsWith(line, "Timing with ")) {
+    run.measured.source = "mlx_lm.benchmark";
+    return ReadShape(line, run.measured);
   }
-  if (trials.decode.empty() || trials.prefill.empty() || measured.source.empty()) {
-    return absl::InvalidArgumentError(
-        "mlx_lm: no result of mlx_lm.generate (\"Generation: ... tokens-per-sec\") or "
-        "mlx_lm.benchmark (\"Trial 1: ...\") in it");
+  if (probe::StartsWith(line, "Trial ")) return ReadTrial(line, run.trials);
+  if (!probe::Contains(line, "tokens-per-sec")) return true;
+  if (probe::StartsWith(line, "Prompt:")) {
+    run.measured.source = "mlx_lm.generate";
+    return ReadTail(line, run.measured.prompt_tokens, run.trials.prefill);
   }
-  measured.repeats = static_cast<std::uint32_t>(trials.decode.size());
-  measured.prefill = RateOver(trials.prefill);
-  measured.decode = RateOver(trials.decode);
+  if (!probe::StartsWith(line, "Generation:")) return true;
+  // A second one without a prompt before it belongs to no run.
+  return run.trials.decode.empty() &&
+         ReadTail(line, run.measured.generated_tokens, run.trials.decode);
+}
+
+bool IsWhole(const Run& run) {
+  return !run.trials.decode.empty() && !run.trials.prefill.empty() && !run.measured.source.empty();
+}
+
+SpeedMeasurement Summarised(Run run) {
+  SpeedMeasurement measured = std::move(run.measured);
+  measured.engine = "mlx";
+  measured.repeats = static_cast<std::uint32_t>(run.trials.decode.size());
+  measured.prefill = RateOver(run.trials.prefill);
+  measured.decode = RateOver(run.trials.decode);
   if (measured.generated_tokens.value_or(0) < kFewestTokens) {
     measured.not_comparable.push_back(
         absl::StrCat("the answer has only ", measured.generated_tokens.value_or(0), " tokens"));
+  }
+  return measured;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<SpeedMeasurement>> ParseMlx(std::string_view text) {
+  std::vector<Run> runs(1);
+  for (const std::string_view raw : probe::Lines(text)) {
+    const std::string_view line = probe::Trim(raw);
+    if (Begins(line, runs.back())) {
+      if (!IsWhole(runs.back())) runs.pop_back();  // a run that was ended before it had a result
+      runs.emplace_back();
+    }
+    if (!ReadLine(line, runs.back())) return Wrong(line);
+  }
+  std::vector<SpeedMeasurement> measured;
+  for (Run& run : runs) {
+    if (IsWhole(run)) measured.push_back(Summarised(std::move(run)));
+  }
+  if (measured.empty()) {
+    return absl::InvalidArgumentError(
+        "mlx_lm: no result of mlx_lm.generate (\"Generation: ... tokens-per-sec\") or "
+        "mlx_lm.benchmark (\"Trial 1: ...\") in it");
   }
   return measured;
 }

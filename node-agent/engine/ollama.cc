@@ -1,5 +1,8 @@
 #include "node-agent/engine/ollama.h"
 
+#include <cmath>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "node-agent/engine/json_fields.h"
@@ -48,14 +51,26 @@ absl::Status ErrorOf(const Fields& fields) {
   return absl::UnavailableError(absl::StrCat("the server reports an error: ", error));
 }
 
-bool IsText(const json& value) {
-  return value.is_string() && !value.get_ref<const std::string&>().empty();
+void TakePiece(const Fields& fields, double now_ms, Answer& answer) {
+  const Fields message = fields.Inner("message");
+  for (const json* text : {&fields.Raw("response"), &fields.Raw("thinking"),
+                           &message.Raw("content"), &message.Raw("thinking")}) {
+    if (!text->is_string() || text->get_ref<const std::string&>().empty()) continue;
+    return AddPiece(text->get_ref<const std::string&>(), now_ms, answer);
+  }
 }
 
-bool HasText(const Fields& fields) {
-  const Fields message = fields.Inner("message");
-  return IsText(fields.Raw("response")) || IsText(fields.Raw("thinking")) ||
-         IsText(message.Raw("content")) || IsText(message.Raw("thinking"));
+// "7.2B", "137.13M"; nullopt when it is none.
+std::optional<std::uint64_t> Parameters(const std::string& text) {
+  const auto number = probe::ParseLeadingNumber(text);
+  if (!number || *number <= 0 || text.empty()) return std::nullopt;
+  static constexpr std::pair<char, double> kUnits[] = {
+      {'K', 1e3}, {'M', 1e6}, {'B', 1e9}, {'T', 1e12}};
+  for (const auto& [unit, times] : kUnits) {
+    if (text.back() != unit || *number * times > kMostParameters) continue;
+    return static_cast<std::uint64_t>(std::llround(*number * times));
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -76,7 +91,7 @@ absl::Status OllamaStream::Take(std::string_view line, double now_ms) {
   const Fields fields(*value, "", problem);
   if (const absl::Status error = ErrorOf(fields); !error.ok()) return error;
   if (answer_.model.empty()) answer_.model = fields.Text("model");
-  if (HasText(fields)) answer_.piece_ms.push_back(now_ms);
+  TakePiece(fields, now_ms, answer_);
   if (fields.Raw("done") == true) {
     complete_ = true;
     ReadCounters(fields, answer_);
@@ -104,7 +119,7 @@ absl::StatusOr<Answer> ParseOllamaAnswer(std::string_view text) {
   return answer;
 }
 
-absl::StatusOr<std::vector<ListedModel>> ParseOllamaModels(std::string_view text) {
+absl::StatusOr<std::vector<OllamaModel>> ParseOllamaModels(std::string_view text) {
   const absl::StatusOr<json> whole = ParseWholeJson(text, "the list of models");
   if (!whole.ok()) return whole.status();
   absl::Status problem;
@@ -112,14 +127,19 @@ absl::StatusOr<std::vector<ListedModel>> ParseOllamaModels(std::string_view text
   if (!list.is_array() || list.size() > kMostModels) {
     return absl::InvalidArgumentError("the list of models has no list \"models\"");
   }
-  std::vector<ListedModel> models;
+  std::vector<OllamaModel> models;
   for (const json& value : list) {
     const Fields fields(value, absl::StrCat("models[", models.size(), "]"), problem);
-    models.push_back({.id = fields.Text("name", 256),
-                      .owner = "ollama",
-                      .quant_name = fields.Inner("details").Text("quantization_level"),
-                      .bytes = fields.Count("size", kMostBytes)});
-    if (models.back().id.empty()) fields.Complain("name", "is missing");
+    const Fields details = fields.Inner("details");
+    OllamaModel model;
+    model.listed = {.id = fields.Text("name", 256),
+                    .owner = "ollama",
+                    .quant_name = details.Text("quantization_level"),
+                    .bytes = fields.Count("size", kMostBytes),
+                    .parameters = Parameters(details.Text("parameter_size"))};
+    model.accelerated_bytes = fields.Count("size_vram", kMostBytes);
+    if (model.listed.id.empty()) fields.Complain("name", "is missing");
+    models.push_back(std::move(model));
   }
   if (!problem.ok()) return problem;
   return models;

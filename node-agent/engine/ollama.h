@@ -21,6 +21,7 @@ class OllamaStream {
   // Errors as ChatStream's.
   absl::Status Take(std::string_view line, double now_ms);
   bool complete() const { return complete_; }
+  bool over() const { return complete_; }
   const Answer& answer() const { return answer_; }
   Answer& answer() { return answer_; }
 
@@ -33,7 +34,12 @@ class OllamaStream {
 // has no prompt_eval_count: that is marked.
 absl::StatusOr<Answer> ParseOllamaAnswer(std::string_view text);
 
+struct OllamaModel {
+  ListedModel listed;
+  // Of `listed.bytes`, what an accelerator holds ("size_vram"); absent of what is not loaded.
+  std::optional<std::uint64_t> accelerated_bytes;
+};
 // GET /api/ps (what is loaded) and GET /api/tags (what is there).
-absl::StatusOr<std::vector<ListedModel>> ParseOllamaModels(std::string_view text);
+absl::StatusOr<std::vector<OllamaModel>> ParseOllamaModels(std::string_view text);
 
 }  // namespace capacity::engine

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "node-agent/engine/json_fields.h"
+#include "node-agent/probe/lenient_json.h"
 #include "node-agent/probe/text.h"
 
 namespace capacity::engine {
@@ -22,16 +23,29 @@ std::string ErrorIn(const json& object) {
   return message.empty() ? "it does not say which" : message;
 }
 
-// Text of the answer or of the thoughts before it, under the names that servers use.
-bool HasText(const json& delta) {
-  if (!delta.is_object()) return false;
-  for (const char* key : {"content", "reasoning_content", "reasoning"}) {
-    const auto text = delta.find(key);
-    if (text != delta.end() && text->is_string() && !text->get_ref<const std::string&>().empty()) {
-      return true;
-    }
+// "" where it is no string, or not there.
+std::string_view TextIn(const json& object, const char* key) {
+  if (!object.is_object()) return "";
+  const auto text = object.find(key);
+  return text != object.end() && text->is_string()
+             ? std::string_view(text->get_ref<const std::string&>())
+             : "";
+}
+
+// What one piece holds: text of the answer, of the thoughts before it, or of a tool's call, under
+// the names that servers use; plain completions have no delta.
+void TakePiece(const json& choice, double now_ms, Answer& answer) {
+  const json& delta = probe::At(choice, "delta");
+  for (const char* key : {"reasoning_content", "reasoning"}) {
+    if (TextIn(delta, key).empty()) continue;
+    answer.thoughts_shown = true;
+    return AddPiece(TextIn(delta, key), now_ms, answer);
   }
-  return false;
+  for (const std::string_view text : {TextIn(delta, "content"), TextIn(choice, "text")}) {
+    if (!text.empty()) return AddPiece(text, now_ms, answer);
+  }
+  const json& calls = probe::At(delta, "tool_calls");
+  if (calls.is_array() && !calls.empty()) AddPiece("call", now_ms, answer);
 }
 
 // llama-server's own clock (tools/server, since 2023). Its time of generation starts when the first
@@ -94,6 +108,9 @@ void ReadUsage(const json& object, const std::string& where, absl::Status& probl
     if (made.Count("accepted_prediction_tokens", kMostTokens).value_or(0) > 0) {
       answer.speculative = true;
     }
+    if (const auto tokens = made.Count("reasoning_tokens", kMostTokens)) {
+      answer.thought_tokens = tokens;
+    }
   }
   if (fields.Has("timings")) ReadTimings(fields.Inner("timings"), answer);
 }
@@ -115,10 +132,11 @@ absl::Status ChatStream::Take(std::string_view data, double now_ms) {
   absl::Status problem;
   const Fields fields(*chunk, "", problem);
   if (answer_.model.empty()) answer_.model = fields.Text("model");
+  if (answer_.fingerprint.empty()) answer_.fingerprint = fields.Text("system_fingerprint");
   const json& choices = fields.Raw("choices");
   if (choices.is_array() && !choices.empty()) {
     const Fields choice(choices.front(), "choices[0]", problem);
-    if (HasText(choice.Raw("delta"))) answer_.piece_ms.push_back(now_ms);
+    TakePiece(choices.front(), now_ms, answer_);
     if (const std::string finish = FirstFinish(choice); !finish.empty()) answer_.finish = finish;
   }
   ReadUsage(*chunk, "", problem, answer_);

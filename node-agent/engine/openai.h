@@ -35,6 +35,8 @@ class ChatStream {
   absl::Status Take(std::string_view data, double now_ms);
   // True after "[DONE]" or a finish reason.
   bool complete() const { return done_ || !answer_.finish.empty(); }
+  // True after "[DONE]": nothing comes after it, also where the server holds the connection.
+  bool over() const { return done_; }
   const Answer& answer() const { return answer_; }
   Answer& answer() { return answer_; }
 

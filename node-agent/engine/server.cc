@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <future>
 #include <optional>
 #include <utility>
@@ -76,6 +77,23 @@ std::optional<Server> AsLlamaServer(const Endpoint& endpoint) {
   return server;
 }
 
+// Where the model is: partly on an accelerator, it is as slow as the processor's part.
+ServedModel OfOllama(const OllamaModel& model) {
+  // Sizes are estimates of the same layout; less than this apart, they are one.
+  constexpr double kWhole = 0.99;
+  ServedModel served = {.listed = model.listed};
+  if (!model.accelerated_bytes || !model.listed.bytes) return served;
+  const auto there = static_cast<double>(*model.accelerated_bytes);
+  const auto all = static_cast<double>(*model.listed.bytes);
+  served.on_processor = there == 0;
+  if (there > 0 && there < kWhole * all) {
+    served.not_comparable.push_back(
+        absl::StrCat("only ", std::lround(there / all * 100),
+                     " % of the model is on the accelerator, the processor runs the rest"));
+  }
+  return served;
+}
+
 std::optional<Server> AsOllama(const Endpoint& endpoint) {
   const std::string version = probe::TextAt(Look(endpoint, "/api/version"), "version");
   if (version.empty()) return std::nullopt;
@@ -85,7 +103,7 @@ std::optional<Server> AsOllama(const Endpoint& endpoint) {
   if (!loaded.ok()) return std::nullopt;
   Server server = Named(endpoint, Kind::kOllama);
   server.version = probe::Clean(version);
-  server.models = AllLoaded(*loaded);
+  for (const OllamaModel& model : *loaded) server.models.push_back(OfOllama(model));
   return server;
 }
 
@@ -117,7 +135,10 @@ std::optional<Server> AsExo(const Endpoint& endpoint) {
     model.strategy = instance.strategy;
     // Where EXO does not say which of several nodes this machine is, all are named: nobody guesses.
     for (const std::string& node : instance.nodes) {
-      if (instance.nodes.size() > 1 && node != own_node) model.peers.push_back(node);
+      if (instance.nodes.size() > 1 && node != own_node) {
+        const auto name = state->names.find(node);
+        model.peers.push_back(name == state->names.end() ? node : name->second);
+      }
     }
     server.models.push_back(std::move(model));
   }
@@ -151,6 +172,8 @@ const char* NameOf(Kind kind) {
       return "vLLM";
     case Kind::kExo:
       return "EXO";
+    case Kind::kMlxLm:
+      return "mlx_lm.server";
   }
   return "";
 }
@@ -175,6 +198,15 @@ absl::StatusOr<Server> Identify(const Endpoint& stated) {
         absl::StrCat(endpoint.url, ": something answers there, but no engine that is known here"));
   }
   return AsOpenAi(endpoint, *models);
+}
+
+std::vector<ServedModel> LoadedInOllama(const Endpoint& endpoint) {
+  std::vector<ServedModel> models;
+  const absl::StatusOr<std::string> running = Get(endpoint, "/api/ps");
+  const auto loaded = ParseOllamaModels(running.ok() ? *running : "");
+  if (!loaded.ok()) return models;
+  for (const OllamaModel& model : *loaded) models.push_back(OfOllama(model));
+  return models;
 }
 
 std::vector<std::uint16_t> UsualPorts() { return {8080, 11434, 1234, 8000, 52415}; }

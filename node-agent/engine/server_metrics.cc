@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "node-agent/engine/json_fields.h"
 #include "node-agent/engine/statistics.h"
 #include "node-agent/probe/text.h"
@@ -19,6 +20,7 @@ using Names = std::vector<std::string_view>;
 
 constexpr std::size_t kLongestMetrics = std::size_t{16} << 20;  // bytes
 constexpr std::size_t kMostNames = 10'000;
+constexpr std::size_t kMostSlots = 10'000;
 constexpr double kLargest = 1e18;
 // Prompt tokens below this share of all tokens in an interval do not disturb it.
 constexpr double kMixedShare = 0.05;
@@ -166,6 +168,24 @@ Busy BusyIntervals(const std::vector<Scrape>& scrapes) {
   return busy;
 }
 
+// The mean over all looks: a token takes longer in proportion to what is in the cache.
+void SetContext(const std::vector<Scrape>& scrapes, SpeedMeasurement& measured) {
+  double sum = 0;
+  double count = 0;
+  for (const Scrape& scrape : scrapes) {
+    for (const double tokens : scrape.context_tokens) {
+      sum += tokens;
+      ++count;
+    }
+  }
+  if (count > 0) {
+    measured.depth_tokens = static_cast<std::uint32_t>(std::lround(sum / count));
+  } else {
+    measured.not_comparable.emplace_back(
+        "how long the contexts were is not known: GET /slots does not say");
+  }
+}
+
 absl::Status Enough(const std::vector<Scrape>& scrapes) {
   if (scrapes.size() >= 2) return absl::OkStatus();
   return absl::FailedPreconditionError("counters tell nothing at one point in time");
@@ -177,6 +197,15 @@ absl::Status NothingGenerated() {
       "than one of their requests (--seconds)");
 }
 
+// Whether a slot has generated nothing of its answer yet: {"n_decoded": 0}, in a list of one since
+// the end of 2025.
+bool StillReads(const nlohmann::json& next_token) {
+  const bool listed = next_token.is_array() && !next_token.empty();
+  absl::Status problem;
+  return Fields(listed ? next_token.front() : next_token, "", problem)
+             .Count("n_decoded", kMostTokens) == 0;
+}
+
 }  // namespace
 
 std::optional<double> Metrics::Find(const std::vector<std::string_view>& names) const {
@@ -184,6 +213,21 @@ std::optional<double> Metrics::Find(const std::vector<std::string_view>& names) 
     if (const auto found = values.find(name); found != values.end()) return found->second;
   }
   return std::nullopt;
+}
+
+std::vector<double> ContextsInSlots(std::string_view text) {
+  std::vector<double> contexts;
+  const absl::StatusOr<nlohmann::json> slots = ParseWholeJson(text, "slots");
+  if (!slots.ok() || !slots->is_array() || slots->size() > kMostSlots) return contexts;
+  for (const nlohmann::json& slot : *slots) {
+    absl::Status problem;
+    const Fields fields(slot, "", problem);
+    if (fields.Raw("is_processing") != true || StillReads(fields.Raw("next_token"))) continue;
+    auto tokens = fields.Positive("n_prompt_tokens", kMostTokens);
+    if (!tokens) tokens = fields.Positive("n_past", kMostTokens);
+    if (tokens) contexts.push_back(*tokens);
+  }
+  return contexts;
 }
 
 absl::StatusOr<Metrics> ParseMetrics(std::string_view text) {
@@ -264,6 +308,10 @@ absl::StatusOr<SpeedMeasurement> VllmFromMetrics(const std::vector<Scrape>& scra
   MarkSpeculation(first, last, kVllmDrafted, measured);
   measured.prompt_tokens = MeanTokens(first, last, kVllmPromptSum, kVllmPromptCount);
   measured.generated_tokens = MeanTokens(first, last, kVllmAnswerSum, kVllmAnswerCount);
+  if (!measured.prompt_tokens) {
+    measured.not_comparable.emplace_back(
+        "no request ended meanwhile, so that nothing says how long the contexts were (--seconds)");
+  }
   return measured;
 }
 
@@ -313,6 +361,7 @@ absl::StatusOr<SpeedMeasurement> LlamaServerFromMetrics(const std::vector<Scrape
         absl::StrCat("up to ", most, " requests ran at once; this is the rate of one of them"));
   }
   MarkSpeculation(first, last, kDrafted, measured);
+  SetContext(scrapes, measured);
   return measured;
 }
 

@@ -30,7 +30,13 @@ absl::StatusOr<Metrics> ParseMetrics(std::string_view text);
 struct Scrape {
   double at_seconds = 0;  // of a steady clock
   Metrics metrics;
+  std::vector<double> context_tokens;  // of each request that ran (llama-server's slots)
 };
+
+// Tokens in the cache of each slot that generates, of llama-server's GET /slots: n_prompt_tokens,
+// which grows with the answer (b9307 and later), or n_past before that. Nothing of what makes no
+// sense.
+std::vector<double> ContextsInSlots(std::string_view text);
 
 // From looks in order of time. FailedPrecondition when nothing was generated meanwhile, or a
 // counter went back (the server started again). Marked are times in which prompts and answers

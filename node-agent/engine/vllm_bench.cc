@@ -21,6 +21,12 @@ void AddSingle(const Fields& fields, double input_tokens, SpeedMeasurement& meas
   const double token_ms = fields.NeededPositive("median_tpot_ms", kMostMilliseconds);
   if (first_ms > 0 && input_tokens > 0) measured.prefill = Only(input_tokens / first_ms * 1000);
   if (token_ms > 0) measured.decode = Only(1000 / token_ms);
+  for (const char* field : {"median_ttft_ms", "median_tpot_ms"}) {
+    const auto& rate =
+        field == std::string_view("median_ttft_ms") ? measured.prefill : measured.decode;
+    if (rate && rate->median > kMostTokensPerSecond)
+      fields.Complain(field, "makes an impossible speed");
+  }
 }
 
 }  // namespace
@@ -63,6 +69,12 @@ absl::StatusOr<SpeedMeasurement> ParseVllmBench(std::string_view text) {
   if (fields.Raw("request_rate").is_number() && streams != 1) {
     measured.not_comparable.emplace_back("requests came at a rate of their own");
   }
+  // Written where the server's counters of drafts grew meanwhile.
+  const bool drafted = fields.Number("spec_decode_num_drafts", 1e18).value_or(0) > 0 ||
+                       fields.Number("spec_decode_draft_tokens", 1e18).value_or(0) > 0 ||
+                       fields.Number("spec_decode_acceptance_length", 1e9).value_or(0) > 0;
+  if (drafted)
+    measured.not_comparable.emplace_back("tokens were guessed ahead (speculative decoding)");
   if (failed > 0) {
     measured.not_comparable.push_back(
         absl::StrCat(failed, " of ", failed + completed, " requests failed"));

@@ -172,12 +172,15 @@ void Parse(unsigned which, std::string_view text, std::size_t piece) {
       const auto state = engine::ParseExoState(text);
       if (!state.ok()) break;
       for (const auto& instance : state->instances) RequirePrintable(instance.model);
+      for (const auto& [node, name] : state->names) RequirePrintable(name);
       break;
     }
     case 8: {
       const auto measured = engine::ParseMlx(text);
       RequireMessage(measured);
-      if (measured.ok()) RequireMeasurement(*measured);
+      if (measured.ok()) {
+        for (const auto& run : *measured) RequireMeasurement(run);
+      }
       break;
     }
     case 9: {
@@ -188,6 +191,7 @@ void Parse(unsigned which, std::string_view text, std::size_t piece) {
     }
     case 10:
       ReadMetrics(text);
+      for (const double tokens : engine::ContextsInSlots(text)) RequireNumber(tokens);
       break;
     case 11:
       RequireListed(engine::ParseModelList(text));

@@ -110,6 +110,57 @@ TEST(Answers, ATemplatesCachedBeginningIsNoHit) {
               ElementsAre(HasSubstr("cached (60 of 500 tokens)")));
 }
 
+std::vector<std::string> Reasons(const Answer& answer, std::uint64_t asked) {
+  return Measured({{answer}}, {.generate = asked}).not_comparable;
+}
+
+TEST(Answers, OurClockIsNotBelievedWherePiecesDoNotFollowTokens) {
+  // Ready before it was sent: 40 tokens within 4 ms after a second, more than the prompt's 500.
+  EXPECT_THAT(Reasons(Streamed(0, 1000, 0.1, 40), 40), ElementsAre(HasSubstr("was held back")));
+  // Thirty of forty thought in silence.
+  Answer hidden = Streamed(0, 400, 20, 10);
+  hidden.generated_tokens = 40;
+  EXPECT_THAT(Reasons(hidden, 40), ElementsAre(HasSubstr("(40 tokens in 10 pieces)")));
+  // And where the server says so, also fewer.
+  Answer told = Streamed(0, 250, 10, 101);
+  told.thought_tokens = 20;
+  EXPECT_THAT(Reasons(told, 101), ElementsAre(HasSubstr("thoughts were counted and not streamed")));
+  told.thoughts_shown = true;
+  EXPECT_THAT(Reasons(told, 101), IsEmpty());
+  Answer mute = Streamed(0, 250, 10, 0);
+  mute.generated_tokens = 101;
+  EXPECT_THAT(Reasons(mute, 101), ElementsAre(HasSubstr("no piece of text came")));
+  // The engine's own clock knows better.
+  for (Answer answer : {Streamed(0, 1000, 0.1, 40), hidden, mute}) {
+    answer.decode_per_second = 50;
+    EXPECT_THAT(Reasons(answer, *answer.generated_tokens), IsEmpty());
+  }
+}
+
+TEST(Answers, ALongPromptBeforeAShortAnswerIsNotHeldBack) {
+  Answer answer = Streamed(0, 60'000, 20, 16);  // 32,768 tokens a minute, then 50 a second
+  answer.prompt_tokens = 32'768;
+  EXPECT_THAT(Reasons(answer, 16), IsEmpty());
+}
+
+TEST(Answers, ABlankPieceBeforeThePromptIsReadIsNoToken) {
+  Answer greeted = Streamed(0, 500, 20, 40);
+  greeted.piece_ms.insert(greeted.piece_ms.begin(), 1);
+  greeted.blank_first = 1;
+  const agent::SpeedMeasurement measured = Measured({{greeted}}, {.generate = 40});
+  EXPECT_THAT(measured.prefill->median, DoubleNear(1000, 1e-9));
+  EXPECT_THAT(measured.decode->median, DoubleNear(50, 1e-9));
+  EXPECT_EQ(measured.time_to_first_token_ms, 500);
+  // One that comes as tokens do is one.
+  Answer token = Streamed(0, 500, 20, 40);
+  token.blank_first = 1;
+  EXPECT_EQ(Measured({{token}}, {.generate = 40}).time_to_first_token_ms, 500);
+  Answer pieces;
+  for (const char* text : {"", "\n", "a", " ", "b"}) AddPiece(text, 1, pieces);
+  EXPECT_EQ(pieces.piece_ms.size(), 4u);
+  EXPECT_EQ(pieces.blank_first, 1u);
+}
+
 TEST(Answers, BelowTheClocksResolutionThereIsNoRate) {
   EXPECT_FALSE(DecodeOf(Streamed(0, 0, 0, 50)));
   EXPECT_FALSE(PrefillOf(Streamed(0, 0, 0, 50)));

@@ -113,7 +113,6 @@ TEST(BenchEngine, EverySampleShowsInItsSchemaAndFits) {
        {Case{"llama-bench", "llama-bench.rtx4080.json", "7136 (6863–7237)"},
         Case{"llama-bench", "llama-bench.gpt-oss.rpc-two-servers.json",
              "pipeline with 127.0.0.1:50152 127.0.0.1:50153"},
-        Case{"llama-bench", "llama-bench.mixed.json", "[1] is not comparable"},
         Case{"mlx-lm", "mlx_lm.benchmark.txt", "39 (38.1–39.1)"},
         Case{"mlx-lm", "mlx_lm.generate.tail.txt", "32.6"},
         Case{"vllm", "vllm-bench-serve.json", "mixed batches"},
@@ -156,6 +155,17 @@ TEST(BenchEngine, WhatWasMeasuredIsKeptForThePlannerOnce) {
   EXPECT_GT(once, 0);
   EXPECT_EQ(Bench(arguments).exit_code, 0);
   EXPECT_EQ(kept(), once) << "read twice, kept twice";
+  // Also where the file was touched meanwhile, or is read better.
+  const std::string answer = testing::TempFile(Sample("ollama-api-generate.final.json"), ".json");
+  const std::vector<std::string> of_answer = {"--engine", "ollama",      "--from",
+                                              answer,     "--state-dir", state};
+  EXPECT_EQ(Bench(of_answer).exit_code, 0);
+  EXPECT_EQ(kept(), once + 1);
+  fs::last_write_time(answer, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  EXPECT_EQ(Bench(Plus(of_answer, {"--model", "llama3.2:3b", "--catalog-model", "llama-3.2-3b"}))
+                .exit_code,
+            0);
+  EXPECT_EQ(kept(), once + 1) << "touched, kept twice";
   fs::remove_all(state);
   // It is shown all the same where nothing can be kept.
   std::vector<std::string> nowhere = arguments;
@@ -175,6 +185,12 @@ TEST(BenchEngine, BadInputIsAnsweredOnStderrWithTwo) {
   for (const Case& one :
        {Case{{}, "bench --engine ENGINE"}, Case{{"--engine", "tensorrt"}, "tensorrt"},
         Case{{"--engine", "openai", "--force"}, "needs --url"},
+        // Also on a machine that is too busy to measure: nothing would be measured later either.
+        Case{{"--engine", "openai"}, "needs --url"},
+        Case{{"--engine", "vllm", "--url", "x"}, "not an http"},
+        Case{{"--engine", "vllm", "--strategy", "rows"}, "rows"},
+        Case{{"--engine", "vllm", "--peers", "spark-2", "--strategy", "single"}, "--peers"},
+        Case{{"--engine", "auto", "--from", broken}, "nothing that an engine's tool prints"},
         Case{{"--engine", "llama-bench", "--from", broken}, "rows[0].n_prompt is -5"},
         Case{{"--engine", "llama-bench", "--from", "/no/such"}, "/no/such: no such file"},
         Case{{"--engine", "mlx-lm", "--from", kData + "mlx_lm.benchmark.txt"}, "--model NAME"},
@@ -219,6 +235,43 @@ TEST(BenchEngine, AServerWithAKeyThatNobodySees) {
     EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("sk-hidden")));
     EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("sk-other")));
     EXPECT_THAT(ran.err, Not(HasSubstr("\033")));  // progress is for terminals
+  }
+}
+
+// However a server quotes the key, in whatever it answers.
+TEST(BenchEngine, AKeyThatAServerQuotesIsInNoOutput) {
+  std::atomic<int> way{0};
+  TestServer server([&way](const Asked& asked, Connection& connection) {
+    const std::string quoted = asked.headers.at("authorization");
+    if (asked.path == "/v1/models") {
+      return connection.Reply(200, R"({"data":[{"id":"m","owned_by":"vllm"}]})");
+    }
+    if (asked.path == "/version")
+      return connection.Reply(200, R"({"version":")" + quoted + R"("})");
+    if (asked.path != "/v1/chat/completions") return connection.Reply(404, "{}");
+    const std::vector<std::string> streams = {
+        R"({"error":{"message":"bad )" + quoted + R"("}})", R"({"error":")" + quoted + R"("})",
+        R"({"choices":[],"usage":{"prompt_tokens":")" + quoted + R"("}})",
+        R"({"error":"bad SECRETKEY\/1234567890"})"};
+    if (way < 4) {
+      return connection.Reply(200, "data: " + streams.at(static_cast<std::size_t>(way)) + "\n\n",
+                              "text/event-stream");
+    }
+    if (way == 4) {
+      return connection.Reply(
+          400, R"({"error":{"message":")" + std::string(185, 'x') + quoted + R"("}})");
+    }
+    if (way == 5) return connection.Reply(200, quoted, "text/plain");
+    Asked with_key = asked;
+    with_key.headers["authorization"] = "Bearer sk-hidden";
+    WantsKey(with_key, connection);
+  });
+  for (way = 0; way <= 6; ++way) {
+    const testing::Ran ran = Bench(
+        Plus(kBrief, {"--url", server.url() + "/v1", "--api-key-env", "KEY", "--output", "json"}),
+        {"KEY=SECRETKEY/1234567890"});
+    EXPECT_EQ(ran.exit_code, way == 6 ? 0 : 1) << way << ran.err;
+    EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("SECRET"))) << way;
   }
 }
 
@@ -273,6 +326,27 @@ TEST(BenchEngine, LlamaBenchIsAskedAndItsRowsAreKept) {
   const testing::Ran absent = Bench(Plus(arguments, {"--llama-bench", "/no/such/llama-bench"}));
   EXPECT_EQ(absent.exit_code, 2);
   EXPECT_THAT(absent.err, HasSubstr("--llama-bench PATH"));
+}
+
+TEST(BenchEngine, OtherMachinesThatTookPartCanBeSaid) {
+  const testing::Ran ran =
+      Bench({"--engine", "mlx-lm", "--from", kData + "mlx_lm.benchmark.txt", "--model", "m",
+             "--peers", "mac-2,10.0.0.3", "--strategy", "tensor", "--output", "json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  const json row = Speeds(ran).at("speeds").at(0);
+  EXPECT_EQ(row.at("peers"), json::array({"mac-2", "10.0.0.3"}));
+  EXPECT_EQ(row.at("strategy"), "tensor");
+}
+
+// A script would take 0 for a speed.
+TEST(BenchEngine, WithoutASpeedItHasFailed) {
+  const testing::Ran ran =
+      Bench({"--engine", "llama-bench", "--from", kData + "llama-bench.mixed.json"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("[1] is not comparable"));
+  EXPECT_THAT(ran.out, HasSubstr("timed together"));
+  ExpectFits(ran.out);
+  EXPECT_THAT(ran.err, HasSubstr("has a speed"));
 }
 
 TEST(BenchEngine, CtrlCEndsItAndShowsWhatWasMeasured) {

@@ -128,14 +128,37 @@ TEST(Http, AServerThatDiesInTheMiddleIsTold) {
     connection.Reset();
   });
   std::string taken;
-  const absl::Status done =
-      PostStreaming({.url = server.url()}, "/", "{}", [&](std::string_view piece) {
-        taken += piece;
-        return absl::OkStatus();
-      });
+  std::string content_type;
+  const auto take = [&](std::string_view piece) {
+    taken += piece;
+    return absl::OkStatus();
+  };
+  const absl::Status done = PostStreaming({.url = server.url()}, "/", "{}", take, content_type);
+  EXPECT_EQ(content_type, "text/event-stream");
   EXPECT_EQ(taken, "data: {}\n\n");
   EXPECT_TRUE(absl::IsDataLoss(done)) << done;
   EXPECT_FALSE(IsFromServer(done));
+}
+
+// A server may quote the key anywhere; half of it is too much too.
+TEST(Http, AQuotedKeyIsStruckOutBeforeAnythingElse) {
+  TestServer server([](const Asked& asked, Connection& connection) {
+    const std::string quoted = asked.headers.at("authorization");
+    if (asked.path == "/escaped") {
+      return connection.Reply(400, R"({"error":{"message":"bad SECRETKEY\/1234567890"}})");
+    }
+    if (asked.path == "/late") {
+      return connection.Reply(
+          400, R"({"error":{"message":")" + std::string(185, 'x') + quoted + R"("}})");
+    }
+    connection.Reply(asked.path == "/plain" ? 500 : 200, "<p>" + quoted + "</p>", "text/html");
+  });
+  const Endpoint endpoint = {.url = server.url(), .key = Key("SECRETKEY/1234567890")};
+  EXPECT_THAT(Message(Get(endpoint, "/escaped")), HasSubstr("HTTP 400: bad ***"));
+  for (const char* path : {"/escaped", "/late", "/plain"}) {
+    EXPECT_THAT(Message(Get(endpoint, path)), Not(HasSubstr("SECRET"))) << path;
+  }
+  EXPECT_EQ(*Get(endpoint, "/"), "<p>Bearer ***</p>");
 }
 
 TEST(Http, NobodyThere) {
@@ -207,6 +230,13 @@ TEST(Keys, ComeFromTheEnvironmentOrAFile) {
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(key->Header(), "Authorization: Bearer sk-hidden");
   EXPECT_EQ(key->StruckFrom("a sk-hidden b sk-hidden"), "a *** b ***");
+  // However JSON or a URL may write it.
+  EXPECT_EQ(Key("SECRET/12\"\\34").StruckFrom(R"(a SECRET\/12\"\\34 b)"), "a *** b");
+  EXPECT_EQ(Key("SECRET/1234").StruckFrom(R"(SECRET\u002F1234 SECRET%2f1234 \u0053ECRET/1234)"),
+            "*** *** ***");
+  EXPECT_EQ(Key("SECRET/1234").StruckFrom("SECRET/123 SECRET\\"), "SECRET/123 SECRET\\");
+  // Nobody's secret, and part of what servers say.
+  EXPECT_EQ(Key("data").StruckFromAnswer(R"({"data":[]})"), R"({"data":[]})");
   EXPECT_TRUE(absl::IsNotFound(ApiKey::FromFile("/no/such/file").status()));
 }
 

@@ -72,16 +72,26 @@ std::vector<Scrape> Scrapes(const std::vector<std::string>& texts) {
 
 TEST(VllmCounters, AreARateWhileRequestsRun) {
   // Idle, a prompt comes, two seconds of nothing but tokens, idle.
+  const std::string ended =
+      "vllm:request_prompt_tokens_sum 400\nvllm:request_prompt_tokens_count 2\n";
   const auto measured =
       VllmFromMetrics(Scrapes({Vllm(100, 500, 0), Vllm(110, 900, 2), Vllm(210, 900, 2),
-                               Vllm(330, 900, 2), Vllm(340, 900, 0)}));
+                               Vllm(330, 900, 2), Vllm(340, 900, 0, ended)}));
   ASSERT_TRUE(measured.ok()) << Message(measured);
   EXPECT_EQ(measured->decode, (agent::Rate{110, 100, 120}));
   EXPECT_EQ(measured->streams, 2u);
   EXPECT_EQ(measured->repeats, 2u);
   EXPECT_TRUE(measured->passive);
   EXPECT_EQ(measured->model_name, "Qwen/Qwen3-8B");
+  EXPECT_EQ(measured->prompt_tokens, 200u);
   EXPECT_THAT(measured->not_comparable, IsEmpty());
+}
+
+TEST(VllmCounters, WhereNoRequestEndedTheContextIsNotKnown) {
+  const auto measured = VllmFromMetrics(Scrapes({Vllm(0, 0, 1), Vllm(50, 0, 1), Vllm(100, 0, 1)}));
+  ASSERT_TRUE(measured.ok()) << Message(measured);
+  EXPECT_FALSE(measured->prompt_tokens);
+  EXPECT_THAT(measured->not_comparable, ElementsAre(HasSubstr("how long the contexts were")));
 }
 
 TEST(VllmCounters, MixedBatchesAndChangingLoadAreMarked) {
@@ -91,7 +101,7 @@ TEST(VllmCounters, MixedBatchesAndChangingLoadAreMarked) {
   ASSERT_TRUE(measured.ok()) << Message(measured);
   EXPECT_THAT(measured->not_comparable,
               ElementsAre(HasSubstr("mixed batches"), HasSubstr("from 1 to 3 requests"),
-                          HasSubstr("speculative")));
+                          HasSubstr("speculative"), HasSubstr("how long the contexts")));
 }
 
 // A histogram's sum and count make a mean, which is no median: it is not passed off as one. That it
@@ -139,9 +149,15 @@ std::string Llama(double prompt, double prompt_s, double generated, double gener
 }
 
 TEST(LlamaCounters, AreRatesOfWhatEndedMeanwhile) {
-  const auto measured = LlamaServerFromMetrics(
-      Scrapes({Llama(1000, 2, 100, 5, 1), Llama(1600, 3, 140, 6, 1), Llama(2000, 4, 180, 7, 1)}));
+  std::vector<Scrape> scrapes =
+      Scrapes({Llama(1000, 2, 100, 5, 1), Llama(1600, 3, 140, 6, 1), Llama(2000, 4, 180, 7, 1)});
+  EXPECT_THAT(LlamaServerFromMetrics(scrapes)->not_comparable,
+              ElementsAre(HasSubstr("how long the contexts were is not known")));
+  scrapes[0].context_tokens = {8000};
+  scrapes[2].context_tokens = {9000};
+  const auto measured = LlamaServerFromMetrics(scrapes);
   ASSERT_TRUE(measured.ok()) << Message(measured);
+  EXPECT_EQ(measured->depth_tokens, 8500u);
   EXPECT_EQ(measured->prefill->median, 500);
   EXPECT_EQ(measured->decode->median, 40);
   EXPECT_THAT(measured->not_comparable, IsEmpty());
@@ -152,10 +168,21 @@ TEST(LlamaCounters, SeveralRequestsAndGuessesAreMarked) {
       LlamaServerFromMetrics(Scrapes({Llama(0, 0, 0, 0, 3), Llama(600, 1, 40, 1, 2, 9)}));
   ASSERT_TRUE(measured.ok()) << Message(measured);
   EXPECT_THAT(measured->not_comparable,
-              ElementsAre(HasSubstr("up to 3 requests"), HasSubstr("speculative")));
+              ElementsAre(HasSubstr("up to 3 requests"), HasSubstr("speculative"),
+                          HasSubstr("how long the contexts")));
   EXPECT_THAT(
       Message(LlamaServerFromMetrics(Scrapes({Llama(9, 9, 9, 9, 1), Llama(1, 1, 1, 1, 1)}))),
       HasSubstr("started again"));
+}
+
+TEST(LlamaSlots, TellTheContextsOfThoseThatWork) {
+  EXPECT_THAT(ContextsInSlots(R"([{"id":0,"is_processing":true,"n_prompt_tokens":12400},
+      {"id":1,"is_processing":false,"n_prompt_tokens":7},
+      {"id":2,"is_processing":true,"n_past":300},{"id":3,"is_processing":true},
+      {"id":4,"is_processing":true,"n_prompt_tokens":500,"next_token":[{"n_decoded":0}]}])"),
+              ElementsAre(12400, 300));
+  EXPECT_THAT(ContextsInSlots(R"({"error":{"code":501}})"), IsEmpty());
+  EXPECT_THAT(ContextsInSlots(R"([7,{"is_processing":true,"n_prompt_tokens":-1}])"), IsEmpty());
 }
 
 TEST(LlamaCounters, OfARealServerAtWork) {

@@ -24,6 +24,7 @@ using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 template <class T>
@@ -144,6 +145,105 @@ TEST(LlamaBench, SaysWhichRowAndFieldIsWrong) {
   }
 }
 
+// The machine's accelerator is beside what a processor computes.
+TEST(LlamaBench, MarksWhatWasLeftToTheProcessor) {
+  const auto row = [](const std::string& more) {
+    return R"([{"model_type":"llama 8B Q4_0","n_prompt":0,"n_gen":128,"avg_ts":20,)" + more + "}]";
+  };
+  const std::string card = R"("gpu_info":"NVIDIA GeForce RTX 4080","backends":"CUDA",)";
+  struct Case {
+    std::string more;
+    const char* says;  // "": comparable
+  };
+  for (const Case& one :
+       {Case{card + R"("n_gpu_layers":99)", ""}, Case{card + R"("n_gpu_layers":-1)", ""},
+        Case{card + R"("n_gpu_layers":0)", "all layers (n_gpu_layers 0)"},
+        Case{card + R"("n_gpu_layers":10)", "all but 10 layers"},
+        Case{card + R"("n_gpu_layers":99,"devices":"none")", "all layers"},
+        Case{card + R"("n_gpu_layers":99,"n_cpu_moe":20)", "experts (n_cpu_moe)"},
+        Case{card + R"("n_gpu_layers":99,"no_kv_offload":true)", "the cache (no_kv_offload)"},
+        Case{card + R"("n_gpu_layers":99,"tensor_buft_overrides":"none")", ""},
+        Case{card + R"("n_gpu_layers":99,"tensor_buft_overrides":"exps=CPU")",
+             "tensors (tensor_buft_overrides)"},
+        Case{R"("gpu_info":"","backends":"MTL,BLAS","n_gpu_layers":0)", "all layers"},
+        // Without an accelerator it is the machine's speed.
+        Case{R"("gpu_info":"","backends":"CPU","n_gpu_layers":0,"n_cpu_moe":2)", ""},
+        Case{R"("gpu_info":"","backends":"BLAS","n_gpu_layers":99)", ""}}) {
+    const auto measured = ParseLlamaBench(row(one.more));
+    ASSERT_TRUE(measured.ok()) << Message(measured);
+    const std::vector<std::string>& why = measured->front().not_comparable;
+    if (std::string(one.says).empty()) {
+      EXPECT_THAT(why, IsEmpty()) << one.more;
+    } else {
+      EXPECT_THAT(why, ElementsAre(HasSubstr(one.says))) << one.more;
+    }
+  }
+  EXPECT_TRUE(RanOnProcessorOnly(row(R"("gpu_info":"","backends":"CPU")")));
+  EXPECT_FALSE(RanOnProcessorOnly(row(card + R"("n_gpu_layers":0)")));
+  EXPECT_FALSE(RanOnProcessorOnly(row(R"("n_gpu_layers":0)")));  // it does not say
+}
+
+TEST(LlamaBench, SeveralCardsShareTheWork) {
+  const auto strategy = [](const std::string& more) {
+    return ParseLlamaBench(R"([{"model_type":"m","n_prompt":0,"n_gen":8,"avg_ts":2,)" + more + "}]")
+        ->front()
+        .strategy;
+  };
+  const std::string two = R"("gpu_info":"NVIDIA GeForce RTX 3090, NVIDIA GeForce RTX 3090",)";
+  EXPECT_EQ(strategy(two + R"("split_mode":"layer")"), "pipeline");
+  EXPECT_EQ(strategy(two + R"("split_mode":"row")"), "tensor");
+  EXPECT_EQ(strategy(two + R"("split_mode":"none")"), "single");
+  EXPECT_EQ(strategy(two + R"("split_mode":"layer","devices":"CUDA1")"), "single");
+  EXPECT_EQ(strategy(two + R"("split_mode":"layer","devices":"CUDA0/CUDA1")"), "pipeline");
+  EXPECT_EQ(strategy(R"("gpu_info":"NVIDIA GB10","split_mode":"layer")"), "single");
+}
+
+TEST(LlamaBench, NamesMachinesHoweverABuildNamesThem) {
+  for (const char* more : {R"("gpu_info":"NVIDIA GB10, RPC0[192.168.1.7:50052]")",
+                           R"("gpu_info":"","rpc_servers":"192.168.1.7:50052")"}) {
+    const auto measured = ParseLlamaBench(
+        std::string(R"([{"model_type":"m","n_prompt":0,"n_gen":8,"avg_ts":2,)") + more + "}]");
+    EXPECT_THAT(measured->front().peers, ElementsAre("192.168.1.7:50052"));
+    EXPECT_EQ(measured->front().strategy, "pipeline");
+  }
+}
+
+TEST(LlamaBench, ReadsCsv) {
+  const auto measured = ParseLlamaBench("warming up\n" + Sample("llama-bench.m2-ultra.csv"));
+  ASSERT_TRUE(measured.ok()) << Message(measured);
+  ASSERT_THAT(*measured, SizeIs(1));
+  const agent::SpeedMeasurement& one = measured->front();
+  EXPECT_EQ(one.model_name, "Qwen3.5-2B-UD-Q8_K_XL.gguf");
+  EXPECT_EQ(one.engine_version, "b8240 (d088d5b74)");
+  EXPECT_EQ(one.model_parameters, 1881825088u);
+  EXPECT_THAT(one.prefill->median, DoubleNear(4469.227, 1e-3));
+  EXPECT_THAT(one.decode->median, DoubleNear(110.620, 1e-3));
+  EXPECT_EQ(one.prompt_tokens, 512u);
+  EXPECT_EQ(one.generated_tokens, 128u);
+  EXPECT_THAT(one.not_comparable, IsEmpty());
+  EXPECT_THAT(ParseLlamaBench(With(Sample("llama-bench.m2-ultra.csv"), "\"99\"", "\"0\""))
+                  ->front()
+                  .not_comparable,
+              ElementsAre(HasSubstr("n_gpu_layers 0")));
+}
+
+TEST(LlamaBench, ReadsTheListBehindALog) {
+  const std::string log = "ggml_cuda_init: found 1 CUDA devices:\n  Device 0: X [y]\n";
+  EXPECT_EQ(*ParseLlamaBench(log + Sample("llama-bench.rtx4080.json")),
+            *ParseLlamaBench(Sample("llama-bench.rtx4080.json")));
+  EXPECT_THAT(
+      Message(ParseLlamaBench("| model | size |       test |        t/s |\n| --- | --- |\n")),
+      HasSubstr("run llama-bench with -o json"));
+  EXPECT_THAT(Message(ParseLlamaBench("INSERT INTO llama_bench (n_prompt, avg_ts) VALUES (1);\n")),
+              HasSubstr("run llama-bench with -o json"));
+}
+
+TEST(LlamaBench, AMeanOfUnevenRepeatsIsMarked) {
+  const auto measured = ParseLlamaBench(
+      R"([{"model_type":"m","n_prompt":0,"n_gen":128,"avg_ts":54.5,"stddev_ts":40}])");
+  EXPECT_THAT(measured->front().not_comparable, ElementsAre(HasSubstr("differ too much")));
+}
+
 // ---------------------------------------------------------------- chat completions
 
 // As the pieces of a recorded stream would have come, one event each 10 ms.
@@ -216,6 +316,27 @@ TEST(ChatStream, ThoughtsAreTokensToo) {
         stream.Take(std::string(R"({"choices":[{"delta":{")") + key + R"(":"so"}}]})", 1).ok());
   }
   EXPECT_THAT(stream.answer().piece_ms, SizeIs(3));
+}
+
+TEST(ChatStream, CallsAndPlainCompletionsAreTokensToo) {
+  ChatStream stream;
+  for (const char* piece :
+       {R"({"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"x"}}]}}]})",
+        R"({"choices":[{"text":"ab","finish_reason":null}]})",
+        R"({"choices":[{"delta":{"role":"assistant","content":""}}]})"}) {
+    ASSERT_TRUE(stream.Take(piece, 1).ok());
+  }
+  EXPECT_THAT(stream.answer().piece_ms, SizeIs(2));
+  EXPECT_FALSE(stream.answer().thoughts_shown);
+  ASSERT_TRUE(stream
+                  .Take(R"({"choices":[],"usage":{"completion_tokens":9,)"
+                        R"("completion_tokens_details":{"reasoning_tokens":7}}})",
+                        2)
+                  .ok());
+  EXPECT_EQ(stream.answer().thought_tokens, 7u);
+  EXPECT_FALSE(stream.over());
+  ASSERT_TRUE(stream.Take("[DONE]", 3).ok());
+  EXPECT_TRUE(stream.over());
 }
 
 TEST(ChatStream, RefusesWhatMakesNoSense) {
@@ -303,9 +424,11 @@ TEST(Ollama, ListsWhatIsLoaded) {
   const auto models = ParseOllamaModels(Sample("ollama-api-ps.json"));
   ASSERT_TRUE(models.ok()) << Message(models);
   ASSERT_THAT(*models, SizeIs(1));
-  EXPECT_EQ(models->front().id, "mistral:latest");
-  EXPECT_EQ(models->front().quant_name, "Q4_0");
-  EXPECT_EQ(models->front().bytes, 5137025024u);
+  EXPECT_EQ(models->front().listed.id, "mistral:latest");
+  EXPECT_EQ(models->front().listed.quant_name, "Q4_0");
+  EXPECT_EQ(models->front().listed.bytes, 5137025024u);
+  EXPECT_EQ(models->front().listed.parameters, 7'200'000'000u);
+  EXPECT_EQ(models->front().accelerated_bytes, 5137025024u);
 }
 
 // ---------------------------------------------------------------- LM Studio
@@ -339,6 +462,20 @@ TEST(LmStudio, ListsLanguageModels) {
   EXPECT_EQ((*v1)[0].listed.bytes, 17990911801u);
   EXPECT_TRUE((*v1)[0].loaded);
   EXPECT_FALSE((*v1)[1].loaded);
+}
+
+TEST(LmStudio, ADraftModelIsMarkedAlsoWhenItsGuessesWereWrong) {
+  const std::string v0 = Sample("lmstudio-api-v0-chat-completions.json");
+  for (const char* field : {R"("draft_model": "small",)", R"("total_draft_tokens_count": 30,
+         "accepted_draft_tokens_count": 0,)"}) {
+    EXPECT_TRUE(ParseLmStudioAnswer(With(v0, "\"stats\": {", std::string("\"stats\": {") + field))
+                    ->speculative)
+        << field;
+  }
+  EXPECT_TRUE(ParseLmStudioAnswer(
+                  With(v0, "\"usage\": {", "\"usage\": {\"total_draft_tokens_count\": 492,"))
+                  ->speculative);
+  EXPECT_FALSE(ParseLmStudioAnswer(v0)->speculative);
 }
 
 TEST(LmStudio, RefusesWhatMakesNoSense) {
@@ -397,35 +534,85 @@ TEST(Exo, ReadsWhatRunsWhere) {
   EXPECT_THAT(Message(ParseExoState(R"({"status":"ok"})")), HasSubstr("no state of EXO"));
 }
 
+// As exo-explore/exo writes them: state.py, topology.py, multiaddr.py, profiling.py.
+TEST(Exo, KnowsItsNodesByAddressesAndNames) {
+  const auto state = ParseExoState(R"({"instances":{},
+    "topology":{"nodes":["a","b","c","d","e"],"connections":{"a":{"b":[
+      {"sourceRdmaIface":"rdma_en3","sinkRdmaIface":"rdma_en4"},
+      {"sinkMultiaddr":{"address":"/ip4/169.254.10.2/tcp/52415"}},
+      {"sinkMultiaddr":{"address":"/ip4/192.168.1.8/tcp/52415","ip_address":"192.168.1.8"}}]}}},
+    "nodeIdentities":{"c":{"friendlyName":"spark-3"},"d":{"friendlyName":"Unknown"}},
+    "nodeNetwork":{"b":{"interfaces":[{"name":"bridge0","ipAddress":"172.17.0.1"}]},
+      "c":{"interfaces":[{"name":"lo","ipAddress":"127.0.0.1"},
+        {"name":"en5","ipAddress":"169.254.1.1"}]},
+      "e":{"interfaces":[{"name":"lo","ipAddress":"::1"},{"name":"en0","ipAddress":"fe80::1%en0"},
+        {"name":"en0","ipAddress":"10.0.0.9"}]}}})");
+  ASSERT_TRUE(state.ok()) << Message(state);
+  EXPECT_THAT(state->names,
+              ElementsAre(Pair("b", "192.168.1.8"), Pair("c", "spark-3"), Pair("e", "10.0.0.9")));
+}
+
 // ---------------------------------------------------------------- mlx_lm
 
 TEST(Mlx, Benchmark) {
   const auto measured = ParseMlx(Sample("mlx_lm.benchmark.txt"));
   ASSERT_TRUE(measured.ok()) << Message(measured);
-  EXPECT_EQ(measured->engine, "mlx");
-  EXPECT_EQ(measured->source, "mlx_lm.benchmark");
-  EXPECT_EQ(measured->prompt_tokens, 1024u);
-  EXPECT_EQ(measured->generated_tokens, 64u);
-  EXPECT_EQ(measured->repeats, 5u);
-  EXPECT_EQ(measured->prefill, (agent::Rate{359.048, 351.905, 363.097}));
-  EXPECT_EQ(measured->decode, (agent::Rate{39.02, 38.15, 39.119}));
+  ASSERT_THAT(*measured, SizeIs(1));
+  EXPECT_EQ(measured->front().engine, "mlx");
+  EXPECT_EQ(measured->front().source, "mlx_lm.benchmark");
+  EXPECT_EQ(measured->front().prompt_tokens, 1024u);
+  EXPECT_EQ(measured->front().generated_tokens, 64u);
+  EXPECT_EQ(measured->front().repeats, 5u);
+  EXPECT_EQ(measured->front().prefill, (agent::Rate{359.048, 351.905, 363.097}));
+  EXPECT_EQ(measured->front().decode, (agent::Rate{39.02, 38.15, 39.119}));
 }
 
 TEST(Mlx, TailOfGenerate) {
   const auto measured = ParseMlx(Sample("mlx_lm.generate.tail.txt"));
   ASSERT_TRUE(measured.ok()) << Message(measured);
-  EXPECT_EQ(measured->source, "mlx_lm.generate");
-  EXPECT_EQ(measured->prompt_tokens, 71u);
-  EXPECT_EQ(measured->generated_tokens, 105u);
-  EXPECT_EQ(measured->prefill->median, 194.970);
-  EXPECT_EQ(measured->decode->median, 32.612);
+  ASSERT_THAT(*measured, SizeIs(1));
+  EXPECT_EQ(measured->front().source, "mlx_lm.generate");
+  EXPECT_EQ(measured->front().prompt_tokens, 71u);
+  EXPECT_EQ(measured->front().generated_tokens, 105u);
+  EXPECT_EQ(measured->front().prefill->median, 194.970);
+  EXPECT_EQ(measured->front().decode->median, 32.612);
 }
 
 TEST(Mlx, ABatchIsThatManyStreams) {
   const auto measured =
       ParseMlx(With(Sample("mlx_lm.benchmark.txt"), "batch_size=1.", "batch_size=4."));
   ASSERT_TRUE(measured.ok()) << Message(measured);
-  EXPECT_EQ(measured->streams, 4u);
+  ASSERT_THAT(*measured, SizeIs(1));
+  EXPECT_EQ(measured->front().streams, 4u);
+}
+
+TEST(Mlx, TwoRunsInOneFileAreTwo) {
+  const auto measured =
+      ParseMlx(Sample("mlx_lm.benchmark.txt") +
+               "Timing with prompt_tokens=8192, generation_tokens=64, batch_size=4.\n"
+               "Trial 1:  prompt_tps=151.905, generation_tps=118.757, peak_memory=3.5\n" +
+               Sample("mlx_lm.generate.tail.txt") + Sample("mlx_lm.generate.tail.txt"));
+  ASSERT_TRUE(measured.ok()) << Message(measured);
+  ASSERT_THAT(*measured, SizeIs(4));
+  EXPECT_EQ((*measured)[0].repeats, 5u);
+  EXPECT_EQ((*measured)[0].decode, (agent::Rate{39.02, 38.15, 39.119}));
+  EXPECT_EQ((*measured)[1].prompt_tokens, 8192u);
+  EXPECT_EQ((*measured)[1].streams, 4u);
+  EXPECT_EQ((*measured)[1].decode->high, 118.757);
+  EXPECT_EQ((*measured)[2].source, "mlx_lm.generate");
+  EXPECT_EQ((*measured)[3].streams, 1u);
+}
+
+TEST(Mlx, CommasStandBetweenThousands) {
+  const auto measured = ParseMlx(
+      "Prompt: 1,071 tokens, 1,194.970 tokens-per-sec\nGeneration: 105 tokens, 30.5 "
+      "tokens-per-sec\n");
+  ASSERT_TRUE(measured.ok()) << Message(measured);
+  EXPECT_EQ(measured->front().prompt_tokens, 1071u);
+  EXPECT_EQ(measured->front().prefill->median, 1194.97);
+  EXPECT_THAT(Message(ParseMlx("Generation: 105 tokens, 30,5 tokens-per-sec\n")),
+              HasSubstr("30,5 tokens-per-sec"));
+  EXPECT_THAT(Message(ParseMlx("Prompt: 1,07 tokens, 5 tokens-per-sec\n")), HasSubstr("1,07"));
 }
 
 TEST(Mlx, RefusesWhatMakesNoSense) {
@@ -461,6 +648,22 @@ TEST(VllmBench, OneRequestAtATimeIsComparable) {
   EXPECT_THAT(Message(ParseVllmBench(
                   With(Sample("vllm-bench-serve.json"), "\"completed\": 100", "\"completed\": 0"))),
               HasSubstr("no request was answered"));
+  EXPECT_THAT(Message(ParseVllmBench(
+                  With(With(Sample("vllm-bench-serve.json"), "\"max_concurrency\": null",
+                            "\"max_concurrency\": 1"),
+                       "\"median_tpot_ms\": 97.488724536467", "\"median_tpot_ms\": 1e-9"))),
+              HasSubstr("median_tpot_ms makes an impossible speed"));
+}
+
+TEST(VllmBench, DraftsAreMarked) {
+  const auto with = [](const std::string& more) {
+    return ParseVllmBench(With(Sample("vllm-bench-serve.json"), "\"max_concurrency\": null",
+                               "\"max_concurrency\": 1, " + more))
+        ->not_comparable;
+  };
+  EXPECT_THAT(with(R"("spec_decode_num_drafts": 100, "spec_decode_acceptance_rate": 0)"),
+              ElementsAre(HasSubstr("speculative")));
+  EXPECT_THAT(with(R"("spec_decode_num_drafts": 0)"), IsEmpty());
 }
 
 }  // namespace

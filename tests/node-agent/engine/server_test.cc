@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <set>
 #include <string>
 
 #include "node-agent/engine/engine.h"
 #include "node-agent/engine/measure.h"
+#include "node-agent/host/capture.h"
 #include "node-agent/host/host.h"
 #include "tests/node-agent/engine/support.h"
 #include "tests/node-agent/engine/test_server.h"
@@ -211,7 +215,7 @@ absl::StatusOr<Outcome> Measure(const TestServer& server, Request request) {
   request.url = server.url();
   if (request.engine == "openai") request.url += "/v1";
   request.generate = 40;
-  request.repeats = 3;
+  request.repeats = 2;  // of three on a busy machine one may be far from the others
   return MeasureEngine(machine, request, kQuiet);
 }
 
@@ -228,7 +232,7 @@ TEST(Measure, AStreamByOurClock) {
   EXPECT_EQ(one.model_name, "synthetic");
   EXPECT_EQ(one.quant_name, "Q8_0");
   EXPECT_EQ(one.model_parameters, 58177632u);
-  EXPECT_EQ(one.repeats, 3u);
+  EXPECT_EQ(one.repeats, 2u);
   // Learned from the two prompts of the warm-up: (300 - 20) / 2 words.
   EXPECT_EQ(one.prompt_tokens, 300u);
   EXPECT_EQ(one.generated_tokens, 40u);
@@ -257,7 +261,7 @@ TEST(Measure, NoTwoPromptsAreAlike) {
     EXPECT_THAT(asked.body, HasSubstr("\"ignore_eos\":true"));
     EXPECT_THAT(asked.body, HasSubstr("\"include_usage\":true"));
   }
-  EXPECT_EQ(questions, 2u + 3 + 9);  // warm-up, one stream, three streams
+  EXPECT_EQ(questions, 2u + 2 + 6);  // warm-up, one stream, three streams
   EXPECT_EQ(beginnings.size(), questions);
 }
 
@@ -326,6 +330,146 @@ TEST(Measure, Ollama) {
   EXPECT_EQ(one.decode->median, 29);    // 29 after the first in 1 s
 }
 
+// Half of it on the processor, and it says nothing of the accelerator.
+TEST(Measure, OllamaPartlyOffTheAcceleratorIsMarked) {
+  std::atomic<bool> asked_to_generate{false};
+  const auto held = [&](const char* bytes) {
+    return [&, bytes](const Asked& asked, Connection& connection) {
+      if (asked.path == "/api/generate") asked_to_generate = true;
+      if (asked.path != "/api/ps") return Ollama(asked, connection);
+      // Nothing is loaded before it is asked for.
+      connection.Reply(200, asked_to_generate ? testing::With(Sample("ollama-api-ps.json"),
+                                                              "\"size_vram\": 5137025024", bytes)
+                                              : R"({"models":[]})");
+    };
+  };
+  TestServer partly(held("\"size_vram\": 1712341674"));
+  const auto one = Measure(partly, {.engine = "ollama", .model = "mistral", .prompt_tokens = 300});
+  ASSERT_TRUE(one.ok() && one->failed.empty()) << one.status();
+  EXPECT_THAT(one->measured.front().not_comparable,
+              ElementsAre(HasSubstr("only 33 % of the model is on the accelerator")));
+  EXPECT_EQ(one->measured.front().quant_name, "Q4_0");
+  EXPECT_EQ(one->measured.front().model_parameters, 7'200'000'000u);
+
+  // Nothing of it there: as fast as a machine without an accelerator, if it has none.
+  TestServer none(held("\"size_vram\": 0"));
+  const Request request = {.engine = "ollama",
+                           .url = none.url(),
+                           .model = "mistral",
+                           .prompt_tokens = 300,
+                           .generate = 30,
+                           .repeats = 2};
+  NoHost bare;
+  EXPECT_THAT(MeasureEngine(bare, request, kQuiet)->measured.front().not_comparable, IsEmpty());
+  const auto capture =
+      host::ReadCapture(CAPACITY_SOURCE_DIR "/tests/node-agent/captures/linux-rtx-2080-super");
+  ASSERT_TRUE(capture.ok()) << capture.status();
+  const std::unique_ptr<host::Host> card = host::Replay(*capture);
+  EXPECT_THAT(
+      MeasureEngine(*card, request, kQuiet)->measured.front().not_comparable,
+      ElementsAre(HasSubstr("on the processor alone, without the NVIDIA GeForce RTX 2080")));
+}
+
+// mlx_lm.server says what it is by its fingerprint only.
+TEST(Measure, MlxServer) {
+  TestServer server([](const Asked& asked, Connection& connection) {
+    if (asked.path == "/v1/models") return connection.Reply(200, R"({"data":[{"id":"a"}]})");
+    if (asked.path != "/v1/chat/completions") return connection.Reply(404, "Not Found");
+    connection.StartChunked();
+    for (int i = 0; i < 40; ++i) {
+      connection.Sleep(2);
+      connection.Chunk(
+          R"(data: {"system_fingerprint":"0.28.2-0.29.3-macOS-15.6.1-arm64-arm-64bit-applegpu_g13s",)"
+          R"("choices":[{"delta":{"content":"x"}}]})"
+          "\n\n");
+    }
+    connection.Chunk("data: {\"usage\":{\"prompt_tokens\":300,\"completion_tokens\":40}}\n\n");
+    connection.Chunk("data: [DONE]\n\n");
+    connection.LastChunk();
+  });
+  for (const char* engine : {"openai", "mlx-lm"}) {
+    const auto outcome = Measure(server, {.engine = engine, .prompt_tokens = 300});
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    ASSERT_THAT(outcome->measured, SizeIs(1)) << outcome->failed.front();
+    EXPECT_EQ(outcome->measured.front().engine, "mlx");
+    EXPECT_EQ(outcome->measured.front().engine_version, "0.28.2");
+  }
+}
+
+// The bare beginning of a server of OpenAI's interface, with one model.
+Handler WithAnswer(const std::function<void(Connection&)>& answer) {
+  return [answer](const Asked& asked, Connection& connection) {
+    if (asked.path == "/v1/models") return connection.Reply(200, R"({"data":[{"id":"m"}]})");
+    if (asked.path != "/v1/chat/completions") return connection.Reply(404, "{}");
+    answer(connection);
+  };
+}
+
+TEST(Measure, AnAnswerThatIsOverIsOverAlsoWhereTheConnectionIsHeld) {
+  TestServer server(WithAnswer([](Connection& connection) {
+    connection.StartChunked();
+    for (int i = 0; i < 40; ++i) {
+      connection.Sleep(2);
+      connection.Chunk("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n");
+    }
+    connection.Chunk(
+        "data: {\"usage\":{\"prompt_tokens\":500,\"completion_tokens\":40}}\n\n"
+        "data: [DONE]\n\n");
+    connection.Sleep(60'000);
+  }));
+  const auto start = std::chrono::steady_clock::now();
+  const auto outcome = Measure(server, {.engine = "openai"});
+  EXPECT_THAT(outcome->failed, IsEmpty());
+  EXPECT_THAT(outcome->measured, SizeIs(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(40));
+}
+
+TEST(Measure, AnEndlessAnswerIsEnded) {
+  TestServer server(WithAnswer([](Connection& connection) {
+    connection.StartChunked();
+    while (connection.Chunk("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n")) {
+    }
+  }));
+  const auto outcome = Measure(server, {.engine = "openai"});
+  EXPECT_THAT(outcome->failed, ElementsAre(HasSubstr("the server does not stop")));
+}
+
+TEST(Measure, SaysWhatCameInPlaceOfAStream) {
+  TestServer page(WithAnswer(
+      [](Connection& connection) { connection.Reply(200, "<html>hello</html>", "text/html"); }));
+  EXPECT_THAT(Measure(page, {.engine = "openai"})->failed,
+              ElementsAre(HasSubstr("did not stream its answer, it sent text/html: <html>hello")));
+  TestServer whole(WithAnswer([](Connection& connection) {
+    connection.Reply(200, R"({"choices":[{"message":{"content":"hi"}}]})");
+  }));
+  EXPECT_THAT(Measure(whole, {.engine = "openai"})->failed,
+              ElementsAre(HasSubstr("it sent application/json: {\"choices\"")));
+}
+
+TEST(Measure, SaysWhyItsModelsAreNotKnown) {
+  TestServer server([](const Asked&, Connection& connection) {
+    connection.Reply(400, R"({"error":{"message":"no tenant"}})");
+  });
+  const auto outcome = Measure(server, {.engine = "openai"});
+  EXPECT_THAT(Message(outcome.status()), HasSubstr("HTTP 400: no tenant"));
+  EXPECT_THAT(Message(outcome.status()), HasSubstr("--model NAME"));
+}
+
+TEST(Measure, AStreamWithoutTextHasNoSpeed) {
+  TestServer server(WithAnswer([](Connection& connection) {
+    connection.StartChunked();
+    connection.Chunk(
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":"
+        "{\"prompt_tokens\":500,\"completion_tokens\":40}}\n\ndata: [DONE]\n\n");
+    connection.LastChunk();
+  }));
+  const auto outcome = Measure(server, {.engine = "openai"});
+  ASSERT_THAT(outcome->measured, SizeIs(1));
+  EXPECT_FALSE(outcome->measured.front().decode);
+  EXPECT_THAT(outcome->measured.front().not_comparable,
+              ElementsAre(HasSubstr("no piece of text came")));
+}
+
 TEST(Measure, LmStudio) {
   TestServer server(LmStudio);
   const auto outcome = Measure(server, {.engine = "lm-studio", .prompt_tokens = 24});
@@ -333,6 +477,20 @@ TEST(Measure, LmStudio) {
   ASSERT_THAT(outcome->measured, SizeIs(1)) << outcome->failed.front();
   EXPECT_EQ(outcome->measured.front().source, "lm-studio-v0");
   EXPECT_EQ(outcome->measured.front().quant_name, "4bit");
+}
+
+TEST(Measure, ExoNamesTheOtherMachinesAsThePlannerKnowsThem) {
+  TestServer server([](const Asked& asked, Connection& connection) {
+    if (asked.path != "/state") return Exo(asked, connection);
+    connection.Reply(200, R"({"topology":{"nodes":["a","b"],"connections":{"a":{"b":[
+      {"sinkMultiaddr":{"address":"/ip4/192.168.1.8/tcp/52415"}}]}}},"instances":{"i":{
+      "MlxJacclInstance":{"shardAssignments":{"modelId":"mlx/gpt-oss-20b","nodeToRunner":
+      {"a":"r1","b":"r2"},"runnerToShard":{"r1":{"TensorShardMetadata":{}},
+      "r2":{"TensorShardMetadata":{}}}}}}}})");
+  });
+  const auto outcome = Measure(server, {.engine = "exo"});
+  ASSERT_THAT(outcome->measured, SizeIs(1)) << outcome->failed.front();
+  EXPECT_THAT(outcome->measured.front().peers, ElementsAre("192.168.1.8"));
 }
 
 TEST(Measure, Exo) {
@@ -384,6 +542,28 @@ TEST(Measure, PassiveLooksOnly) {
   for (const Asked& asked : server.asked()) EXPECT_EQ(asked.method, "GET");
 }
 
+TEST(Measure, PassiveLooksForTheContextsOfLlamaServer) {
+  std::atomic<int> looks{0};
+  TestServer server([&](const Asked& asked, Connection& connection) {
+    if (asked.path == "/slots") {
+      return connection.Reply(
+          200, R"([{"id":0,"is_processing":true,"n_prompt_tokens":6000},{"is_processing":false}])");
+    }
+    if (asked.path != "/metrics") return Llama()(asked, connection);
+    const std::string n = std::to_string(++looks);
+    connection.Reply(200,
+                     "llamacpp:prompt_tokens_total " + n + "00\nllamacpp:prompt_seconds_total " +
+                         n + "\nllamacpp:tokens_predicted_total " + n +
+                         "0\nllamacpp:tokens_predicted_seconds_total " + n + "\n",
+                     "text/plain");
+  });
+  const auto outcome = Measure(server, {.engine = "llama-server", .passive = true, .seconds = 0.3});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  ASSERT_THAT(outcome->measured, SizeIs(1)) << outcome->failed.front();
+  EXPECT_EQ(outcome->measured.front().depth_tokens, 6000u);
+  EXPECT_THAT(outcome->measured.front().not_comparable, IsEmpty());
+}
+
 TEST(Measure, RequestsThatMakeNoSense) {
   NoHost machine;
   TestServer vllm(Vllm);
@@ -397,6 +577,9 @@ TEST(Measure, RequestsThatMakeNoSense) {
   EXPECT_THAT(says({.engine = "llama-bench"}), HasSubstr("--model FILE.gguf"));
   EXPECT_THAT(says({.engine = "llama-bench", .model = "/no/such.gguf"}), HasSubstr("no such file"));
   EXPECT_THAT(says({.engine = "mlx-lm"}), HasSubstr("--from FILE"));
+  EXPECT_THAT(says({.engine = "vllm", .peers = {"a"}, .strategy = "single"}),
+              HasSubstr("--peers says that others took part"));
+  EXPECT_THAT(says({.engine = "auto", .peers = {"a"}}), HasSubstr("no use for --peers"));
   EXPECT_THAT(says({.engine = "auto", .passive = true}), HasSubstr("--passive needs"));
   EXPECT_THAT(says({.engine = "ollama", .url = vllm.url(), .passive = true}),
               HasSubstr("this is vLLM, not Ollama"));
@@ -427,10 +610,56 @@ TEST(FromText, CompletesWhatAToolPrinted) {
       MeasurementsFromText({.engine = "mlx-lm"}, Sample("mlx_lm.benchmark.txt"), 1);
   EXPECT_THAT(Message(nameless.status()), HasSubstr("--model NAME"));
   EXPECT_THAT(Message(MeasurementsFromText({.engine = "auto"}, "", 1).status()),
-              HasSubstr("--from FILE needs --engine"));
+              HasSubstr("nothing that an engine's tool prints"));
+  EXPECT_THAT(Message(MeasurementsFromText({.engine = "auto"}, "\xFF\xFE[", 1).status()),
+              HasSubstr("UTF-16"));
   // A stream's time is gone, but for the server's own.
   EXPECT_THAT(Message(MeasurementsFromText({.engine = "openai"}, "{}", 1).status()),
               HasSubstr("timings is missing"));
+}
+
+TEST(FromText, AutoTellsWhatAFileIs) {
+  for (const auto& [file, source] :
+       {std::pair("llama-bench.rtx4080.json", "llama-bench"),
+        std::pair("llama-bench.gpt-oss.jsonl", "llama-bench"),
+        std::pair("llama-bench.m2-ultra.csv", "llama-bench"),
+        std::pair("mlx_lm.benchmark.txt", "mlx_lm.benchmark"),
+        std::pair("mlx_lm.generate.tail.txt", "mlx_lm.generate"),
+        std::pair("vllm-bench-serve.json", "vllm-bench-serve"),
+        std::pair("ollama-api-generate.final.json", "ollama"),
+        std::pair("lmstudio-api-v0-chat-completions.json", "lm-studio"),
+        std::pair("lmstudio-api-v1-chat.json", "lm-studio"),
+        std::pair("llama-server-timings.chat-completions.json", "openai")}) {
+    const auto measured =
+        MeasurementsFromText({.engine = "auto", .model = "m"}, "\xEF\xBB\xBF" + Sample(file), 1);
+    ASSERT_TRUE(measured.ok()) << file << ": " << measured.status();
+    EXPECT_EQ(measured->front().source, source) << file;
+  }
+}
+
+TEST(FromText, WhatTheUserSaysOfOtherMachinesAndCardsCounts) {
+  const auto measured = MeasurementsFromText(
+      {.engine = "mlx-lm", .model = "m", .peers = {"mac-2"}, .strategy = "tensor"},
+      Sample("mlx_lm.benchmark.txt"), 1);
+  EXPECT_THAT(measured->front().peers, ElementsAre("mac-2"));
+  EXPECT_EQ(measured->front().strategy, "tensor");
+}
+
+TEST(FromText, RepeatsFarApartAreMarked) {
+  const std::string shape = "Timing with prompt_tokens=512, generation_tokens=64, batch_size=1.\n";
+  const auto trials = [&](const std::vector<const char*>& rates) {
+    std::string text = shape;
+    for (const char* rate : rates) {
+      text += std::string("Trial 1:  prompt_tps=100, generation_tps=") + rate + "\n";
+    }
+    return MeasurementsFromText({.engine = "mlx-lm", .model = "m"}, text, 1)
+        ->front()
+        .not_comparable;
+  };
+  EXPECT_THAT(trials({"54.5", "3.89", "113"}),
+              ElementsAre(HasSubstr("differ too much (decode from 3.9 to 113)")));
+  EXPECT_THAT(trials({"50", "60", "70"}), IsEmpty());
+  EXPECT_THAT(trials({"50", "90"}), IsEmpty());  // of two nobody knows which
 }
 
 TEST(FromText, AModelCalledByItsPathLosesTheFolders) {
