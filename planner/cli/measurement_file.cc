@@ -1,12 +1,14 @@
 #include "planner/cli/measurement_file.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/calendar.h"
 #include "planner/base/csv.h"
 #include "planner/cli/common.h"
 
@@ -42,7 +44,12 @@ std::optional<std::vector<validation::Measurement>> LoadMeasurementsOrPrint(
     const std::string& file) {
   const std::optional<std::string> text = ReadOrPrint(file);
   if (!text) return std::nullopt;
-  validation::MeasurementFile read = validation::ReadMeasurements(file, *text);
+  // Whoever measures may be a day ahead of universal time.
+  using std::chrono::milliseconds;
+  const auto tomorrow = std::chrono::system_clock::now() + std::chrono::hours(24);
+  const std::string latest =
+      CalendarDay(std::chrono::duration_cast<milliseconds>(tomorrow.time_since_epoch()).count());
+  validation::MeasurementFile read = validation::ReadMeasurements(file, *text, latest);
   if (!read.problems.empty()) {
     PrintProblems(read.problems);
     return std::nullopt;

@@ -22,7 +22,10 @@ struct Range {
   const char* expected;
 };
 constexpr Range kPositive = {1e-9, 1e12, "a positive number"};
-constexpr Range kNotNegative = {0, 1e12, "a number that is not negative"};
+// What an inventory's `measurements:` hold.
+constexpr Range kTokenCount = {0, 1e8, "a number of tokens from 0 to 1e8"};
+constexpr Range kAnswer = {1e-9, 1e8, "a positive number of tokens up to 1e8"};
+constexpr Range kSpeed = {1e-9, 1e7, "a positive number of tokens/s up to 1e7"};
 constexpr Range kCount = {1, 1e6, "a whole number of at least 1"};
 
 class RowReader {
@@ -45,11 +48,7 @@ class RowReader {
     double value = 0;
     if (!absl::SimpleAtod(text, &value) || !std::isfinite(value) || value < range.low ||
         value > range.high) {
-      const CsvField* field = Find(column);
-      problems_.push_back(
-          {file_, field->line, field->column,
-           absl::StrCat("column ", column, ": \"", text.substr(0, 60), "\" is not a usable value"),
-           absl::StrCat("expected ", range.expected)});
+      Refuse(column, text, range.expected);
       return std::nullopt;
     }
     return value;
@@ -57,8 +56,22 @@ class RowReader {
 
   std::optional<int> Count(const char* column) const {
     std::optional<double> value = Number(column, kCount);
-    if (!value) return std::nullopt;
-    return static_cast<int>(std::lround(*value));
+    if (value && *value != std::floor(*value)) {
+      Refuse(column, Text(column), kCount.expected);
+      return std::nullopt;
+    }
+    return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+  }
+
+  // A date up to `latest`, of which it may name the year or month only; "": any.
+  std::string Date(const char* column, std::string_view latest) const {
+    std::string text = Text(column);
+    if (!text.empty() && !IsCalendarDate(text)) {
+      Refuse(column, text, "a year, month or day: \"2026\", \"2026-11\", \"2026-11-20\"");
+    } else if (!latest.empty() && text > latest.substr(0, text.size())) {
+      Refuse(column, text, absl::StrCat("a date up to ", std::string(latest)));
+    }
+    return text;
   }
 
  private:
@@ -67,13 +80,22 @@ class RowReader {
     return it == columns_.end() ? nullptr : &row_[it->second];
   }
 
+  void Refuse(const char* column, const std::string& text, std::string_view expected) const {
+    constexpr std::size_t kShown = 60;
+    const CsvField* field = Find(column);
+    problems_.push_back({file_, field->line, field->column,
+                         absl::StrCat("column ", column, ": \"", text.substr(0, kShown),
+                                      "\" is not a usable value"),
+                         absl::StrCat("expected ", std::string(expected))});
+  }
+
   const std::string& file_;
   const std::map<std::string, std::size_t>& columns_;
   const CsvRow& row_;
   Diagnostics& problems_;
 };
 
-Measurement ReadRow(const RowReader& reader, int line) {
+Measurement ReadRow(const RowReader& reader, int line, std::string_view latest) {
   Measurement m;
   m.line = line;
   m.id = reader.Text("id");
@@ -92,22 +114,22 @@ Measurement ReadRow(const RowReader& reader, int line) {
   if (m.model.empty()) m.model = reader.Text("model");
   m.quant = reader.Text("quant_id");
   if (m.quant.empty()) m.quant = reader.Text("quant");
-  m.prompt_tokens = reader.Number("prompt_tokens", kNotNegative);
-  m.context_tokens = reader.Number("kv_ctx", kNotNegative);
-  m.generated_tokens = reader.Number("gen_tokens", kNotNegative);
+  m.prompt_tokens = reader.Number("prompt_tokens", kTokenCount);
+  m.context_tokens = reader.Number("kv_ctx", kTokenCount);
+  m.generated_tokens = reader.Number("gen_tokens", kTokenCount);
   m.kv_bits = reader.Number("kv_bits", kPositive);
   m.batch = reader.Count("batch");
-  m.prefill_tps = reader.Number("prefill_tps", kPositive);
-  m.decode_tps = reader.Number("decode_tps", kPositive);
+  m.prefill_tps = reader.Number("prefill_tps", kSpeed);
+  m.decode_tps = reader.Number("decode_tps", kSpeed);
   m.tier = reader.Text("tier");
-  m.date = reader.Text("date");
+  m.date = reader.Date("date", latest);
   m.source = reader.Text("source");
   m.note = reader.Text("verbatim_note");
   m.lab = reader.Text("lab");
   if (m.lab.empty()) m.lab = LabOf(m.source);
-  m.prompt_depth = reader.Number("prompt_depth", kNotNegative);
+  m.prompt_depth = reader.Number("prompt_depth", kTokenCount);
   m.micro_batch = reader.Count("micro_batch");
-  m.answer_tokens = reader.Number("answer_tokens", kPositive);
+  m.answer_tokens = reader.Number("answer_tokens", kAnswer);
   m.prefill_unusable = reader.Text("prefill_unusable");
   return m;
 }
@@ -231,7 +253,8 @@ std::string VendorOfFamily(const std::string& family) {
 
 }  // namespace
 
-MeasurementFile ReadMeasurements(const std::string& file, std::string_view text) {
+MeasurementFile ReadMeasurements(const std::string& file, std::string_view text,
+                                 std::string_view latest) {
   MeasurementFile out;
   std::optional<CsvTable> table = ReadCsv(file, text, out.problems);
   if (!table) return out;
@@ -244,7 +267,7 @@ MeasurementFile ReadMeasurements(const std::string& file, std::string_view text)
   }
   for (const CsvRow& row : table->rows) {
     RowReader reader(file, columns, row, out.problems);
-    out.rows.push_back(ReadRow(reader, row[0].line));
+    out.rows.push_back(ReadRow(reader, row[0].line, latest));
   }
   return out;
 }

@@ -55,8 +55,10 @@ struct MeasurementFile {
 };
 
 // Reads a file of measurements. Columns may be missing and others may be present; a cell that
-// should be a number and is not is a problem at its place.
-MeasurementFile ReadMeasurements(const std::string& file, std::string_view text);
+// should be a number or a date and is not is a problem at its place, and so is a date after the day
+// `latest` ("2026-11-24"; "": any date).
+MeasurementFile ReadMeasurements(const std::string& file, std::string_view text,
+                                 std::string_view latest = "");
 
 // Who stands behind a source string: the owner of a repository, the host of an address, the thread
 // of a community's repository. Rows of one lab share its habits and its mistakes.

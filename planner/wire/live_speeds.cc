@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "planner/base/calendar.h"
 #include "planner/catalog/recognize.h"
+#include "planner/fit/fit.h"
 #include "planner/wire/subnet.h"
 
 namespace capacity::wire {
@@ -87,16 +88,33 @@ class SpeedReader {
     catalog::SeenModel seen{said.engine(), said.model_name(), said.quant_name(), {}, {}};
     if (said.has_model_parameters()) seen.parameters = said.model_parameters();
     if (said.has_model_bytes()) seen.bytes = said.model_bytes();
-    const catalog::Recognized recognized = catalog::Recognize(catalog_, seen);
-    out.model = said.model().empty() ? recognized.model : catalog_.FindModel(said.model());
-    out.quant = said.quant().empty() ? recognized.quant : catalog_.FindQuantization(said.quant());
+    seen.stated_model = catalog_.FindModel(said.model());
+    seen.stated_quant = catalog_.FindQuantization(said.quant());
+    if (!said.model().empty() && seen.stated_model == nullptr) {
+      why = absl::StrCat("the catalogue has no model ", said.model());
+      return false;
+    }
+    if (!said.quant().empty() && seen.stated_quant == nullptr) {
+      why = absl::StrCat("the catalogue has no quantization ", said.quant());
+      return false;
+    }
+    const catalog::Recognized recognized = catalog::Recognize(
+        catalog_, seen,
+        [this](const catalog::Model& model, const catalog::Quantization& quant,
+               catalog::Engine engine) -> std::optional<Bytes> {
+          const auto bytes = fit::ModelWeightBytes(catalog_, model, quant, engine);
+          return bytes.ok() ? std::optional(bytes->bytes) : std::nullopt;
+        });
+    out.model = recognized.model;
+    out.quant = recognized.quant;
     out.engine = catalog::ParseEngine(said.engine()).value_or(catalog::Engine::kOther);
     if (out.model != nullptr && out.quant != nullptr) return true;
-    why = !said.model().empty() && out.model == nullptr
-              ? absl::StrCat("the catalogue has no model ", said.model())
-          : !said.quant().empty() && out.quant == nullptr
-              ? absl::StrCat("the catalogue has no quantization ", said.quant())
-              : recognized.why;
+    why = recognized.why;
+    const bool stated = out.model == nullptr ? seen.stated_model != nullptr : !said.quant().empty();
+    if (!stated) {
+      absl::StrAppend(&why, "; node-agent bench --catalog-",
+                      out.model == nullptr ? "model" : "quant", " says which it is");
+    }
     return false;
   }
 

@@ -273,8 +273,140 @@ TEST(MeasurementsCommand, ImportedBenchmarksAreJudgedAndChangeThePlanning) {
   const Ran nobody = Planner({"measurements", "--inventory", nodes, "--node", "stutio"});
   EXPECT_EQ(nobody.exit_code, 2);
   EXPECT_THAT(nobody.err, HasSubstr("did you mean \"studio\"?"));
+  EXPECT_THAT(Planner({"measurements", "--inventory", nodes, "--node", "nosuch"}).err,
+              HasSubstr("no node is called \"nosuch\"; the nodes are studio\n"));
   EXPECT_THAT(Planner({"measurements", "--inventory", nodes}).out,
               HasSubstr("Nothing was measured"));
+}
+
+// What `measurements import` makes of rows: exit code, entries and reasons.
+struct Imported {
+  Ran ran;
+  std::size_t entries = 0;
+};
+Imported Import(const std::string& csv, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"measurements", "import", TempFile(csv, ".csv"), "--node",
+                                        "studio"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  Imported out{Planner(arguments)};
+  for (std::size_t at = 0; (at = out.ran.out.find("- node:", at)) != std::string::npos; ++at) {
+    ++out.entries;
+  }
+  return out;
+}
+
+TEST(MeasurementsImport, WhatCannotBeComparedIsLeftOutWithItsReason) {
+  const std::string header =
+      "id,engine_family,engine_era,model_id,quant_id,kv_ctx,prompt_tokens,prompt_depth,kv_bits,"
+      "gen_tokens,world,parallelism_kind,prefill_tps,prefill_unusable,decode_tps,verbatim_note,"
+      "date\n";
+  const std::string good = "a,llama.cpp,,qwen3-8b,q8_0,512,512,,,,1,single,900,,50,,2026-10\n";
+  EXPECT_EQ(Import(header + good).entries, 1u);
+  const std::pair<const char*, const char*> cases[] = {
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,,,1,single,900,,50,[e2e],", "whole requests"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,8,,1,single,900,,50,,", "its cache has 8 bits"},
+      {"llama.cpp,2024,qwen3-8b,q8_0,512,512,,,,1,single,900,,50,,", "of 2024 or before"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,,,1,single,900,,50,,2024-05", "of 2024 or before"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,,,,tensor,900,,50,,", "several accelerators"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,,,2,,900,,50,,", "several accelerators"},
+      {"llama.cpp,,qwen3-8b,mlx-4bit,512,512,,,,1,single,900,,50,,",
+       "llama.cpp does not read mlx-4bit"},
+      {"vllm,,qwen3-8b,q4_k_m,512,512,,,,1,single,900,,50,,", "vllm does not read q4_k_m"},
+      {"llama.cpp,,qwen3-8b,,512,512,,,,1,single,900,,50,,", "no quantization: column quant_id"},
+      {"llama.cpp,,,q8_0,512,512,,,,1,single,900,,50,,", "no model: column model_id"},
+      {",,qwen3-8b,q8_0,512,512,,,,1,single,900,,50,,", "no engine: column engine_family"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,4096,,,1,single,900,,,,", "4096 tokens in the cache"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,,,1,single,900,no matrix units,,,", "no matrix units"},
+      {"llama.cpp,,qwen3-8b,q8_0,512,512,,,,1,single,,,,,", "it holds no speed"},
+  };
+  for (const auto& [row, reason] : cases) {
+    const Imported one = Import(header + "b," + row + "\n");
+    EXPECT_EQ(one.ran.exit_code, 2) << row;
+    EXPECT_EQ(one.ran.out, "") << row;
+    EXPECT_THAT(one.ran.err, HasSubstr("b is left out: ")) << row;
+    EXPECT_THAT(one.ran.err, HasSubstr(reason)) << row;
+    const Imported beside = Import(header + good + "b," + row + "\n");
+    EXPECT_EQ(beside.ran.exit_code, 0) << beside.ran.err;
+    EXPECT_EQ(beside.entries, 1u) << beside.ran.out;
+  }
+}
+
+TEST(MeasurementsImport, APromptAtADepthLeavesTheDecodeRate) {
+  const Imported one = Import(
+      "id,engine_family,model_id,quant_id,kv_ctx,prompt_tokens,gen_tokens,prefill_tps,decode_tps,"
+      "verbatim_note\n"
+      "a,llama.cpp,qwen3-8b,q8_0,4112,512,32,900,50,[tg@d]\n");
+  ASSERT_EQ(one.ran.exit_code, 0) << one.ran.err;
+  EXPECT_THAT(one.ran.err, HasSubstr("a (prefill) is left out: its prompt was read with 4096"));
+  EXPECT_THAT(one.ran.out, HasSubstr("decode_tps: 50"));
+  EXPECT_THAT(one.ran.out, HasSubstr("context: 4112"));
+  EXPECT_THAT(one.ran.out, Not(HasSubstr("prefill_tps")));
+}
+
+TEST(MeasurementsImport, RowsThatNameAChipAreComparedWithTheNodes) {
+  const std::string csv =
+      "id,chip_id,engine_family,model_id,quant_id,decode_tps\n"
+      "a,apple-m4-max-40,mlx,qwen3-8b,mlx-4bit,70\n"
+      "b,gb10,llama.cpp,qwen3-8b,q8_0,30\n"
+      "c,rtx-5090,llama.cpp,qwen3-8b,q8_0,130\n"
+      "d,,llama.cpp,qwen3-8b,q8_0,40\n";
+  const Imported unknown = Import(csv);
+  EXPECT_EQ(unknown.ran.exit_code, 2);
+  EXPECT_THAT(unknown.ran.err, HasSubstr(".csv:2 was measured on apple-m4-max-40"));
+  const std::string nodes = TempFile(
+      "schema: capacity-planner/inventory/v1\n"
+      "nodes:\n"
+      "  - {name: studio, machine: mac-studio-m4-max-128gb}\n");
+  const Imported known = Import(csv, {"--inventory", nodes});
+  ASSERT_EQ(known.ran.exit_code, 0) << known.ran.err;
+  EXPECT_EQ(known.entries, 2u);
+  EXPECT_THAT(known.ran.err, HasSubstr("b is left out: it was measured on gb10, and studio has "
+                                       "apple-m4-max-40"));
+  EXPECT_THAT(known.ran.err, HasSubstr("c is left out: it was measured on rtx-5090"));
+  const Ran nobody = Planner(
+      {"measurements", "import", TempFile(csv, ".csv"), "--node", "nosuch", "--inventory", nodes});
+  EXPECT_EQ(nobody.exit_code, 2);
+  EXPECT_THAT(nobody.err, HasSubstr("no node is called \"nosuch\"; the nodes are studio\n"));
+}
+
+TEST(MeasurementsImport, NumbersAndDatesThatMakeNoSenseAreRefusedAtTheirPlace) {
+  const std::string header = "engine_family,model_id,quant_id,kv_ctx,batch,decode_tps,date\n";
+  for (const auto& [row, place] : std::vector<std::pair<std::string, std::string>>{
+           {"llama.cpp,qwen3-8b,q8_0,1e11,1,50,", ":2:25: column kv_ctx"},
+           {"llama.cpp,qwen3-8b,q8_0,512,2.6,50,", ":2:29: column batch"},
+           {"llama.cpp,qwen3-8b,q8_0,512,1,1e11,", ":2:31: column decode_tps"},
+           {"llama.cpp,qwen3-8b,q8_0,512,1,50,23.11.2026", ":2:34: column date"},
+           {"llama.cpp,qwen3-8b,q8_0,512,1,50,2026-13-45", ":2:34: column date"},
+           {"llama.cpp,qwen3-8b,q8_0,512,1,50,9999-01-01", ":2:34: column date"}}) {
+    const Imported one = Import(header + row + "\n");
+    EXPECT_EQ(one.ran.exit_code, 2) << row;
+    EXPECT_EQ(one.ran.out, "") << row;
+    EXPECT_THAT(one.ran.err, HasSubstr(place)) << row;
+  }
+}
+
+TEST(MeasurementsImport, TheSameRowTwiceCountsOnce) {
+  const std::string row = ",llama.cpp,qwen3-8b,q8_0,512,50\n";
+  const Imported twice = Import("id,engine_family,model_id,quant_id,kv_ctx,decode_tps\na" + row +
+                                "b" + row + "c,llama.cpp,qwen3-8b,q8_0,512,51\n");
+  EXPECT_EQ(twice.entries, 2u);
+  EXPECT_THAT(twice.ran.err, HasSubstr("b is left out: it says the same as a"));
+}
+
+TEST(MeasurementsImport, OfTheShippedMeasurementsOnlyThoseOfTheNodesChipAreTaken) {
+  const std::string nodes = TempFile(
+      "schema: capacity-planner/inventory/v1\n"
+      "nodes:\n"
+      "  - {name: studio, machine: mac-studio-m4-max-128gb}\n");
+  const Ran ran = Planner({"measurements", "import",
+                           std::string(CAPACITY_SOURCE_DIR) + "/data/measurements.csv", "--node",
+                           "studio", "--inventory", nodes});
+  ASSERT_EQ(ran.exit_code, 0);
+  const Ran judged = Planner(
+      {"measurements", "--inventory", nodes, "--what-if", TempFile(ran.out), "--output", "json"});
+  EXPECT_EQ(judged.exit_code, 0) << judged.err;
+  EXPECT_EQ(ran.out.find("rtx"), std::string::npos);
+  EXPECT_THAT(ran.err, HasSubstr("it was measured on gb10"));
 }
 
 TEST(PredictCommand, OneNodeAndTwo) {

@@ -103,10 +103,46 @@ TEST(Measurements, NamesUnusableCellsAtTheirPlace) {
   ASSERT_EQ(file.problems.size(), 2u);
   EXPECT_EQ(ToString(file.problems[0]),
             "m.csv:2:5: column decode_tps: \"fast\" is not a usable value; expected a positive "
-            "number");
+            "number of tokens/s up to 1e7");
   EXPECT_EQ(ToString(file.problems[1]),
             "m.csv:3:3: column batch: \"-3\" is not a usable value; expected a whole number of at "
             "least 1");
+}
+
+TEST(Measurements, OfMoreThanAnInventoryHoldsOrOfNoWholeNumberAreUnusable) {
+  const MeasurementFile file = ReadMeasurements(
+      "m.csv", "kv_ctx,prompt_tokens,batch,decode_tps\n1e11,1e9,2.6,1e11\n1e8,0,2,1e7\n");
+  std::vector<std::string> problems;
+  for (const Diagnostic& problem : file.problems) {
+    problems.push_back(ToString(problem).substr(0, ToString(problem).find(" is not")));
+  }
+  EXPECT_EQ(problems,
+            (std::vector<std::string>{
+                "m.csv:2:1: column kv_ctx: \"1e11\"", "m.csv:2:6: column prompt_tokens: \"1e9\"",
+                "m.csv:2:10: column batch: \"2.6\"", "m.csv:2:14: column decode_tps: \"1e11\""}));
+}
+
+TEST(Measurements, HaveDatesOfTheCalendarThatHaveCome) {
+  const auto problem = [](const std::string& date, const std::string& latest) {
+    const MeasurementFile file =
+        ReadMeasurements("m.csv", "decode_tps,date\n5," + date + "\n", latest);
+    return file.problems.empty() ? "" : ToString(file.problems[0]);
+  };
+  const std::string today = "2026-11-23";
+  for (const char* good : {"", "2026", "2026-11", "2026-11-23", "2024-02-29"}) {
+    EXPECT_EQ(problem(good, today), "") << good;
+  }
+  EXPECT_EQ(problem("23.11.2026", today),
+            "m.csv:2:3: column date: \"23.11.2026\" is not a usable value; expected a year, month "
+            "or day: \"2026\", \"2026-11\", \"2026-11-20\"");
+  EXPECT_NE(problem("2026-13-45", ""), "");
+  EXPECT_NE(problem("2025-02-29", ""), "");
+  EXPECT_EQ(problem("2026-11-24", today),
+            "m.csv:2:3: column date: \"2026-11-24\" is not a usable value; expected a date up to "
+            "2026-11-23");
+  EXPECT_NE(problem("2026-12", today), "");
+  EXPECT_NE(problem("2027", today), "");
+  EXPECT_EQ(problem("2027", ""), "");
 }
 
 TEST(Measurements, NeedAMeasuredColumn) {

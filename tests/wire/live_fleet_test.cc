@@ -356,6 +356,30 @@ TEST(LiveFleet, ASpeedAtAnUnknownContextIsNotUsed) {
   EXPECT_EQ(with.speeds[0].context_tokens, 9000);
 }
 
+TEST(LiveFleet, AFormatIsRecognisedOnlyWithItsBytes) {
+  const auto read = [](const std::string& name, const std::string& bytes) {
+    const LiveFleet fleet = ReadLiveFleet(
+        Shipped(), {Ultra("u", "")}, {},
+        {Speed("u", "engine: 'llama.cpp' model_name: '" + name + "' model_bytes: " + bytes +
+                        " prompt_tokens: 512 decode { median_tokens_per_second: 9 }")});
+    return fleet.speeds.empty() ? fleet.speed_notes.at(0)
+                                : fleet.speeds[0].model->id + " " + fleet.speeds[0].quant->id;
+  };
+  // Sizes of published files.
+  EXPECT_EQ(read("Qwen3-8B-Q4_K_M.gguf", "5027783488"), "qwen3-8b q4_k_m");
+  EXPECT_EQ(read("Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf", "4920739232"), "llama-3.1-8b q4_k_m");
+  EXPECT_EQ(read("Llama-3.2-1B-Instruct-Q4_K_M.gguf", "807694464"), "llama-3.2-1b q4_k_m");
+  EXPECT_EQ(read("Llama-3.3-70B-Instruct-Q4_K_M.gguf", "42520395584"), "llama-3.3-70b q4_k_m");
+  EXPECT_EQ(read("Qwen3-30B-A3B-Q4_K_M.gguf", "18556686912"), "qwen3-30b-a3b q4_k_m");
+  EXPECT_EQ(read("google_gemma-3-27b-it-Q4_K_M.gguf", "16546404736"), "gemma-3-27b q4_k_m");
+  EXPECT_EQ(read("gpt-oss-20b-mxfp4.gguf", "12109566560"), "gpt-oss-20b mxfp4");
+  EXPECT_EQ(read("gpt-oss-120b-mxfp4-00001-of-00003.gguf", "63387346208"), "gpt-oss-120b mxfp4");
+  EXPECT_EQ(read("Qwen3-8B-Q4_K_M.gguf", "8709518624"),
+            "u: Qwen3-8B-Q4_K_M.gguf on llama.cpp: weights of 8.71 GB are not qwen3-8b in q4_k_m, "
+            "which has 5.03 GB; node-agent bench --catalog-quant says which it is");
+  EXPECT_THAT(read("gpt-oss-20b-F16.gguf", "13792639872"), HasSubstr("keep its experts in mxfp4"));
+}
+
 TEST(LiveFleet, SpeedsOnANodeThatIsLeftOutAreMentioned) {
   const LiveFleet fleet = ReadLiveFleet(Shipped(), {Node("box", "processor { name: 'AMD EPYC' }")},
                                         {}, {Speed("box", kBench), Speed("box", kBench)});
