@@ -118,7 +118,7 @@ TEST(Measurements, OfMoreThanAnInventoryHoldsOrOfNoWholeNumberAreUnusable) {
   }
   EXPECT_EQ(problems,
             (std::vector<std::string>{
-                "m.csv:2:1: column kv_ctx: \"1e11\"", "m.csv:2:6: column prompt_tokens: \"1e9\"",
+                "m.csv:2:6: column prompt_tokens: \"1e9\"", "m.csv:2:1: column kv_ctx: \"1e11\"",
                 "m.csv:2:10: column batch: \"2.6\"", "m.csv:2:14: column decode_tps: \"1e11\""}));
 }
 
