@@ -376,7 +376,7 @@ TEST(LiveFleet, AFormatIsRecognisedOnlyWithItsBytes) {
   EXPECT_EQ(read("gpt-oss-120b-mxfp4-00001-of-00003.gguf", "63387346208"), "gpt-oss-120b mxfp4");
   EXPECT_EQ(read("Qwen3-8B-Q4_K_M.gguf", "8709518624"),
             "u: Qwen3-8B-Q4_K_M.gguf on llama.cpp: weights of 8.71 GB are not qwen3-8b in q4_k_m, "
-            "which has 5.03 GB; node-agent bench --catalog-quant says which it is");
+            "which has 5.05 GB; node-agent bench --catalog-quant says which it is");
   EXPECT_THAT(read("gpt-oss-20b-F16.gguf", "13792639872"), HasSubstr("keep its experts in mxfp4"));
 }
 
