@@ -9,6 +9,7 @@ namespace capacity::cli {
 void AddPlan(CLI::App& app, Common& common, Action& action);
 void AddFit(CLI::App& app, Common& common, Action& action);
 void AddPredict(CLI::App& app, Common& common, Action& action);
+void AddLaunch(CLI::App& app, Common& common, Action& action);
 void AddPayoff(CLI::App& app, Common& common, Action& action);
 void AddCatalog(CLI::App& app, Common& common, Action& action);
 void AddInventory(CLI::App& app, Common& common, Action& action);

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   AddPlan(app, common, action);
   AddFit(app, common, action);
   AddPredict(app, common, action);
+  AddLaunch(app, common, action);
   AddPayoff(app, common, action);
   AddCatalog(app, common, action);
   AddInventory(app, common, action);

@@ -10,9 +10,9 @@
 #include "planner/base/parse.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/input_file.h"
+#include "planner/http/fetch.h"
 #include "planner/prices/decline.h"
 #include "planner/prices/feed.h"
-#include "planner/prices/fetch.h"
 #include "planner/prices/import.h"
 #include "planner/prices/json_text.h"
 #include "planner/prices/validators.h"
@@ -140,10 +140,10 @@ int RunImport(const Common& common, const PriceArguments& arguments) {
 // What one feed's server had to say, and what was made of it.
 report::PriceUpdate UpdateOne(const catalog::Catalog& catalog, const std::string& store,
                               std::optional<Feed> feed, const std::string& url,
-                              const prices::FetchLimits& limits, prices::KnownVersions& versions) {
+                              const http::FetchLimits& limits, prices::KnownVersions& versions) {
   report::PriceUpdate update;
   update.url = url;
-  const absl::StatusOr<prices::Fetched> fetched = prices::Fetch(url, versions[url], limits);
+  const absl::StatusOr<http::Fetched> fetched = http::Fetch(url, versions[url], limits);
   if (!fetched.ok()) {
     update.error = std::string(fetched.status().message());
     return update;
@@ -202,7 +202,7 @@ int RunUpdate(const Common& common, const PriceArguments& arguments) {
   }
   prices::KnownVersions versions = prices::LoadVersions(prices::VersionsFile(store));
   ForgetWhatIsNotStored(*read.history, versions);
-  prices::FetchLimits limits;
+  http::FetchLimits limits;
   limits.total = std::chrono::seconds(arguments.timeout_seconds);
   const std::optional<Feed> only = prices::ParseFeed(arguments.feed);
   std::vector<report::PriceUpdate> updates;

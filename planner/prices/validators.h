@@ -5,12 +5,12 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "planner/prices/fetch.h"
+#include "planner/http/fetch.h"
 
 namespace capacity::prices {
 
 // By URL.
-using KnownVersions = std::map<std::string, Validators>;
+using KnownVersions = std::map<std::string, http::Validators>;
 
 // The file that belongs to `store`.
 std::string VersionsFile(const std::string& store);

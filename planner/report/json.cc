@@ -6,6 +6,7 @@
 #include "planner/economics/economics.h"
 #include "planner/report/comparison.h"
 #include "planner/report/json_values.h"
+#include "planner/report/placement_json.h"
 #include "planner/report/purchase_json.h"
 
 namespace capacity::report {
@@ -34,6 +35,8 @@ Json MemoryJson(const fleet::Fleet& fleet, const placement::NodeMemory& memory) 
           {"layer_share", Number(memory.layer_share)}};
 }
 
+}  // namespace
+
 Json PlacementJson(const fleet::Fleet& fleet, const Placement& placement) {
   Json nodes = Json::array();
   for (int node : placement.nodes)
@@ -57,6 +60,8 @@ Json PlacementJson(const fleet::Fleet& fleet, const Placement& placement) {
   if (!placement.caveats.empty()) out["caveats"] = placement.caveats;
   return out;
 }
+
+namespace {
 
 Json ValueJson(const ValueByBaseline& value) {
   Json out = Json::object();

@@ -12,7 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "planner/prices/fetch.h"
+#include "planner/http/fetch.h"
 #include "tests/prices/http_server.h"
 #include "tests/support/json_schema.h"
 #include "tests/support/program.h"
@@ -494,12 +494,12 @@ TEST(Fetch, RefusesMoreThanTheLimit) {
     const HttpServer server([&](const HttpRequest&) {
       return announced ? testing::Ok(large) : HttpReply{"HTTP/1.0 200 OK\r\n\r\n" + large};
     });
-    prices::FetchLimits limits;
+    http::FetchLimits limits;
     limits.bytes = 100'000;
-    const auto fetched = prices::Fetch(server.Url("/"), {}, limits);
+    const auto fetched = http::Fetch(server.Url("/"), {}, limits);
     EXPECT_EQ(fetched.status().code(), absl::StatusCode::kOutOfRange) << announced;
     limits.bytes = 200'000;
-    EXPECT_TRUE(prices::Fetch(server.Url("/"), {}, limits).ok());
+    EXPECT_TRUE(http::Fetch(server.Url("/"), {}, limits).ok());
   }
 }
 

@@ -1,18 +1,17 @@
-#include "planner/prices/fetch.h"
+#include "planner/http/fetch.h"
 
 #include <curl/curl.h>
 
 #include <cctype>
-#include <cstdlib>
-#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "planner/http/curl_handle.h"
 
-namespace capacity::prices {
+namespace capacity::http {
 namespace {
 
 struct Transfer {
@@ -86,21 +85,6 @@ absl::Status FromCurl(CURLcode code, const Transfer& transfer, const char* detai
   }
 }
 
-struct EasyCloser {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct ListCloser {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Headers = std::unique_ptr<curl_slist, ListCloser>;
-
-void AddHeader(Headers& headers, const std::string& line) {
-  curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
-  if (longer == nullptr) return;
-  headers.release();
-  headers.reset(longer);
-}
-
 Headers ConditionsOf(const Validators& known) {
   Headers headers;
   if (!known.etag.empty()) AddHeader(headers, "If-None-Match: " + known.etag);
@@ -108,17 +92,11 @@ Headers ConditionsOf(const Validators& known) {
   return headers;
 }
 
-// libcurl wants this once, before anything else.
-bool InitialiseOnce() {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return ready;
-}
-
 }  // namespace
 
 absl::StatusOr<Fetched> Fetch(const std::string& url, const Validators& known,
                               const FetchLimits& limits) {
-  const std::unique_ptr<CURL, EasyCloser> handle(InitialiseOnce() ? curl_easy_init() : nullptr);
+  const EasyHandle handle = NewHandle();
   if (handle == nullptr) return absl::UnavailableError("libcurl does not start");
   Transfer transfer;
   transfer.limit = limits.bytes;
@@ -133,14 +111,9 @@ absl::StatusOr<Fetched> Fetch(const std::string& url, const Validators& known,
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<long>(limits.redirects));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limits.connect.count()));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(limits.total.count()));
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(limits.bytes));
   curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");  // whatever this libcurl can decompress
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "capacity-planner");
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  if (const char* roots = std::getenv("CURL_CA_BUNDLE"); roots != nullptr && *roots != '\0') {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, roots);
-  }
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &TakeBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
@@ -161,4 +134,4 @@ absl::StatusOr<Fetched> Fetch(const std::string& url, const Validators& known,
   return std::move(transfer.result);
 }
 
-}  // namespace capacity::prices
+}  // namespace capacity::http

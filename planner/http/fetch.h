@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace capacity::prices {
+namespace capacity::http {
 
 // What a server said about the version of a document; sent back to ask for newer ones only.
 struct Validators {
@@ -36,4 +36,4 @@ struct Fetched {
 absl::StatusOr<Fetched> Fetch(const std::string& url, const Validators& known,
                               const FetchLimits& limits);
 
-}  // namespace capacity::prices
+}  // namespace capacity::http

@@ -1,0 +1,44 @@
+// Arguments that say what is to be launched and where; shared by launch and status.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/answer/launch.h"
+#include "planner/cli/answers.h"
+#include "planner/cli/load_arguments.h"
+#include "planner/cli/remote.h"
+
+namespace capacity::cli {
+
+struct LaunchArguments {
+  FleetArguments fleet;
+  RemoteArguments remote;
+  LoadArguments load;
+  std::string model;
+  std::string quant;
+  std::string engine;
+  std::string strategy;
+  std::vector<std::string> nodes;
+  int rank = 1;
+  std::vector<std::string> addresses;   // NODE=HOST[:PORT]
+  std::vector<std::string> interfaces;  // NODE=NAME
+  std::vector<std::string> rdma;        // NODE:NODE=DEVICE
+  std::optional<int> gid_index;
+  std::string file;
+  std::string source;
+  std::string listen;  // HOST[:PORT]
+};
+
+// Returns the option --model, for the caller to require.
+CLI::Option* AddLaunchArguments(CLI::App& command, LaunchArguments& arguments);
+
+// The question with everything that a running planner knows, where one is named. Nullopt after
+// printing everything that is wrong; `exit_code` is then what to return.
+std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common,
+                                                            const Facts& facts,
+                                                            const LaunchArguments& arguments,
+                                                            int& exit_code);
+
+}  // namespace capacity::cli

@@ -1,0 +1,36 @@
+// What `planner launch` shows: the placement, and the steps that make it run.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/fleet/fleet.h"
+#include "planner/launch/launch.h"
+#include "planner/placement/placement.h"
+#include "planner/report/table.h"
+
+namespace capacity::report {
+
+// What became of the steps.
+struct Applied {
+  bool running = false;
+  std::string url;                  // of the engine's API
+  std::string problem;              // why it does not run; empty: it does
+  std::vector<std::string> done;    // in order
+  std::vector<std::string> undone;  // what was taken back after a problem
+};
+
+// `applied` may be null: only shown.
+std::string LaunchJson(const fleet::Fleet& fleet, const placement::Placement& placement,
+                       const placement::Load& load, const launch::LaunchPlan& plan,
+                       const Applied* applied);
+std::string LaunchText(const fleet::Fleet& fleet, const placement::Placement& placement,
+                       const placement::Load& load, const launch::LaunchPlan& plan,
+                       const Style& style);
+
+// `command` as lines that a shell takes as one, none wider than `width` where words allow it, each
+// after the first indented by `indent`.
+std::string ShellLines(const launch::Command& command, int width, int indent);
+
+}  // namespace capacity::report
