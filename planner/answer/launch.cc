@@ -159,6 +159,7 @@ Answered<LaunchAnswer> AnswerLaunch(const Facts& facts, const LaunchQuestion& qu
   const fleet::Fleet& fleet = scenario.value->fleet;
   const std::vector<int> nodes = NodesNamed(fleet, question.nodes, "nodes", problems);
   NodesNamed(fleet, NamesIn(question.facts), "address", problems);
+  if (!question.facts.here.empty()) NodesNamed(fleet, {question.facts.here}, "here", problems);
   if (!problems.empty()) return {std::nullopt, {}, std::move(problems)};
 
   std::vector<Placement> candidates = Candidates(facts, fleet, *model, quant, nodes, question);

@@ -10,6 +10,7 @@ void AddPlan(CLI::App& app, Common& common, Action& action);
 void AddFit(CLI::App& app, Common& common, Action& action);
 void AddPredict(CLI::App& app, Common& common, Action& action);
 void AddLaunch(CLI::App& app, Common& common, Action& action);
+void AddStatus(CLI::App& app, Common& common, Action& action);
 void AddPayoff(CLI::App& app, Common& common, Action& action);
 void AddCatalog(CLI::App& app, Common& common, Action& action);
 void AddInventory(CLI::App& app, Common& common, Action& action);

@@ -194,6 +194,10 @@ CLI::Option* AddLaunchArguments(CLI::App& command, LaunchArguments& arguments) {
       .add_option("--address", arguments.addresses,
                   "NODE=HOST[:PORT]: where a node's RPC server or EXO is; repeatable")
       ->type_name("ADDRESS");
+  command
+      .add_option("--here", arguments.here,
+                  "llama.cpp: the node that this machine is (default: none of them)")
+      ->type_name("NODE");
   command.add_option("--file", arguments.file, "llama.cpp: the GGUF where llama-server runs")
       ->type_name("FILE");
   command
@@ -231,6 +235,7 @@ std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common
   question.strategy = arguments.strategy;
   question.nodes = arguments.nodes;
   question.rank = arguments.rank;
+  question.facts.here = arguments.here;
   question.facts.file = arguments.file;
   question.facts.source = arguments.source;
   question.facts.gid_index = arguments.gid_index;

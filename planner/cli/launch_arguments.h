@@ -26,6 +26,7 @@ struct LaunchArguments {
   std::vector<std::string> interfaces;  // NODE=NAME
   std::vector<std::string> rdma;        // NODE:NODE=DEVICE
   std::optional<int> gid_index;
+  std::string here;
   std::string file;
   std::string source;
   std::string listen;  // HOST[:PORT]

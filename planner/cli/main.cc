@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   AddFit(app, common, action);
   AddPredict(app, common, action);
   AddLaunch(app, common, action);
+  AddStatus(app, common, action);
   AddPayoff(app, common, action);
   AddCatalog(app, common, action);
   AddInventory(app, common, action);

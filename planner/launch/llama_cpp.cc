@@ -12,9 +12,11 @@ namespace {
 
 using throughput::Strategy;
 
-// The node that runs llama-server itself: the first one that was given no address; none when all
-// were, and llama-server then drives them from where the planner runs.
+// The node that runs llama-server itself: the stated one, else the first that was given no address;
+// none when all were, and llama-server then drives them from where the planner runs.
 std::optional<std::size_t> HeadOf(const Job& job) {
+  const auto here = std::find(job.nodes.begin(), job.nodes.end(), job.facts.here);
+  if (here != job.nodes.end()) return static_cast<std::size_t>(here - job.nodes.begin());
   for (std::size_t i = 0; i < job.nodes.size(); ++i) {
     if (job.facts.addresses.count(job.nodes[i]) == 0) return i;
   }

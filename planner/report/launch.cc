@@ -134,6 +134,13 @@ std::string List(const char* title, const std::vector<std::string>& lines, const
 
 }  // namespace
 
+std::string AppliedText(const Applied& applied) {
+  std::string out = "\n";
+  for (const std::string& done : applied.done) absl::StrAppend(&out, done, "\n");
+  absl::StrAppend(&out, "It runs at ", applied.url, "\n");
+  return out;
+}
+
 std::string ShellLines(const Command& command, int width, int indent) {
   std::vector<std::string> words;
   for (const auto& [name, value] : command.environment) {

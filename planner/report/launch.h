@@ -29,6 +29,9 @@ std::string LaunchText(const fleet::Fleet& fleet, const placement::Placement& pl
                        const placement::Load& load, const launch::LaunchPlan& plan,
                        const Style& style);
 
+// What was done, and where the model is reached.
+std::string AppliedText(const Applied& applied);
+
 // `command` as lines that a shell takes as one, none wider than `width` where words allow it, each
 // after the first indented by `indent`.
 std::string ShellLines(const launch::Command& command, int width, int indent);
