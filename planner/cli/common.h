@@ -27,7 +27,6 @@ enum ExitCode : int {
   kWorldFailed = 1,  // facts that ship with the program are missing or unreadable, or output failed
   kBadInput = 2,     // a file or an argument makes no sense; nothing was printed on stdout
   kInterrupted = 3,  // Ctrl-C: what was printed is the best found until then
-  kNotCarriedOut = 4,  // steps that the planner only shows, never does itself
 };
 
 // Options that every command takes.

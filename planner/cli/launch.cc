@@ -14,14 +14,17 @@
 #include "absl/strings/str_join.h"
 #include "planner/answer/launch.h"
 #include "planner/cli/api_key.h"
-#include "planner/cli/commands.h"
+
 #include "planner/cli/launch_arguments.h"
+#include "planner/cli/launch_commands.h"
 #include "planner/operate/apply.h"
 #include "planner/operate/records.h"
 #include "planner/report/launch.h"
 
 namespace capacity::cli {
 namespace {
+
+constexpr int kNotCarriedOut = 4;  // steps that the planner only shows, never does itself
 
 struct Arguments {
   LaunchArguments launch;

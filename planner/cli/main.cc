@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "planner/cli/commands.h"
+#include "planner/cli/launch_commands.h"
 
 int main(int argc, char** argv) {
   using namespace capacity::cli;  // NOLINT(google-build-using-namespace)

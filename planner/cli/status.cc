@@ -5,8 +5,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "planner/cli/api_key.h"
-#include "planner/cli/commands.h"
+
 #include "planner/cli/launch_arguments.h"
+#include "planner/cli/launch_commands.h"
 #include "planner/http/exchange.h"
 #include "planner/launch/compare.h"
 #include "planner/operate/look.h"

@@ -304,8 +304,7 @@ class LaunchExo : public Carried {
            more;
   }
   Ran Launch(const std::vector<std::string>& more = {}) {
-    return Planner(Arguments(std::vector<std::string>{"--yes", "--timeout", "20"} + more),
-                   Environment());
+    return Planner(Arguments(std::vector<std::string>{"--yes"} + more), Environment());
   }
   // Layers of the plan by EXO's node id.
   std::map<std::string, int> Planned() {
@@ -513,11 +512,14 @@ class LaunchLlama : public Carried {
   }
   // On one node that is this machine, or on two with these addresses.
   Ran Launch(const std::string& script, const std::vector<std::string>& more = {}) {
+    return LaunchProgram(Program(script), more);
+  }
+  Ran LaunchProgram(const std::string& program, const std::vector<std::string>& more) {
     return Planner(
         std::vector<std::string>{"launch", "--model", "llama-3.1-8b", "--quant", "q8_0", "--engine",
                                  "llama.cpp", "--inventory", inventory_, "--file", weights_,
                                  "--listen", "127.0.0.1:" + std::to_string(port_), "--yes",
-                                 "--llama-server", Program(script)} +
+                                 "--llama-server", program} +
             more,
         Environment());
   }
@@ -573,7 +575,7 @@ TEST_F(LaunchLlama, APortThatIsTakenIsNotAsked) {
 }
 
 TEST_F(LaunchLlama, AProgramThatIsNotThereIsSaid) {
-  const Ran ran = Launch("", Here() + std::vector<std::string>{"--llama-server", "/nowhere/x"});
+  const Ran ran = LaunchProgram("/nowhere/x", Here());
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.err, HasSubstr("/nowhere/x is not there"));
 }
