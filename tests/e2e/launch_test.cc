@@ -237,7 +237,7 @@ class LaunchEndToEnd : public ::testing::Test {
   std::string Url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   bool ServerRuns() const {
     return http::Exchange({.url = Url()}, "GET", "/health").ok() ||
-           Shell("pgrep -f 'llama-server.*--port " + std::to_string(port_) + "' >/dev/null");
+           Shell("pgrep -f '[l]lama-server.*--port " + std::to_string(port_) + "' >/dev/null");
   }
 
   // Layers by device, as llama-server said when it loaded the weights.
