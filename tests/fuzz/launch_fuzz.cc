@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nlohmann/json.hpp"
 #include "planner/launch/answers_json.h"
 #include "planner/launch/compare.h"
 #include "planner/launch/exo_answers.h"

@@ -87,6 +87,50 @@ TEST_F(Commands, OutputsObeyTheirSchemas) {
   EXPECT_EQ(ExpectSchema(Planner({"store", "check", copy, "--output", "json"}))["nodes"], 2);
 }
 
+// What agents see of cables and interfaces is what a launch needs to know of them.
+TEST(CommandsOnALiveFleet, LaunchKnowsTheCablesThatAgentsSee) {
+  LivePlanner planner;
+  const auto stub = v1::Agents::NewStub(planner.Plaintext());
+  for (const bool first : {true, false}) {
+    const std::string id = EnrolPlaintext(*stub, first ? "ultra-a" : "ultra-b");
+    v1::SendReportRequest request = Report(id, 1, 1);
+    v1::Port& cable = *request.mutable_report()->add_ports();
+    cable.set_kind(v1::Port::KIND_THUNDERBOLT);
+    cable.set_name("receptacle 3");
+    cable.set_state(v1::Port::STATE_UP);
+    cable.set_rdma_capable(true);
+    cable.set_rdma_active(true);
+    cable.set_negotiated_bits_per_second(80e9);
+    cable.add_interfaces(first ? "en5" : "en4");
+    cable.set_rdma_device(first ? "rdma_en5" : "rdma_en4");
+    cable.set_domain(first ? "domain-a" : "domain-b");
+    cable.set_peer_domain(first ? "domain-b" : "domain-a");
+    cable.add_addresses(first ? "10.7.0.1/30" : "10.7.0.2/30");
+    // Hostile names are no names.
+    cable.add_interfaces("en9; reboot");
+    grpc::ClientContext context;
+    v1::SendReportResponse response;
+    ASSERT_TRUE(stub->SendReport(&context, request, &response).ok());
+  }
+  const auto launch = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {
+        "launch",   "--model", "gpt-oss-120b", "--quant",        "mlx-mxfp4-q8",
+        "--engine", "mlx",     "--strategy",   "tensor",         "--dry-run",
+        "--output", "json",    "--planner",    planner.address()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Planner(arguments, {"HOME=/nonexistent"});
+  };
+  const json document = ExpectSchema(launch({}));
+  EXPECT_THAT(document["missing"], IsEmpty()) << document["missing"];
+  const json hosts =
+      json::parse(document["steps"][0]["content"].get<std::string>(), nullptr, false);
+  EXPECT_EQ(hosts,
+            (json{{{"ssh", "10.7.0.1"}, {"ips", {"10.7.0.1"}}, {"rdma", {nullptr, "rdma_en5"}}},
+                  {{"ssh", "10.7.0.2"}, {"ips", json::array()}, {"rdma", {"rdma_en4", nullptr}}}}));
+  EXPECT_THAT(document.dump(), Not(HasSubstr("reboot")));
+  EXPECT_EQ(launch({"--inventory", "x.yaml"}).exit_code, 2);
+}
+
 TEST_F(Commands, NodesReadsLikeATable) {
   const Ran ran = Ask({"nodes"});
   EXPECT_THAT(ran.out, HasSubstr("ultra-a"));
