@@ -152,6 +152,9 @@ grpc::ServerUnaryReactor* PlannerService::ExportInventory(
                      out.set_name(node.name);
                      out.set_reason(node.reason);
                    }
+                   for (const std::string& note : (*snapshot)->fleet.speed_notes) {
+                     response->add_unused_speeds(note);
+                   }
                    return grpc::Status::OK;
                  });
                });
