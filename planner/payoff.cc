@@ -61,6 +61,10 @@ absl::StatusOr<fleet::Fleet> FleetOf(const catalog::Catalog& catalog,
   node.name = machine.id;
   node.machine = &machine;
   node.chip = catalog.FindChip(machine.chip);
+  if (node.chip == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "which cards a ", machine.id, " has is its owner's to state, in an inventory"));
+  }
   return fleet::Fleet::Create({std::move(node)}, {}, {});
 }
 

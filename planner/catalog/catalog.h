@@ -291,7 +291,7 @@ struct Machine {
   std::string id;
   std::string name;
   std::vector<std::string> aliases;
-  std::string chip;                            // default chip id
+  std::string chip;                            // default id; empty: each owner states the cards
   std::vector<std::string> other_chips;        // the same machine was also sold with these
   std::vector<std::string> model_identifiers;  // of a Mac: "Mac15,14"
   std::vector<std::string> reported_as;        // what firmware or driver prints

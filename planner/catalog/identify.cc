@@ -237,6 +237,14 @@ std::vector<const Machine*> MachinesReported(const Catalog& catalog, const Seen&
   return found;
 }
 
+// The entry for machines whose owner states the cards; null: there is none.
+const Machine* StatedCards(const Catalog& catalog) {
+  for (const Machine& machine : catalog.machines) {
+    if (machine.os == OperatingSystem::kLinux && machine.chip.empty()) return &machine;
+  }
+  return nullptr;
+}
+
 // A workstation is described by its cards. So is a machine with a unified chip whose maker is not
 // known, where the catalogue has an entry that goes by what the driver prints.
 void MachineOfCards(const Catalog& catalog, const Seen& seen, Identified& identified) {
@@ -257,8 +265,12 @@ void MachineOfCards(const Catalog& catalog, const Seen& seen, Identified& identi
   std::vector<const Machine*> exact;
   std::copy_if(fitting.begin(), fitting.end(), std::back_inserter(exact), named);
   if (fitting.size() > 1 && !exact.empty()) fitting = exact;
+  const Chip* chip = catalog.FindChip(identified.chip);
+  const Machine* stated = chip != nullptr && !chip->unified_memory ? StatedCards(catalog) : nullptr;
   if (fitting.size() == 1) {
     identified.machine = fitting[0]->id;
+  } else if (fitting.empty() && stated != nullptr) {
+    identified.machine = stated->id;
   } else if (fitting.empty()) {
     identified.why = absl::StrCat("the catalogue has no machine with ", identified.chips, " × ",
                                   identified.chip);

@@ -112,9 +112,14 @@ absl::StatusOr<Budget> MacBudget(const catalog::Catalog& catalog, const fleet::N
   return budget;
 }
 
-Budget DiscreteBudget(const fleet::Node& node) {
-  const int cards = std::max(1, node.machine->accelerators);
-  const Bytes card = *node.machine->vram_per_accelerator;
+absl::StatusOr<Budget> DiscreteBudget(const fleet::Node& node) {
+  const int cards = node.cards();
+  const Bytes card = node.vram_per_card();
+  if (card <= kCardOverhead) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(node.name, ": the catalogue does not say how much memory a ", node.chip->id,
+                     " has; state vram_per_accelerator"));
+  }
   Budget budget;
   budget.bytes = (card - kCardOverhead) * cards;
   budget.devices = cards;
@@ -139,12 +144,11 @@ absl::StatusOr<Budget> GrossBudget(const catalog::Catalog& catalog, const fleet:
   if (node.overrides.memory_budget) {
     Budget budget;
     budget.bytes = *node.overrides.memory_budget;
-    if (node.machine->vram_per_accelerator)
-      budget.devices = std::max(1, node.machine->accelerators);
+    budget.devices = node.cards();
     budget.source = absl::StrCat("stated for this node: ", Gib(budget.bytes));
     return budget;
   }
-  if (node.machine->vram_per_accelerator) return DiscreteBudget(node);
+  if (node.has_cards()) return DiscreteBudget(node);
   if (node.machine->os == catalog::OperatingSystem::kMacos) return MacBudget(catalog, node);
   return UnifiedBudget(node);
 }
@@ -155,15 +159,15 @@ absl::StatusOr<Budget> NodeBudget(const catalog::Catalog& catalog, const fleet::
   absl::StatusOr<Budget> budget = GrossBudget(catalog, node);
   if (!budget.ok()) return budget.status();
   // MemAvailable, when stated, is already net of what other programs hold.
-  const bool net = node.overrides.memory_budget && !node.machine->vram_per_accelerator &&
+  const bool net = node.overrides.memory_budget && !node.has_cards() &&
                    node.machine->os != catalog::OperatingSystem::kMacos;
   if (!net && node.overrides.memory_used && node.overrides.memory_used->count > 0) {
     budget->bytes = std::max(Bytes{0}, budget->bytes - *node.overrides.memory_used);
     absl::StrAppend(&budget->source, ", less ", Gib(*node.overrides.memory_used),
                     " in use by other programs");
   }
-  const bool discrete = node.machine->vram_per_accelerator.has_value();
-  budget->tight_above = budget->bytes * (discrete ? kTightDiscreteMemory : kTightSharedMemory);
+  budget->tight_above =
+      budget->bytes * (node.has_cards() ? kTightDiscreteMemory : kTightSharedMemory);
   return budget;
 }
 

@@ -204,7 +204,25 @@ std::optional<Watts> Node::idle_power() const {
 }
 
 std::optional<Watts> Node::load_power() const {
-  return overrides.load_power ? overrides.load_power : machine->load_power;
+  if (overrides.load_power) return overrides.load_power;
+  const bool stated = machine->chip.empty();
+  if (stated && chip->power_limit) return Watts{chip->power_limit->value * cards()};
+  return machine->load_power;
+}
+
+bool Node::has_cards() const {
+  return machine->vram_per_accelerator || (machine->chip.empty() && !chip->unified_memory);
+}
+
+int Node::cards() const {
+  return has_cards() ? std::max(1, overrides.accelerators.value_or(machine->accelerators)) : 1;
+}
+
+Bytes Node::vram_per_card() const {
+  if (!has_cards()) return Bytes{};
+  if (overrides.vram_per_accelerator) return *overrides.vram_per_accelerator;
+  if (machine->vram_per_accelerator) return *machine->vram_per_accelerator;
+  return chip->memory_options.size() == 1 ? chip->memory_options.front() : Bytes{};
 }
 
 LinkGroup FullMesh(const catalog::Link& link, std::vector<int> members) {

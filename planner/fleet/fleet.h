@@ -25,7 +25,9 @@ std::string ToString(OsVersion version);
 
 // Facts about one node that were measured or stated, and replace the catalogue's.
 struct NodeOverrides {
-  std::optional<Bytes> memory;  // installed
+  std::optional<Bytes> memory;      // installed
+  std::optional<int> accelerators;  // how many cards, of a machine with cards
+  std::optional<Bytes> vram_per_accelerator;
   std::optional<Bytes>
       memory_budget;  // what an engine may use (recommendedMaxWorkingSetSize, MemAvailable)
   std::optional<Bytes> wired_limit;  // iogpu.wired_limit_mb, when not zero
@@ -48,7 +50,13 @@ struct Node {
 
   BytesPerSecond bandwidth() const;  // override, else the chip's peak; zero when unknown
   Bytes memory() const;              // installed: override, else the machine's
+  bool has_cards() const;            // accelerators with memory of their own
+  int cards() const;                 // override, else the machine's; 1 of a unified chip
+  // Override, else the machine's, else the chip's where it comes with one size only; zero: not
+  // known, or no cards.
+  Bytes vram_per_card() const;
   std::optional<Watts> idle_power() const;
+  // Override, else the machine's; of cards that the owner stated, the cards' own limits alone.
   std::optional<Watts> load_power() const;
 };
 
@@ -75,7 +83,7 @@ struct SpeedMeasurement {
   const catalog::Model* model = nullptr;
   const catalog::Quantization* quant = nullptr;
   catalog::Engine engine = catalog::Engine::kOther;
-  std::string strategy = "single";  // single | tensor | pipeline
+  std::string strategy;  // single | tensor | pipeline; empty: not said
   const catalog::Link* link = nullptr;
   int context_tokens = 0;
   int prompt_tokens = 0;

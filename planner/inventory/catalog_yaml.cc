@@ -372,7 +372,7 @@ catalog::Ports ReadPorts(const Value& value, Problems& problems) {
 catalog::Machine ReadMachine(Fields& fields, Problems& problems) {
   using catalog::OperatingSystem;
   catalog::Machine machine;
-  fields.Require({"id", "name", "chip", "os"});
+  fields.Require({"id", "name", "os"});
   machine.id = fields.Text("id").value_or("");
   machine.name = fields.Text("name").value_or("");
   machine.aliases = fields.Texts("aliases");
@@ -391,7 +391,10 @@ catalog::Machine ReadMachine(Fields& fields, Problems& problems) {
   // Beside cards with memory of their own, what is installed is the host's.
   machine.memory =
       machine.vram_per_accelerator && system_memory ? *system_memory : memory.value_or(Bytes{});
-  if (fields.valid() && !machine.vram_per_accelerator && !memory) fields.Require({"memory"});
+  const bool owner_states_cards = machine.chip.empty();
+  if (fields.valid() && !machine.vram_per_accelerator && !memory && !owner_states_cards) {
+    fields.Require({"memory"});
+  }
   machine.memory_visible = fields.Size("memory_visible");
   machine.memory_available = fields.Size("memory_available");
   if (const Value* value = fields.Find("ports")) machine.ports = ReadPorts(*value, problems);

@@ -1,6 +1,7 @@
 #include "planner/inventory/nodes_yaml.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/calendar.h"
 #include "planner/base/parse.h"
 
 namespace capacity::inventory {
@@ -19,15 +21,40 @@ using fleet::SpeedMeasurement;
 
 // ---------------------------------------------------------------- nodes
 
+constexpr double kMostCards = 64;  // in one machine: more is a slip of the pen
+
 // The chips that `machine` was sold with, its default first.
 std::vector<std::string> ChipsOf(const catalog::Machine& machine) {
-  std::vector<std::string> chips = {machine.chip};
+  std::vector<std::string> chips;
+  if (!machine.chip.empty()) chips.push_back(machine.chip);
   chips.insert(chips.end(), machine.other_chips.begin(), machine.other_chips.end());
   return chips;
 }
 
+// Of a machine whose owner states the cards.
+const catalog::Chip* ReadCard(const catalog::Catalog& catalog, const catalog::Machine& machine,
+                              Fields& fields, Problems& problems) {
+  fields.Require({"chip"});
+  const std::optional<Word> name = fields.Reference("chip");
+  if (!name) return nullptr;
+  std::vector<std::string> cards;
+  for (const catalog::Chip& chip : catalog.chips) {
+    if (!chip.unified_memory) cards.push_back(chip.id);
+  }
+  const catalog::Chip* chip = catalog.FindChip(name->text);
+  if (chip == nullptr) {
+    problems.AddUnknown(*name->at, "card", name->text, cards);
+  } else if (chip->unified_memory) {
+    problems.Add(*name->at, absl::StrCat(chip->id, " is no card of a ", machine.id),
+                 absl::StrCat("for example ", cards.empty() ? "" : cards.front()));
+    return nullptr;
+  }
+  return chip;
+}
+
 const catalog::Chip* ReadChip(const catalog::Catalog& catalog, const catalog::Machine& machine,
                               Fields& fields, Problems& problems) {
+  if (machine.chip.empty()) return ReadCard(catalog, machine, fields, problems);
   const std::optional<Word> name = fields.Reference("chip");
   const std::optional<int> cores = fields.Integer("gpu_cores", Between(1, 1e6));
   const std::vector<std::string> sold = ChipsOf(machine);
@@ -67,7 +94,9 @@ const catalog::Chip* ReadChip(const catalog::Catalog& catalog, const catalog::Ma
 // What no machine can report: more in use, or more for the GPU, than is installed.
 void CheckMemory(const Node& node, Fields& fields, Problems& problems) {
   const Bytes installed = node.memory();
-  if (node.machine->vram_per_accelerator || installed.count == 0) return;
+  if (node.machine->chip.empty() || node.machine->vram_per_accelerator || installed.count == 0) {
+    return;
+  }
   for (std::string_view key : {"memory_budget", "wired_limit", "memory_used"}) {
     const Value* value = fields.Find(key);
     const std::optional<Bytes>& size = key == "memory_budget" ? node.overrides.memory_budget
@@ -78,6 +107,20 @@ void CheckMemory(const Node& node, Fields& fields, Problems& problems) {
                  absl::StrCat(std::string(key), " ", value->text, " is more than the ",
                               installed.gib(), " GiB installed"),
                  "state memory if the machine has more");
+  }
+}
+
+// Cards are stated of machines that have some.
+void CheckCards(const Node& node, Fields& fields, Problems& problems) {
+  const bool cards = node.machine->chip.empty() || node.machine->vram_per_accelerator;
+  for (std::string_view key : {"accelerators", "vram_per_accelerator"}) {
+    const Value* value = fields.Find(key);
+    if (value == nullptr || cards) continue;
+    problems.Add(*value, absl::StrCat(node.machine->id, " has no cards"),
+                 absl::StrCat("leave ", std::string(key), " out"));
+  }
+  if (node.machine->chip.empty() && node.chip != nullptr && node.vram_per_card().count == 0) {
+    fields.Require({"vram_per_accelerator"});
   }
 }
 
@@ -111,6 +154,8 @@ Node ReadNode(const catalog::Catalog& catalog, const Value& value, Problems& pro
   node.rdma_enabled = fields.Flag("rdma_enabled");
   node.overrides = {
       .memory = fields.Size("memory"),
+      .accelerators = fields.Integer("accelerators", Between(1, kMostCards)),
+      .vram_per_accelerator = fields.Size("vram_per_accelerator"),
       .memory_budget = fields.Size("memory_budget"),
       .wired_limit = fields.Size("wired_limit"),
       .memory_used = fields.Size("memory_used"),
@@ -123,7 +168,10 @@ Node ReadNode(const catalog::Catalog& catalog, const Value& value, Problems& pro
       *node.overrides.idle_power > *node.overrides.load_power) {
     problems.Add(*fields.Find("idle_w"), "idle_w is more than load_w");
   }
-  if (node.machine != nullptr) CheckMemory(node, fields, problems);
+  if (node.machine != nullptr) {
+    CheckMemory(node, fields, problems);
+    CheckCards(node, fields, problems);
+  }
   fields.ReportUnknown();
   return node;
 }
@@ -134,6 +182,13 @@ bool IsNodeName(const std::string& name) {
   return std::all_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) > ' ' && c != ',' && c != ':' && c != '"';
   });
+}
+
+std::string Today() {
+  constexpr auto kZone = std::chrono::hours(14);  // it is tomorrow already somewhere
+  const auto now = std::chrono::system_clock::now() + kZone;
+  return CalendarDay(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
 }
 
 // Nodes by their own name and by that of the counted entry they are a copy of.
@@ -442,8 +497,8 @@ void FleetReader::ReadMeasurement(const Value& value) {
                    .Choice("engine", {Engine::kLlamaCpp, Engine::kMlx, Engine::kVllm, Engine::kExo,
                                       Engine::kOllama, Engine::kOther})
                    .value_or(Engine::kOther);
-  out.strategy = fields.OneOf("strategy", {"single", "tensor", "pipeline"}).value_or("single");
-  if (cluster && out.nodes.size() > 1 && out.strategy == "single") {
+  out.strategy = fields.OneOf("strategy", {"single", "tensor", "pipeline"}).value_or("");
+  if (cluster && out.nodes.size() > 1 && (out.strategy.empty() || out.strategy == "single")) {
     const Value* at = fields.Find("strategy");
     problems_.Add(at != nullptr ? *at : value,
                   "several nodes together are not a single-node measurement",
@@ -464,6 +519,9 @@ void FleetReader::ReadMeasurement(const Value& value) {
   if (!out.as_of.empty() && !IsCalendarDate(out.as_of)) {
     problems_.Add(*fields.Find("as_of"), absl::StrCat("\"", out.as_of, "\" is no date"),
                   "a year, month or day: \"2026\", \"2026-11\", \"2026-11-20\"");
+  } else if (const std::string today = Today(); out.as_of > today.substr(0, out.as_of.size())) {
+    problems_.Add(*fields.Find("as_of"),
+                  absl::StrCat("measured on ", out.as_of, ", and today is ", today), "");
   }
   fields.Text("source");
   fields.ReportUnknown();

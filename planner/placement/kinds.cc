@@ -42,14 +42,15 @@ using Attributes =
 
 Attributes AttributesOf(const fleet::Node& node, std::vector<int> measurements) {
   const fleet::NodeOverrides& o = node.overrides;
-  return {node.machine,
-          node.chip,
-          node.os_version,
-          node.rdma_enabled,
-          {ValueOf(o.memory), ValueOf(o.memory_budget), ValueOf(o.wired_limit),
-           ValueOf(o.memory_used), ValueOf(o.memory_bandwidth), ValueOf(o.idle_power),
-           ValueOf(o.load_power), ValueOf(o.resale_value)},
-          std::move(measurements)};
+  return {
+      node.machine,
+      node.chip,
+      node.os_version,
+      node.rdma_enabled,
+      {ValueOf(o.memory), ValueOf(o.memory_budget), ValueOf(o.wired_limit), ValueOf(o.memory_used),
+       ValueOf(o.memory_bandwidth), ValueOf(o.idle_power), ValueOf(o.load_power),
+       ValueOf(o.resale_value), ValueOf(o.vram_per_accelerator), o.accelerators},
+      std::move(measurements)};
 }
 
 std::vector<int> KindsByAttributes(const fleet::Fleet& fleet) {

@@ -258,9 +258,7 @@ class Check {
 
 }  // namespace
 
-int DevicesOf(const fleet::Node& node) {
-  return node.machine->vram_per_accelerator ? std::max(1, node.machine->accelerators) : 1;
-}
+int DevicesOf(const fleet::Node& node) { return node.cards(); }
 
 namespace {
 

@@ -130,7 +130,7 @@ const NodeSpeed& SpeedBounds::Alone(std::size_t file, std::size_t kind) {
   if (speed) return *speed;
   speed.emplace();
   const fleet::Node& node = fleet_.nodes()[static_cast<std::size_t>(nodes_[kind])];
-  const double devices = node.machine->accelerators;
+  const double devices = node.cards();
   for (const placement::Job& job : files_[file].jobs) {
     if (!Legal(job, kind)) continue;
     const auto prepared = throughput::Prepared::Of(QueryFor(job, kind));

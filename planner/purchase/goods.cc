@@ -24,10 +24,10 @@ bool SamePorts(const catalog::Ports& a, const catalog::Ports& b) {
 bool SameMachine(const fleet::Node& x, const fleet::Node& y) {
   const catalog::Machine& a = *x.machine;
   const catalog::Machine& b = *y.machine;
-  return x.chip == y.chip && a.memory == b.memory && a.os == b.os &&
-         a.accelerators == b.accelerators && a.idle_power == b.idle_power &&
-         a.load_power == b.load_power && a.vram_per_accelerator == b.vram_per_accelerator &&
-         a.memory_available == b.memory_available && SamePorts(a.ports, b.ports);
+  return x.chip == y.chip && a.memory == b.memory && a.os == b.os && x.cards() == y.cards() &&
+         x.vram_per_card() == y.vram_per_card() && a.idle_power == b.idle_power &&
+         x.load_power() == y.load_power() && a.memory_available == b.memory_available &&
+         SamePorts(a.ports, b.ports);
 }
 
 class Sorter {

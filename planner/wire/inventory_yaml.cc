@@ -40,6 +40,13 @@ void AppendNode(const fleet::Node& node, std::string& out) {
   if (node.overrides.memory) {
     absl::StrAppend(&out, "    memory: ", Size(*node.overrides.memory), "\n");
   }
+  if (node.overrides.accelerators) {
+    absl::StrAppend(&out, "    accelerators: ", *node.overrides.accelerators, "\n");
+  }
+  if (node.overrides.vram_per_accelerator) {
+    absl::StrAppend(&out, "    vram_per_accelerator: ", Size(*node.overrides.vram_per_accelerator),
+                    "\n");
+  }
   if (node.overrides.wired_limit) {
     absl::StrAppend(&out, "    wired_limit: ", Size(*node.overrides.wired_limit), "\n");
   }

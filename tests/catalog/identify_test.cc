@@ -131,8 +131,8 @@ TEST(Identify, WorkstationsByTheirCards) {
   const SeenAccelerator card = {"NVIDIA GeForce RTX 3090", Bytes{std::int64_t{24576} << 20}};
   EXPECT_EQ(Cards({card}).machine, "rtx-3090-24gb");
   EXPECT_EQ(Cards({card, card}), (Identified{"dual-rtx-3090", "rtx-3090", 2, ""}));
-  EXPECT_EQ(Cards({card, card, card}).chips, 3);
-  EXPECT_EQ(Cards({card, card, card}).machine, "");
+  EXPECT_EQ(Cards({card, card, card}), (Identified{"workstation", "rtx-3090", 3, ""}));
+  EXPECT_EQ(Cards({{"NVIDIA L40S"}}), (Identified{"workstation", "l40s", 1, ""}));
   EXPECT_EQ(Cards({{"NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition"}}).machine,
             "rtx-pro-6000-max-q-96gb");
   EXPECT_EQ(Cards({{"NVIDIA RTX PRO 6000 Blackwell Workstation Edition"}}).machine,

@@ -98,6 +98,32 @@ TEST_F(Budgets, CardsAreSeparateMemoriesLessTheirDriver) {
   EXPECT_GT(budget.bytes, GiB(46));
 }
 
+TEST_F(Budgets, CardsThatTheOwnerStates) {
+  catalog::Machine workstation;
+  workstation.id = "workstation";
+  catalog::Chip card;
+  card.id = "rtx-4080";
+  card.unified_memory = false;
+  card.memory_options = {GiB(16)};
+  card.power_limit = Watts{320};
+  fleet::Node node;
+  node.name = "rig";
+  node.machine = &workstation;
+  node.chip = &card;
+  EXPECT_EQ(Of(node).devices, 1);
+  node.overrides.accelerators = 4;
+  const Budget four = Of(node);
+  EXPECT_EQ(four.devices, 4);
+  EXPECT_LT(four.bytes, GiB(64));
+  EXPECT_GT(four.bytes, GiB(60));
+  EXPECT_EQ(node.load_power()->value, 4 * 320);
+  // Sold with 8 and with 16 GiB: which one is not guessed.
+  card.memory_options = {GiB(8), GiB(16)};
+  EXPECT_EQ(NodeBudget(catalog_, node).status().code(), absl::StatusCode::kFailedPrecondition);
+  node.overrides.vram_per_accelerator = GiB(16);
+  EXPECT_EQ(Of(node).bytes, four.bytes);
+}
+
 TEST_F(Budgets, TightBeginsBelowTheBudget) {
   for (const char* machine : {"max-128", "dgx-spark", "dual-rtx-3090"}) {
     const Budget budget = Of(Node(machine, std::nullopt));

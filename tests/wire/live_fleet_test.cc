@@ -237,6 +237,19 @@ TEST(LiveFleet, AGb10OfAMakerThatIsNotKnownIsPlannedWith) {
   ExpectSameFleet(fleet, ReadBack(fleet).fleet);
 }
 
+TEST(LiveFleet, CardsThatNoEntryDescribesAreStatedByWhatWasSeen) {
+  const std::string card =
+      "accelerators { name: 'NVIDIA GeForce RTX 4080' memory_bytes: 17171480576 }";
+  const LiveFleet fleet = ReadLiveFleet(Shipped(), {Node("rig", card + card + card + card)}, {});
+  EXPECT_THAT(fleet.omitted, IsEmpty());
+  ASSERT_THAT(fleet.nodes, SizeIs(1));
+  EXPECT_EQ(fleet.nodes[0].cards(), 4);
+  EXPECT_EQ(fleet.nodes[0].vram_per_card(), (Bytes{std::int64_t{16376} << 20}));
+  EXPECT_THAT(InventoryYaml(fleet), HasSubstr("chip: rtx-4080\n    accelerators: 4\n"
+                                              "    vram_per_accelerator: 16376 MiB\n"));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
 TEST(LiveFleet, AToolThatFailedIsNoProofThatThereIsNoAccelerator) {
   const LiveFleet fleet = ReadLiveFleet(
       Shipped(), {Node("slow", "probes { name: 'nvidia-smi' outcome: OUTCOME_FAILED }")}, {});
