@@ -2,10 +2,8 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "planner/base/parse.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/measurement_file.h"
@@ -31,20 +29,6 @@ struct ImportArguments {
   std::string node;
 };
 
-// The comments below "# Measured speeds that are not used:" of an exported inventory.
-std::vector<std::string> UnusedSpeeds(const std::string& yaml) {
-  std::vector<std::string> notes;
-  bool here = false;
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(yaml, '\n'))) {
-    constexpr char kEntry[] = "  # ";
-    if (absl::StartsWith(line, "# ")) here = absl::StrContains(line, "speeds that are not used");
-    if (here && absl::StartsWith(line, kEntry)) {
-      notes.push_back("not used: " + line.substr(sizeof kEntry - 1));
-    }
-  }
-  return notes;
-}
-
 // The fleet that the arguments name: of a running planner, or of a file.
 std::optional<fleet::Scenario> ScenarioOrPrint(const Common& common, const Facts& facts,
                                                const ListArguments& arguments,
@@ -66,7 +50,9 @@ std::optional<fleet::Scenario> ScenarioOrPrint(const Common& common, const Facts
     PrintRefusal("measurements", status);
     return std::nullopt;
   }
-  notes = UnusedSpeeds(response.yaml());
+  for (const std::string& unused : response.unused_speeds()) {
+    notes.push_back(absl::StrCat("not used: ", unused));
+  }
   constexpr char kLive[] = "live-fleet.yaml";
   auto loaded = inventory::LoadScenarioWith(
       [&](const std::string& file) {
@@ -101,7 +87,8 @@ int RunList(const Common& common, const ListArguments& arguments) {
   const auto scenario = ScenarioOrPrint(common, *facts, arguments, notes);
   if (!scenario) return kBadInput;
   const fleet::Fleet& fleet = scenario->fleet;
-  placement::Judgements judged = placement::JudgeMeasurements(facts->calibration, fleet);
+  placement::Judgements judged =
+      placement::JudgeMeasurements(facts->catalog, facts->calibration, fleet);
   if (!arguments.node.empty()) {
     std::vector<std::string> names;
     for (const fleet::Node& node : fleet.nodes()) names.push_back(node.name);

@@ -42,6 +42,7 @@ std::string MeasurementYaml(const SpeedMeasurement& measurement,
   std::vector<std::string> fields;
   if (nodes.size() == 1) {
     fields.push_back("node: " + quoted[0]);
+    if (!measurement.strategy.empty()) fields.push_back("strategy: " + measurement.strategy);
   } else {
     fields.push_back(absl::StrCat("nodes: [", absl::StrJoin(quoted, ", "), "]"));
     fields.push_back("strategy: " + measurement.strategy);

@@ -310,7 +310,7 @@ Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet) {
   Offers offers{&calibration, &fleet, {}, {}, {}};
-  offers.measured = MeasuredOn(fleet);
+  offers.measured = MeasuredOn(catalog, fleet);
   offers.evidence = throughput::Evidence(offers.measured, calibration);
   offers.budgets.reserve(fleet.nodes().size());
   for (const fleet::Node& node : fleet.nodes()) {

@@ -16,14 +16,20 @@ namespace capacity::placement {
 std::vector<std::string> MachinesOf(const fleet::Fleet& fleet, const std::vector<int>& nodes);
 
 // The fleet's measurements as runs, in its order. One that says too little to be compared with
-// anything is left out.
-std::vector<throughput::SpeedMeasurement> MeasuredOn(const fleet::Fleet& fleet);
+// anything is left out, and one of a model that the nodes cannot hold.
+//
+// On a node with several cards the strategy that a measurement does not state is the engine's own
+// habit: llama.cpp and Ollama deal the layers to all cards; vLLM takes one card, and all of them,
+// tensor parallel, for a model that one cannot hold.
+std::vector<throughput::SpeedMeasurement> MeasuredOn(const catalog::Catalog& catalog,
+                                                     const fleet::Fleet& fleet);
 
 // A measurement beside what would have been predicted, tokens/s of all streams together.
 struct Judged {
   const fleet::SpeedMeasurement* measurement = nullptr;
-  std::optional<Estimate> decode_before;  // by the catalogue alone
-  std::optional<Estimate> decode_after;   // in the light of the fleet's other measurements
+  throughput::Strategy strategy = throughput::Strategy::kSingle;  // stated, or the engine's habit
+  std::optional<Estimate> decode_before;                          // by the catalogue alone
+  std::optional<Estimate> decode_after;  // in the light of the fleet's other measurements
   std::optional<Estimate> prefill_before;
   std::optional<Estimate> prefill_after;
   std::string why_not;  // why nothing is predicted; empty when something is
@@ -34,6 +40,7 @@ struct Judgements {
   std::vector<Judged> measurements;
   std::vector<std::string> remarks;
 };
-Judgements JudgeMeasurements(const throughput::Calibration& calibration, const fleet::Fleet& fleet);
+Judgements JudgeMeasurements(const catalog::Catalog& catalog,
+                             const throughput::Calibration& calibration, const fleet::Fleet& fleet);
 
 }  // namespace capacity::placement

@@ -75,7 +75,7 @@ std::string MeasurementsJson(const fleet::Fleet& fleet, const placement::Judgeme
          {"model", m.model->id},
          {"quant", m.quant->id},
          {"engine", catalog::Name(m.engine)},
-         {"strategy", m.strategy},
+         {"strategy", Name(one.strategy)},
          {"link", m.link == nullptr ? Json(nullptr) : Json(m.link->id)},
          {"context_tokens", m.context_tokens},
          {"prompt_tokens", m.prompt_tokens},

@@ -18,8 +18,14 @@ struct SpeedMeasurement {
   std::vector<std::string> machines;  // what each node is ("mac-studio m3-ultra"), in any order
   std::optional<TokensPerSecond> decode;
   std::optional<TokensPerSecond> prefill;
-  double age_years = 0;  // older than the newest of its fleet
+  double age_years = 0;  // older than what is known best
   std::string name;      // how remarks call it
+};
+
+// What is expected of a run, half by half; nullopt: nothing bears on it.
+struct Expectation {
+  std::optional<Estimate> decode;
+  std::optional<Estimate> prefill;
 };
 
 // The measurements of one fleet, digested once.
@@ -28,11 +34,13 @@ struct SpeedMeasurement {
 // order), by the model, and by the run; a cluster errs by the cost of its link as well. What is
 // measured tells the sum, and so moves every estimate that shares a part of it, by less the less
 // they share. Clusters share with their machines, and by their link with each other. Decode and
-// prefill are judged apart. An upward shift is never larger than the largest that was measured.
+// prefill are judged apart. No shift is larger than the largest that was measured.
 //
-// Measurements count for less the older they are (10 % of scatter a year, assumed), and when the
-// others contradict them; remarks() names these. Those whose query cannot be predicted are passed
-// over. Copies share what is digested.
+// A measurement counts for less the older it is (10 % of scatter a year, assumed), when the others
+// contradict it, and, where no other bears on it, when it is far from the catalogue; the estimates
+// near such a one become wider, not narrower. One that the memory's bandwidth does not allow is not
+// used. remarks() names all of these. Those whose query cannot be predicted are passed over, and of
+// more than kMostMeasurements a half the oldest. Copies share what is digested.
 class Evidence {
  public:
   Evidence() = default;  // nothing was measured
@@ -40,14 +48,19 @@ class Evidence {
 
   bool empty() const { return digest_ == nullptr; }
 
+  static constexpr int kMostMeasurements = 256;
+
   // `catalogue` (the answer of Predict to `query` on these machines) in the light of what was
-  // measured. The same configuration on such machines: the newest measurement of it, with the
-  // spread of repeated runs.
+  // measured. The same configuration on such machines: the newest measurement of it that is neither
+  // old nor contradicted, with the spread of repeated runs.
   Speed Adjust(const Query& query, const std::vector<std::string>& machines,
                const Speed& catalogue) const;
 
-  // Measurements that are not taken at face value and why, in the order given: "gpt-oss-20b mxfp4
-  // llama.cpp decode: 41 tokens/s where the others let expect 62.1; it counts for less".
+  // What the others let expect of each measurement, in the order given.
+  std::vector<Expectation> WithoutEach() const;
+
+  // Measurements that are not taken at face value and why: "gpt-oss-20b mxfp4 llama.cpp decode: 41
+  // tokens/s where the others let expect 62.1; it counts for less".
   const std::vector<std::string>& remarks() const;
 
  private:

@@ -18,6 +18,14 @@
 namespace capacity::wire {
 namespace {
 
+// When it was measured, as far as the node's clock can be right: not after it came here, and not
+// before there was anything to measure.
+std::int64_t TakenAt(const LiveSpeed& live) {
+  constexpr std::int64_t kEarliest = 1'672'531'200'000;  // 2023-01-01
+  const std::int64_t taken = live.measurement.taken_at_unix_ms();
+  return taken < kEarliest ? live.received_at_unix_ms : std::min(taken, live.received_at_unix_ms);
+}
+
 class SpeedReader {
  public:
   SpeedReader(const catalog::Catalog& catalog, const std::vector<const v1::NodeReport*>& reports,
@@ -72,12 +80,13 @@ class SpeedReader {
       why = "it holds no speed at a depth that can be compared";
       return std::nullopt;
     }
-    out.as_of = CalendarDay(live.received_at_unix_ms);
+    out.as_of = CalendarDay(TakenAt(live));
     return out;
   }
 
  private:
   static constexpr std::uint32_t kMostStreams = 4096;
+
   static int Tokens(double count) {
     constexpr double kMost = 1e8;
     return static_cast<int>(std::min(count, kMost));
@@ -134,11 +143,17 @@ class SpeedReader {
     }
     out.nodes.assign(nodes.begin(), nodes.end());
     if (nodes.size() == 1) {
-      out.strategy = "single";
+      // Only llama-bench knows how it dealt the cards of one machine; of others the engine's habit
+      // is the better guess than what is said of every machine.
+      const bool cards = fleet_.nodes[static_cast<std::size_t>(node)].cards() > 1;
+      const bool dealt = said.strategy() == "tensor" || said.strategy() == "pipeline";
+      if (cards && dealt) out.strategy = said.strategy();
+      if (cards && said.strategy() == "single" && said.source() == "llama-bench") {
+        out.strategy = "single";
+      }
       return true;
     }
-    out.strategy =
-        said.strategy().empty() || said.strategy() == "single" ? "pipeline" : said.strategy();
+    out.strategy = said.strategy() == "tensor" ? "tensor" : "pipeline";
     out.link = LinkOf(out);
     if (out.link != nullptr) return true;
     why = "no link is known among the machines that took part";
@@ -188,8 +203,8 @@ void FindSpeeds(const catalog::Catalog& catalog, const std::vector<const v1::Nod
     const Configuration key(read->nodes, read->model->id, read->quant->id, read->engine,
                             read->strategy, read->batch, read->context_tokens, read->prompt_tokens);
     const auto known = newest.find(key);
-    if (known != newest.end() && known->second.first > live.received_at_unix_ms) continue;
-    newest.insert_or_assign(key, std::pair(live.received_at_unix_ms, *std::move(read)));
+    if (known != newest.end() && known->second.first > TakenAt(live)) continue;
+    newest.insert_or_assign(key, std::pair(TakenAt(live), *std::move(read)));
   }
   for (auto& [configuration, entry] : newest) fleet.speeds.push_back(std::move(entry.second));
   for (const auto& [what, why] : notes) {
