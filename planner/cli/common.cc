@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "planner/base/parse.h"
 #include "planner/inventory/inventory.h"
+#include "planner/inventory/own_models.h"
 #include "planner/prices/offers.h"
 #include "planner/prices/store.h"
 
@@ -49,6 +50,21 @@ std::string FindDataDirectory() {
     if (!HoldsCatalog(CAPACITY_SOURCE_DATA) && HoldsCatalog(shared)) return shared.string();
   }
   return CAPACITY_SOURCE_DATA;
+}
+
+// A file or directory of the user's; "" without a home.
+std::string InDataHome(const char* file) {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  const std::string data = variable("XDG_DATA_HOME");
+  const std::string home = variable("HOME");
+  // The XDG specification has relative paths ignored.
+  const fs::path base = fs::path(data).is_absolute() ? fs::path(data)
+                        : !home.empty()              ? fs::path(home) / ".local" / "share"
+                                                     : fs::path();
+  return base.empty() ? "" : (base / "capacity-planner" / file).string();
 }
 
 report::Style TerminalStyle() {
@@ -88,19 +104,8 @@ void AddCommonOptions(CLI::App& command, Common& common) {
       ->type_name("FILE");
 }
 
-std::string DefaultPriceStore() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
-  };
-  const std::string data = variable("XDG_DATA_HOME");
-  const std::string home = variable("HOME");
-  // The XDG specification has relative paths ignored.
-  const fs::path base = fs::path(data).is_absolute() ? fs::path(data)
-                        : !home.empty()              ? fs::path(home) / ".local" / "share"
-                                                     : fs::path();
-  return base.empty() ? "" : (base / "capacity-planner" / "prices.jsonl").string();
-}
+std::string DefaultPriceStore() { return InDataHome("prices.jsonl"); }
+std::string OwnCatalogDirectory() { return InDataHome("catalog"); }
 
 std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common) {
   std::optional<catalog::Catalog> catalog = LoadWrittenCatalogOrPrint(common);
@@ -121,8 +126,13 @@ std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common) {
 }
 
 std::optional<catalog::Catalog> LoadWrittenCatalogOrPrint(const Common& common) {
-  auto loaded = inventory::LoadCatalog((fs::path(common.data_directory) / "catalog").string(),
-                                       common.catalog_files);
+  std::vector<std::string> files;
+  if (const std::string own = OwnCatalogDirectory(); !own.empty()) {
+    files = inventory::OwnModelFiles(own);
+  }
+  files.insert(files.end(), common.catalog_files.begin(), common.catalog_files.end());
+  auto loaded =
+      inventory::LoadCatalog((fs::path(common.data_directory) / "catalog").string(), files);
   if (!loaded.value) PrintProblems(loaded.problems);
   return std::move(loaded.value);
 }

@@ -51,6 +51,10 @@ void AddCatalogOptions(CLI::App& command, Common& common);
 // $XDG_DATA_HOME/capacity-planner/prices.jsonl, else under ~/.local/share; "" without a home.
 std::string DefaultPriceStore();
 
+// The user's own models: $XDG_DATA_HOME/capacity-planner/catalog, else under ~/.local/share; ""
+// without a home.
+std::string OwnCatalogDirectory();
+
 // Nullopt after printing every problem to stderr. Imported prices stand in the place of the
 // catalogue's where they are newer.
 std::optional<catalog::Catalog> LoadCatalogOrPrint(const Common& common);

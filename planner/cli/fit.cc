@@ -7,6 +7,7 @@
 #include "planner/cli/load_arguments.h"
 #include "planner/cli/model_file.h"
 #include "planner/cli/remote_questions.h"
+#include "planner/report/model_file.h"
 
 namespace capacity::cli {
 namespace {
@@ -42,11 +43,13 @@ int RunFit(const Common& common, const FitArguments& arguments) {
   std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
   std::vector<std::string> models = arguments.models;
+  std::string head;
   if (arguments.model_file.given()) {
     const std::optional<modelfile::Description> file =
-        DescribeOrPrint(arguments.model_file, facts->catalog);
+        DescribeOrPrint(arguments.model_file, "", facts->catalog);
     if (!file) return kBadInput;
     models.push_back(file->model.id);
+    head = report::ModelFileHead(*file, common.style) + "\n";
   }
   const absl::StatusOr<placement::Load> load = ParseLoad(facts->catalog, arguments.load);
   if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
@@ -55,7 +58,7 @@ int RunFit(const Common& common, const FitArguments& arguments) {
                                  *load, arguments.top, arguments.all});
   if (!answered.value) return Refuse("fit", answered.problems, answered.arguments);
   return Print(common.json() ? answer::FitJson(*answered.value)
-                             : answer::FitText(*answered.value, common.style));
+                             : head + answer::FitText(*answered.value, common.style));
 }
 
 }  // namespace

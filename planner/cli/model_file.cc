@@ -19,10 +19,11 @@ void AddModelFileOptions(CLI::App& command, ModelFileArguments& arguments) {
 }
 
 std::optional<modelfile::Description> DescribeOrPrint(const ModelFileArguments& arguments,
+                                                      const std::string& id,
                                                       catalog::Catalog& catalog) {
   absl::StatusOr<modelfile::Description> description =
-      arguments.file.empty() ? modelfile::DescribeDirectory(arguments.directory, "", catalog)
-                             : modelfile::DescribeFile(arguments.file, "", catalog);
+      arguments.file.empty() ? modelfile::DescribeDirectory(arguments.directory, id, catalog)
+                             : modelfile::DescribeFile(arguments.file, id, catalog);
   if (!description.ok()) {
     std::cerr << description.status().message() << "\n";
     return std::nullopt;

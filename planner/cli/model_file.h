@@ -19,9 +19,10 @@ struct ModelFileArguments {
 
 void AddModelFileOptions(CLI::App& command, ModelFileArguments& arguments);
 
-// Reads the file and puts its model into `catalog`; prints its warnings to stderr. Nullopt after
-// printing what is wrong with it.
+// Reads the file and puts its model into `catalog` as `id` (empty: named after the file); prints
+// its warnings to stderr. Nullopt after printing what is wrong with it.
 std::optional<modelfile::Description> DescribeOrPrint(const ModelFileArguments& arguments,
+                                                      const std::string& id,
                                                       catalog::Catalog& catalog);
 
 // Refuses the two options beside --planner.

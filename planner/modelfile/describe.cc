@@ -23,33 +23,6 @@ Bytes ToBytes(double bytes) { return Bytes{static_cast<std::int64_t>(bytes)}; }
 
 bool InDecoder(Kind kind) { return kind != Kind::kMtp && kind != Kind::kTower; }
 
-// "models/Qwen3-8B-Q4_K_M-00001-of-00002.gguf" as "qwen3-8b-q4_k_m".
-std::string IdOf(std::string_view path) {
-  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
-  const std::size_t slash = path.rfind('/');
-  std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  constexpr std::string_view kExtension = ".gguf";
-  constexpr std::size_t kPart = 15;  // "-00001-of-00002"
-  if (name.size() > kExtension.size() &&
-      name.substr(name.size() - kExtension.size()) == kExtension) {
-    name.remove_suffix(kExtension.size());
-    if (name.size() > kPart && name.substr(name.size() - 9, 4) == "-of-") name.remove_suffix(kPart);
-  }
-  constexpr std::size_t kLongest = 80;
-  std::string id;
-  for (const char c : name.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool kept = byte < 0x80 && (std::isalnum(byte) != 0 || c == '.' || c == '_');
-    if (kept) {
-      id += static_cast<char>(std::tolower(byte));
-    } else if (!id.empty() && id.back() != '-') {
-      id += '-';
-    }
-  }
-  while (!id.empty() && id.back() == '-') id.pop_back();
-  return id.empty() ? "model" : id;
-}
-
 // An id that no model of the catalogue has, nor a name of one.
 std::string FreeId(const catalog::Catalog& catalog, const std::string& id) {
   std::string free = id;
@@ -175,7 +148,7 @@ class Composer {
     out_.known_architecture = facts_.known_architecture;
     out_.name = facts_.name;
     out_.quantization = facts_.quantization;
-    out_.model.id = wanted_id_.empty() ? FreeId(catalog_, IdOf(path_)) : wanted_id_;
+    out_.model.id = wanted_id_.empty() ? FreeId(catalog_, IdFromPath(path_)) : wanted_id_;
     std::vector<std::string> names = facts_.other_names;
     names.insert(names.begin(), facts_.name);
     names.push_back(path_);
@@ -361,6 +334,32 @@ std::optional<int> Count(std::optional<double> number) {
 absl::StatusOr<Description> Compose(FileFacts facts, const std::string& path, const std::string& id,
                                     const catalog::Catalog& catalog) {
   return Composer(std::move(facts), path, id, catalog).Run();
+}
+
+std::string IdFromPath(std::string_view path) {
+  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+  const std::size_t slash = path.rfind('/');
+  std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  constexpr std::string_view kExtension = ".gguf";
+  constexpr std::size_t kPart = 15;  // "-00001-of-00002"
+  if (name.size() > kExtension.size() &&
+      name.substr(name.size() - kExtension.size()) == kExtension) {
+    name.remove_suffix(kExtension.size());
+    if (name.size() > kPart && name.substr(name.size() - 9, 4) == "-of-") name.remove_suffix(kPart);
+  }
+  constexpr std::size_t kLongest = 80;
+  std::string id;
+  for (const char c : name.substr(0, kLongest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool kept = byte < 0x80 && (std::isalnum(byte) != 0 || c == '.' || c == '_');
+    if (kept) {
+      id += static_cast<char>(std::tolower(byte));
+    } else if (!id.empty() && id.back() != '-') {
+      id += '-';
+    }
+  }
+  while (!id.empty() && id.back() == '-') id.pop_back();
+  return id.empty() ? "model" : id;
 }
 
 absl::Status AddTo(const Description& description, catalog::Catalog& catalog) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -68,6 +69,10 @@ absl::StatusOr<Description> DescribeFile(const std::string& path, const std::str
 // A directory with config.json and *.safetensors, Hugging Face's or MLX's.
 absl::StatusOr<Description> DescribeDirectory(const std::string& path, const std::string& id,
                                               const catalog::Catalog& catalog);
+
+// What a model is called after its file: "dir/Qwen3-8B-Q4_K_M-00001-of-00002.gguf" is
+// "qwen3-8b-q4_k_m".
+std::string IdFromPath(std::string_view path);
 
 // Puts the entries into `catalog` and indexes it again. AlreadyExists when another model has the
 // id.

@@ -52,6 +52,11 @@ struct Named {
 };
 
 Named Split(std::string_view name) {
+  // bitsandbytes: "up_proj.weight.absmax" belongs to "up_proj.weight".
+  constexpr std::string_view kWithin = ".weight.";
+  if (const std::size_t at = name.find(kWithin); at != std::string_view::npos) {
+    return {name.substr(0, at), name.substr(at + kWithin.size())};
+  }
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return {"", name};
   Named named{name.substr(0, dot), name.substr(dot + 1)};

@@ -207,6 +207,7 @@ Json ModelJson(const catalog::Model& model) {
           {"kv_bytes_per_token_bf16", OrNull(model.kv_cache.global_bytes_per_token_bf16)},
           {"kv_window_bytes_per_token_bf16", model.kv_cache.window_bytes_per_token_bf16},
           {"recurrent_state_bytes", model.kv_cache.recurrent_state_bytes},
+          {"own_file", model.own_file ? Json(model.own_file->path) : Json(nullptr)},
           {"provenance", Provenance(model.provenance)}};
 }
 

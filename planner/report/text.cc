@@ -79,7 +79,8 @@ std::string ModelsText(const catalog::Catalog& catalog, const Style& style) {
                absl::StrCat(model.architecture.layers), Name(model.architecture.attention),
                kv ? FormatNumber((*kv + model.kv_cache.window_bytes_per_token_bf16) / 1e3) : "-",
                model.max_context ? absl::StrCat(*model.max_context) : "-", model.provenance.as_of,
-               model.provenance.source});
+               model.own_file ? absl::StrCat("your own: ", model.own_file->path)
+                              : model.provenance.source});
   }
   return table.Render(style);
 }
