@@ -4,6 +4,7 @@
 
 #include "planner/cli/answers.h"
 #include "planner/cli/commands.h"
+#include "planner/cli/model_file.h"
 #include "planner/cli/remote_questions.h"
 #include "planner/cli/watch.h"
 
@@ -14,6 +15,7 @@ struct PlanArguments {
   std::string budget;
   FleetArguments fleet;
   RemoteArguments remote;
+  ModelFileArguments model_file;
   std::string baseline = fleet::Name(fleet::Baseline::kFrontierEquivalent);
   double min_bits = 4;
   std::vector<double> thresholds = PlanOptions{}.thresholds_months;
@@ -24,6 +26,7 @@ int RunPlan(const Common& common, const PlanArguments& arguments) {
   const absl::StatusOr<Usd> budget = ParseUsd(arguments.budget);
   if (!budget.ok()) return BadArgument("--budget", std::string(budget.status().message()));
   if (!arguments.remote.planner.empty()) {
+    if (arguments.model_file.given()) return NotOverTheNetwork();
     v1::PlanRequest request;
     request.set_budget_usd(budget->dollars());
     request.set_baseline(arguments.baseline);
@@ -33,8 +36,11 @@ int RunPlan(const Common& common, const PlanArguments& arguments) {
     request.set_explain_rung(static_cast<std::uint32_t>(arguments.explain));
     return AskPlan(common, arguments.remote, arguments.fleet, request);
   }
-  const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
+  if (arguments.model_file.given() && !DescribeOrPrint(arguments.model_file, "", facts->catalog)) {
+    return kBadInput;
+  }
   answer::PlanQuestion question;
   question.documents = DocumentsOf(common, arguments.fleet);
   question.options.budget = *budget;
@@ -69,6 +75,7 @@ void AddPlan(CLI::App& app, Common& common, Action& action) {
       ->type_name("USD");
   AddFleetOptions(*command, arguments->fleet);
   AddRemoteOptions(*command, arguments->remote);
+  AddModelFileOptions(*command, arguments->model_file);
   command->add_option("--baseline", arguments->baseline, "What the tokens would otherwise cost")
       ->check(CLI::IsMember({fleet::Name(fleet::Baseline::kFrontierEquivalent),
                              fleet::Name(fleet::Baseline::kSameModelHosted),

@@ -5,6 +5,7 @@
 #include "planner/cli/answers.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/load_arguments.h"
+#include "planner/cli/model_file.h"
 #include "planner/cli/remote_questions.h"
 
 namespace capacity::cli {
@@ -14,9 +15,29 @@ struct PredictArguments {
   answer::PredictQuestion question;
   LoadArguments load;
   RemoteArguments remote;
+  ModelFileArguments model_file;
 };
 
+// What stands in the place of --model and --quant that were not given; "" when nothing is missing.
+std::string Missing(const answer::PredictQuestion& question) {
+  if (question.model.empty()) return "--model is required, or --model-file or --model-dir";
+  return question.quant.empty() ? "--quant is required; only a file of your own says it itself"
+                                : "";
+}
+
+// A model that is a file of the user's is in that file's format.
+void TakeOwnFormat(const catalog::Catalog& catalog, answer::PredictQuestion& question) {
+  const catalog::Model* model = catalog.FindModel(question.model);
+  if (question.quant.empty() && model != nullptr && model->own_file) {
+    question.quant = model->own_file->quant;
+  }
+}
+
 int AskRemote(const Common& common, const PredictArguments& arguments) {
+  if (arguments.model_file.given()) return NotOverTheNetwork();
+  if (const std::string missing = Missing(arguments.question); !missing.empty()) {
+    return BadArgument("predict", missing);
+  }
   const auto load = WireLoad(arguments.load);
   if (!load.ok()) return BadArgument("predict", std::string(load.status().message()));
   if (!arguments.question.os_version.empty()) {
@@ -36,12 +57,21 @@ int AskRemote(const Common& common, const PredictArguments& arguments) {
 
 int RunPredict(const Common& common, const PredictArguments& arguments) {
   if (!arguments.remote.planner.empty()) return AskRemote(common, arguments);
-  const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
   const absl::StatusOr<placement::Load> load = ParseLoad(facts->catalog, arguments.load);
   if (!load.ok()) return BadArgument("predict", std::string(load.status().message()));
   answer::PredictQuestion question = arguments.question;
   question.load = *load;
+  if (arguments.model_file.given()) {
+    const auto file = DescribeOrPrint(arguments.model_file, "", facts->catalog);
+    if (!file) return kBadInput;
+    question.model = file->model.id;
+  }
+  TakeOwnFormat(facts->catalog, question);
+  if (const std::string missing = Missing(question); !missing.empty()) {
+    return BadArgument("predict", missing);
+  }
   const auto answered = answer::AnswerPredict(*facts, nullptr, question);
   if (!answered.value) return Refuse("predict", answered.problems, answered.arguments);
   return Print(common.json() ? answer::PredictJson(*answered.value)
@@ -58,11 +88,10 @@ void AddPredict(CLI::App& app, Common& common, Action& action) {
       "Example:\n  planner predict --model gpt-oss-120b --quant mxfp4 \\\n"
       "      --nodes mac-studio-m3-ultra-512gb:2 --link thunderbolt5-rdma --explain");
   command->add_option("--model", arguments->question.model, "A model of the catalogue")
-      ->required()
       ->type_name("MODEL");
   command->add_option("--quant", arguments->question.quant, "A quantization of the catalogue")
-      ->required()
       ->type_name("QUANT");
+  AddModelFileOptions(*command, arguments->model_file);
   command
       ->add_option("--nodes", arguments->question.nodes,
                    "MACHINE[/CHIP][:COUNT], comma-separated or repeated")

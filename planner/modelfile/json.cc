@@ -57,8 +57,10 @@ class Builder : public nlohmann::json_sax<json> {
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    const std::uint64_t read =
+        std::max<std::size_t>(position, 1);  // the last byte of them is wrong
     status_ = absl::InvalidArgumentError(
-        absl::StrCat("byte ", offset_ + position, ": not JSON, or not UTF-8"));
+        absl::StrCat("byte ", offset_ + read - 1, ": not JSON, or not UTF-8"));
     return false;
   }
 

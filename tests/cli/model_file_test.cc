@@ -142,7 +142,8 @@ TEST_F(ModelFileCommand, AddKeepsAModelThatEveryCommandThenKnows) {
   json expected = before["rows"];
   for (json& placement : expected) placement["model"] = "mine";
   EXPECT_EQ(after["rows"].dump(), expected.dump());
-  EXPECT_EQ(Run({"predict", "--model", "mine", "--quant", "q8_0"}).exit_code, 0);
+  EXPECT_EQ(
+      Run({"predict", "--model", "mine", "--quant", "q8_0", "--nodes", "dgx-spark"}).exit_code, 0);
 
   const json removed = Parsed(Run({"catalog", "remove", "mine", "--output", "json"}));
   ExpectSchema(removed);
