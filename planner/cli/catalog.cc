@@ -203,7 +203,7 @@ void AddCatalog(CLI::App& app, Common& common, Action& action) {
   CLI::App* group = app.add_subcommand(
       "catalog", "What the planner knows, with source and date; your own models");
   group->footer(
-      "Examples:\n  planner catalog machines\n"
+      "Example:\n  planner catalog machines\n"
       "  planner catalog add --model-file Qwen3-8B-Q4_K_M.gguf");
   std::vector<std::string> names;
   for (const auto& [name, value] : kTopics) names.push_back(name);
