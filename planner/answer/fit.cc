@@ -77,7 +77,8 @@ Answered<FitAnswer> AnswerFit(const Facts& facts, const FitQuestion& question) {
       [&](const std::string& name) { return catalog.FindQuantization(name); }, problems);
   if (!problems.empty()) return {std::nullopt, {}, std::move(problems)};
 
-  FitAnswer answer{*std::move(scenario.value), question.load, {}};
+  FitAnswer answer{*std::move(scenario.value), question.load, {}, {}};
+  answer.details.breakdown = question.breakdown;
   placement::Options options;
   options.keep_rejected = true;
   const placement::Placer placer(catalog, facts.calibration, answer.scenario.fleet, options);
@@ -91,15 +92,21 @@ Answered<FitAnswer> AnswerFit(const Facts& facts, const FitQuestion& question) {
       std::move(placements.begin(), placements.end(), std::back_inserter(answer.rows));
     }
   }
+  if (question.longest_context) {
+    answer.details.longest_context.emplace();
+    for (const Placement& row : answer.rows) {
+      answer.details.longest_context->push_back(placer.LongestContext(row, question.load));
+    }
+  }
   return {std::move(answer), {}, {}};
 }
 
 std::string FitJson(const FitAnswer& answer) {
-  return report::FitJson(answer.scenario, answer.load, answer.rows);
+  return report::FitJson(answer.scenario, answer.load, answer.rows, answer.details);
 }
 
 std::string FitText(const FitAnswer& answer, const report::Style& style) {
-  return report::FitText(answer.scenario, answer.load, answer.rows, style);
+  return report::FitText(answer.scenario, answer.load, answer.rows, answer.details, style);
 }
 
 }  // namespace capacity::answer

@@ -7,6 +7,7 @@
 #include "planner/answer/question.h"
 #include "planner/fleet/scenario.h"
 #include "planner/placement/placement.h"
+#include "planner/report/fit.h"
 #include "planner/report/table.h"
 
 namespace capacity::answer {
@@ -18,12 +19,15 @@ struct FitQuestion {
   placement::Load load;
   int top = 1;       // placements for each model and quantization
   bool all = false;  // every placement, the rejected ones with their reason
+  bool longest_context = false;  // also of each placement
+  bool breakdown = false;        // also in text: memory term by term
 };
 
 struct FitAnswer {
   fleet::Scenario scenario;
   placement::Load load;
   std::vector<placement::Placement> rows;
+  report::FitDetails details;
 };
 
 Answered<FitAnswer> AnswerFit(const Facts& facts, const FitQuestion& question);

@@ -21,9 +21,15 @@ struct FitArguments {
   LoadArguments load;
   int top = 1;
   bool all = false;
+  bool longest_context = false;
+  bool breakdown = false;
 };
 
 int AskRemote(const Common& common, const FitArguments& arguments) {
+  if (arguments.longest_context || arguments.breakdown) {
+    return BadArgument("fit", "--longest-context and --breakdown are answered here only: leave out "
+                              "--planner");
+  }
   const auto load = WireLoad(arguments.load);
   if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
   v1::FitRequest request;
@@ -55,7 +61,8 @@ int RunFit(const Common& common, const FitArguments& arguments) {
   if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
   const auto answered =
       answer::AnswerFit(*facts, {DocumentsOf(common, arguments.fleet), models, arguments.quants,
-                                 *load, arguments.top, arguments.all});
+                                 *load, arguments.top, arguments.all, arguments.longest_context,
+                                 arguments.breakdown});
   if (!answered.value) return Refuse("fit", answered.problems, answered.arguments);
   return Print(common.json() ? answer::FitJson(*answered.value)
                              : head + answer::FitText(*answered.value, common.style));
@@ -83,6 +90,10 @@ void AddFit(CLI::App& app, Common& common, Action& action) {
       ->capture_default_str();
   command->add_flag("--all", arguments->all,
                     "Every placement, the rejected ones with their reason");
+  command->add_flag("--longest-context", arguments->longest_context,
+                    "Also the longest context with which each placement still fits");
+  command->add_flag("--breakdown", arguments->breakdown,
+                    "Also what each node holds: weights, KV cache, state, buffers, engine");
   AddCommonOptions(*command, common);
   command->callback([arguments, &common, &action] {
     action = [arguments, &common] { return RunFit(common, *arguments); };

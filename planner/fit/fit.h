@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "planner/base/units.h"
 #include "planner/catalog/catalog.h"
+#include "planner/fit/engine_memory.h"
 #include "planner/fleet/fleet.h"
 
 namespace capacity::fit {
@@ -35,41 +36,23 @@ absl::StatusOr<WeightBytes> ComputedWeightBytes(const catalog::Model& model,
                                                 const catalog::Quantization& quant,
                                                 catalog::Engine engine);
 
-// KV cache of one sequence of `context` tokens, whole model, plus its recurrent state. Bytes.
-// FailedPrecondition when the catalogue lacks the cache size.
+// The vocabulary's two tables, where their parameters and bits are known.
+struct Tables {
+  Bytes input;  // of a tied model this is the head, too
+  Bytes output;
+  bool tied = false;
+};
+std::optional<Tables> TablesOf(const catalog::Model& model, const catalog::Quantization& quant,
+                               catalog::Engine engine);
+
+// Whether a cache can be sized at all; FailedPrecondition names the missing fact.
+absl::Status CacheIsKnown(const catalog::Model& model);
+
+// KV cache of one sequence of `context` tokens, whole model, plus its recurrent state, before any
+// engine rounds it up. Bytes. FailedPrecondition when the catalogue lacks the cache size.
 absl::StatusOr<Bytes> KvCacheBytes(const catalog::Model& model, int context_tokens, double kv_bits);
 
-// What one node must hold, term by term.
-struct Demand {
-  Bytes weights;
-  Bytes kv_cache;         // all sequences, recurrent state included
-  Bytes compute_buffers;  // activations, logits
-  Bytes engine_base;      // runtime, driver context
-  Bytes total() const { return weights + kv_cache + compute_buffers + engine_base; }
-};
-
-struct DemandQuery {
-  const catalog::Model* model = nullptr;
-  const catalog::Quantization* quant = nullptr;
-  catalog::Engine engine = catalog::Engine::kLlamaCpp;
-  int context_tokens = 8192;
-  int sequences = 1;
-  double kv_bits = 16;
-  double weight_share = 1;  // of the weights that this node holds
-  double kv_share = 1;      // of the KV cache that this node holds (MLA under tensor parallel: 1)
-};
-// FailedPrecondition when the catalogue lacks a needed fact.
-absl::StatusOr<Demand> NodeDemand(const catalog::Catalog& catalog, const DemandQuery& query);
-
-// `whole` as one node holds it when the model is split: shares of weights and cache; buffers and
-// engine are every node's own.
-Demand ShareOf(const Demand& whole, double weight_share, double kv_share);
-
-// Activations and logits that `engine` keeps beside weights and cache, per device (docs/model.md
-// 1.6).
-Bytes ComputeBufferBytes(const catalog::Model& model, catalog::Engine engine, int sequences);
-
-// What `engine` occupies before it loads a model, per device (docs/model.md 1.7).
+// What `engine` occupies before it loads a model, per device (docs/model.md 1.4).
 Bytes EngineBaseBytes(catalog::Engine engine);
 
 // What one node offers.
@@ -86,10 +69,5 @@ absl::StatusOr<Budget> NodeBudget(const catalog::Catalog& catalog, const fleet::
 enum class Verdict { kFits, kTight, kDoesNotFit };
 const char* Name(Verdict verdict);  // "fits", "tight", "does-not-fit"
 Verdict Judge(const Demand& demand, const Budget& budget);
-
-// The longest context, in tokens, at which `query` still fits `budget`, at most what the model was
-// made for (max_context); 0 when not even one token does.
-absl::StatusOr<int> LongestContext(const catalog::Catalog& catalog, const DemandQuery& query,
-                                   const Budget& budget);
 
 }  // namespace capacity::fit

@@ -90,6 +90,18 @@ absl::StatusOr<WeightBytes> ComputedWeightBytes(const catalog::Model& model,
                                                     " in the catalogue"));
 }
 
+std::optional<Tables> TablesOf(const catalog::Model& model, const catalog::Quantization& quant,
+                               catalog::Engine engine) {
+  const catalog::TensorBits* bits = quant.BitsFor(engine);
+  const std::optional<ClassCounts> classes = CountByClass(model);
+  if (bits == nullptr || !classes) return std::nullopt;
+  if (model.architecture.tied_embeddings.value_or(false)) {
+    return Tables{FromBits(classes->head * bits->head), Bytes{}, true};
+  }
+  return Tables{FromBits(classes->embedding * bits->embedding), FromBits(classes->head * bits->head),
+                false};
+}
+
 const catalog::Artifact* ArtifactFor(const catalog::Catalog& catalog, const catalog::Model& model,
                                      const catalog::Quantization& quant, catalog::Engine engine) {
   if (!model.own_file && !LoadsTheArtifact(quant, engine)) return nullptr;

@@ -51,19 +51,20 @@ class Sizing {
     return *offers_.budgets[static_cast<std::size_t>(index)];
   }
 
-  fit::Demand Whole(int sequences) const {
-    return {
-        .weights = *job_.weights,
-        .kv_cache = *job_.cache_per_sequence * sequences,
-        .compute_buffers = fit::ComputeBufferBytes(*job_.model, job_.engine, sequences),
-        .engine_base = fit::EngineBaseBytes(job_.engine),
-    };
-  }
-  int sequences() const { return std::max(1, job_.load.concurrency); }
+  const fit::EngineMemory& memory() const { return *job_.memory; }
+  int sequences() const { return job_.sequences(); }
+  fit::Stage Whole() const { return {.layers = memory().layers()}; }
 
-  static fit::Demand Times(const fit::Demand& demand, int devices) {
-    return {demand.weights * devices, demand.kv_cache * devices, demand.compute_buffers * devices,
-            demand.engine_base * devices};
+  // Cards have a memory of their own; everything else shares it with the processors.
+  static bool HasCards(const fleet::Node& node) {
+    return node.machine->vram_per_accelerator.has_value();
+  }
+
+  // The whole model on one device of a node.
+  fit::Demand OneCopy(const fleet::Node& node, int sequences) const {
+    if (node.chip->platform() == catalog::Platform::kCpu) return memory().Alone(sequences);
+    return HasCards(node) ? memory().Devices(Whole(), sequences)
+                          : memory().DevicesWithHost(Whole(), sequences);
   }
 
   // A node with several cards uses one of them.
@@ -77,16 +78,17 @@ class Sizing {
         absl::StrAppend(&budget.source, "; one card of ", budget.devices);
         budget.devices = 1;
       }
-      memory.push_back({index, Whole(sequences()), std::move(budget), 1});
+      memory.push_back({index, OneCopy(NodeAt(index), sequences()), std::move(budget), 1});
     }
     return memory;
   }
 
   std::vector<NodeMemory> EveryDeviceTheWhole() const {
-    const fit::Demand each = Whole((sequences() + ranks_ - 1) / ranks_);
+    const int each = (sequences() + ranks_ - 1) / ranks_;
     std::vector<NodeMemory> memory;
     for (int index : cluster_.nodes) {
-      memory.push_back({index, Times(each, DevicesOf(NodeAt(index))), BudgetOf(index), 1});
+      const fleet::Node& node = NodeAt(index);
+      memory.push_back({index, OneCopy(node, each) * DevicesOf(node), BudgetOf(index), 1});
     }
     return memory;
   }
@@ -95,50 +97,113 @@ class Sizing {
   std::vector<NodeMemory> EqualShares() const {
     const catalog::Architecture& a = job_.model->architecture;
     const int cache_parts = a.is_mla() ? 1 : std::clamp(a.kv_heads, 1, ranks_);
-    const fit::Demand rank = fit::ShareOf(Whole(sequences()), 1.0 / ranks_, 1.0 / cache_parts);
+    fit::Demand rank = memory().Devices(Whole(), sequences());
+    rank.weights = rank.weights * (1.0 / ranks_);
+    rank.kv_cache = rank.kv_cache * (1.0 / cache_parts);
+    rank.recurrent_state = rank.recurrent_state * (1.0 / cache_parts);
     std::vector<NodeMemory> memory;
     for (int index : cluster_.nodes) {
-      memory.push_back({index, Times(rank, DevicesOf(NodeAt(index))), BudgetOf(index), 1});
+      memory.push_back({index, rank * DevicesOf(NodeAt(index)), BudgetOf(index), 1});
     }
     return memory;
   }
 
   // Equation 3.2.
   std::vector<NodeMemory> Stages() const {
-    const fit::Demand whole = Whole(sequences());
-    const int layers = std::max(1, job_.model->architecture.layers);
-    const double per_layer = static_cast<double>((whole.weights + whole.kv_cache).count) / layers;
-    std::optional<std::vector<int>> split = Split(whole, per_layer, &fit::Budget::tight_above);
-    if (!split) split = Split(whole, per_layer, &fit::Budget::bytes);
+    std::optional<std::vector<int>> split = Split(&fit::Budget::tight_above);
+    if (!split) split = Split(&fit::Budget::bytes);
+    if (!split) return Overflowing();
+    const std::vector<fit::Stage> stages = StagesOf(*split);
     std::vector<NodeMemory> memory;
     for (std::size_t i = 0; i < cluster_.nodes.size(); ++i) {
+      const double share = static_cast<double>(stages[i].layers) / this->memory().layers();
+      memory.push_back({cluster_.nodes[i], DemandOf(i, stages[i]), BudgetOf(cluster_.nodes[i]), share,
+                        stages[i].first_layer, stages[i].layers});
+    }
+    return memory;
+  }
+
+  // The node that runs llama.cpp's own process: the first, unless a launch is told otherwise. Its
+  // devices come last in llama.cpp's order.
+  bool FirstComesLast() const {
+    return job_.engine == catalog::Engine::kLlamaCpp && cluster_.nodes.size() > 1;
+  }
+
+  // By node of the cluster: which layers and devices of the row are its own.
+  std::vector<fit::Stage> StagesOf(const std::vector<int>& layers) const {
+    const std::size_t nodes = cluster_.nodes.size();
+    std::vector<fit::Stage> stages(nodes);
+    int layer = 0;
+    int device = 0;
+    for (std::size_t k = 0; k < nodes; ++k) {
+      const std::size_t i = FirstComesLast() ? (k + 1) % nodes : k;
+      const int devices = DevicesOf(NodeAt(cluster_.nodes[i]));
+      stages[i] = {layer, layers[i], device, devices, ranks_};
+      layer += layers[i];
+      device += devices;
+    }
+    return stages;
+  }
+
+  fit::Demand DemandOf(std::size_t i, const fit::Stage& stage) const {
+    const bool host = i == 0 && !HasCards(NodeAt(cluster_.nodes[i]));
+    return host ? memory().DevicesWithHost(stage, sequences())
+                : memory().Devices(stage, sequences());
+  }
+
+  std::optional<std::vector<int>> Split(Bytes fit::Budget::* limit) const {
+    // What stands on a node besides its layers; every layer first counts alike.
+    std::vector<Stage> stages;
+    const std::vector<fit::Stage> empty = StagesOf(std::vector<int>(cluster_.nodes.size(), 0));
+    const fit::Demand whole = memory().Devices(Whole(), sequences());
+    const fit::Demand none = memory().Devices({.of = 1}, sequences());
+    const double per_layer = static_cast<double>((whole.total() - none.total()).count) /
+                             static_cast<double>(memory().layers());
+    for (std::size_t i = 0; i < empty.size(); ++i) {
       const int index = cluster_.nodes[i];
-      const double share = split ? static_cast<double>((*split)[i]) / layers : ShareByBudget(index);
-      fit::Demand demand = fit::ShareOf(whole, share, share);
-      const int devices = DevicesOf(NodeAt(index));
-      demand.compute_buffers = whole.compute_buffers * devices;
-      demand.engine_base = whole.engine_base * devices;
+      const Bytes room = BudgetOf(index).*limit - DemandOf(i, empty[i]).total();
+      const double most = std::floor(static_cast<double>(room.count) / std::max(1.0, per_layer));
+      stages.push_back({static_cast<int>(std::clamp(most, 0.0, 1e6)), NodeAt(index).bandwidth()});
+    }
+    return Settled(std::move(stages), limit);
+  }
+
+  // Where layers differ, a stage may hold fewer of those it got than it would of the average.
+  std::optional<std::vector<int>> Settled(std::vector<Stage> stages,
+                                          Bytes fit::Budget::* limit) const {
+    const int layers = memory().layers();
+    for (;;) {
+      const std::optional<std::vector<int>> split =
+          sequences() > 1 ? SplitForManyStreams(layers, stages) : SplitForOneStream(layers, stages);
+      if (!split) return std::nullopt;
+      const std::vector<fit::Stage> dealt = StagesOf(*split);
+      bool fits = true;
+      for (std::size_t i = 0; i < dealt.size(); ++i) {
+        if (DemandOf(i, dealt[i]).total() <= BudgetOf(cluster_.nodes[i]).*limit) continue;
+        stages[i].most_layers = dealt[i].layers - 1;
+        fits = false;
+      }
+      if (fits) return split;
+    }
+  }
+
+  // For the arithmetic of a cluster that is too small: everyone overflows alike.
+  std::vector<NodeMemory> Overflowing() const {
+    const std::vector<fit::Stage> empty = StagesOf(std::vector<int>(cluster_.nodes.size(), 0));
+    const fit::Demand whole = memory().Devices(Whole(), sequences());
+    std::vector<NodeMemory> memory;
+    for (std::size_t i = 0; i < empty.size(); ++i) {
+      const int index = cluster_.nodes[i];
+      const double share = ShareByBudget(index);
+      fit::Demand demand = DemandOf(i, empty[i]);
+      demand.weights = this->memory().weights() * share;
+      demand.kv_cache = whole.kv_cache * share;
+      demand.recurrent_state = whole.recurrent_state * share;
       memory.push_back({index, demand, BudgetOf(index), share});
     }
     return memory;
   }
 
-  std::optional<std::vector<int>> Split(const fit::Demand& whole, double per_layer,
-                                        Bytes fit::Budget::* limit) const {
-    std::vector<Stage> stages;
-    for (int index : cluster_.nodes) {
-      const int devices = DevicesOf(NodeAt(index));
-      const Bytes own = (whole.compute_buffers + whole.engine_base) * devices;
-      const double room = static_cast<double>((BudgetOf(index).*limit - own).count);
-      const double most = std::clamp(std::floor(room / std::max(1.0, per_layer)), 0.0, 1e6);
-      stages.push_back({static_cast<int>(most), NodeAt(index).bandwidth()});
-    }
-    const int layers = job_.model->architecture.layers;
-    return sequences() > 1 ? SplitForManyStreams(layers, stages)
-                           : SplitForOneStream(layers, stages);
-  }
-
-  // For the arithmetic of a cluster that is too small: everyone overflows alike.
   double ShareByBudget(int index) const {
     double all = 0;
     for (int node : cluster_.nodes) all += static_cast<double>(BudgetOf(node).bytes.count);
@@ -166,7 +231,8 @@ std::string Shortfalls(const fleet::Fleet& fleet, const std::vector<NodeMemory>&
     const Bytes missing = node.demand.total() - node.budget.bytes;
     if (missing.count <= 0) continue;
     parts.push_back(absl::StrCat("needs ", Gb(node.demand.weights), " of weights, ",
-                                 Gb(node.demand.kv_cache), " of KV cache and ",
+                                 Gb(node.demand.kv_cache + node.demand.recurrent_state),
+                                 " of KV cache and ",
                                  Gb(node.demand.compute_buffers + node.demand.engine_base),
                                  " for the engine, ", Gb(node.demand.total()), " in all; ",
                                  fleet.nodes()[static_cast<std::size_t>(node.node)].name,
@@ -273,8 +339,7 @@ Placement Blank(const Job& job, const Cluster& cluster, Strategy strategy) {
 
 // The first fact that keeps the memory from being worked out.
 absl::Status MissingFact(const Offers& offers, const Job& job, const Cluster& cluster) {
-  if (!job.weights.ok()) return job.weights.status();
-  if (!job.cache_per_sequence.ok()) return job.cache_per_sequence.status();
+  if (!job.memory.ok()) return job.memory.status();
   for (int index : cluster.nodes) {
     const auto& budget = offers.budgets[static_cast<std::size_t>(index)];
     if (!budget.ok()) return budget.status();
@@ -296,14 +361,12 @@ Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
     job.context_cut = true;
   }
   job.artifact = fit::ArtifactFor(catalog, model, quant, engine);
-  if (job.artifact != nullptr) {
-    job.weights = job.artifact->bytes;
-  } else if (auto computed = fit::ComputedWeightBytes(model, quant, engine); computed.ok()) {
-    job.weights = computed->bytes;
-  } else {
-    job.weights = computed.status();
-  }
-  job.cache_per_sequence = fit::KvCacheBytes(model, job.load.context_tokens, load.kv_bits);
+  fit::EngineSettings settings;
+  settings.engine = engine;
+  settings.context_tokens = job.load.context_tokens;
+  settings.key_bits = load.kv_bits;
+  settings.value_bits = load.kv_bits;
+  job.memory = fit::EngineMemory::Make(catalog, model, quant, settings);
   return job;
 }
 
@@ -323,6 +386,12 @@ absl::StatusOr<throughput::Explanation> ExplainWork(const Offers& offers, const 
                                                     const Cluster& cluster, Strategy strategy,
                                                     const std::vector<NodeMemory>& memory) {
   return throughput::Explain(QueryFor(offers, job, cluster, strategy, memory), *offers.calibration);
+}
+
+std::vector<NodeMemory> MemoryOf(const Offers& offers, const Job& job, const Cluster& cluster,
+                                 Strategy strategy) {
+  if (!MissingFact(offers, job, cluster).ok()) return {};
+  return Sizing(offers, job, cluster, strategy).Run();
 }
 
 Placement Work(const Offers& offers, const Job& job, const Cluster& cluster, Strategy strategy,

@@ -1,6 +1,7 @@
 // One combination worked out: shares, memory, verdict, speed (docs/model.md 3).
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,9 +23,10 @@ struct Job {
   catalog::Engine engine = catalog::Engine::kLlamaCpp;
   Load load;                                    // context cut to what the model was made for
   const catalog::Artifact* artifact = nullptr;  // exact, of this engine
-  absl::StatusOr<Bytes> weights = Bytes{};      // whole model
-  absl::StatusOr<Bytes> cache_per_sequence = Bytes{};
+  absl::StatusOr<fit::EngineMemory> memory;
   bool context_cut = false;
+
+  int sequences() const { return std::max(1, load.concurrency); }
 };
 Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
             const catalog::Quantization& quant, catalog::Engine engine, const Load& load);
@@ -51,7 +53,11 @@ absl::StatusOr<throughput::Explanation> ExplainWork(const Offers& offers, const 
                                                     throughput::Strategy strategy,
                                                     const std::vector<NodeMemory>& memory);
 
-// The same with the legality checked first.
+// What every node would hold; empty when a fact is missing.
+std::vector<NodeMemory> MemoryOf(const Offers& offers, const Job& job, const Cluster& cluster,
+                                 throughput::Strategy strategy);
+
+// Work with the legality checked first.
 Placement CheckAndWork(const Offers& offers, const Job& job, const Cluster& cluster,
                        throughput::Strategy strategy, Reasons::Detail detail);
 

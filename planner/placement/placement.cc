@@ -144,7 +144,10 @@ struct Placer::State {
   static bool HopelesslySmall(const std::vector<Job>& jobs, const Candidate& candidate) {
     if (!candidate.budgets_known) return false;
     return std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) {
-      return job.weights.ok() && *job.weights > candidate.offered;
+      if (!job.memory.ok()) return false;
+      // llama.cpp's input table may stand beside a card's memory.
+      const fit::Stage all{.layers = job.memory->layers()};
+      return job.memory->Devices(all, 1).weights > candidate.offered;
     });
   }
 
@@ -155,11 +158,14 @@ struct Placer::State {
         !candidate.budgets_known)
       return false;
     if (static_cast<int>(fleet.nodes().size()) <= options.max_cluster_nodes) return false;
-    if (!job.weights.ok() || !job.cache_per_sequence.ok()) return false;
-    const int streams = std::max(1, job.load.concurrency);
-    const Bytes own =
-        fit::ComputeBufferBytes(*job.model, job.engine, streams) + fit::EngineBaseBytes(job.engine);
-    return *job.weights + *job.cache_per_sequence * streams + own * static_cast<double>(size) <=
+    if (!job.memory.ok()) return false;
+    // The node with the output has the largest buffers.
+    const int devices = static_cast<int>(size);
+    const fit::Stage end{.first_device = devices - 1, .of = devices};
+    const fit::Demand held = job.memory->DevicesWithHost(end, job.sequences());
+    const Bytes own = held.compute_buffers + held.engine_base;
+    return job.memory->weights() + job.memory->cache() * job.sequences() +
+               own * static_cast<double>(size) <=
            candidate.comfortable - candidate.smallest;
   }
 
@@ -327,6 +333,30 @@ Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibratio
   return CheckAndWork(MakeOffers(catalog, calibration, fleet),
                       MakeJob(catalog, model, quant, engine, load), cluster, strategy,
                       Reasons::Detail::kAll);
+}
+
+std::optional<int> Placer::LongestContext(const Placement& placement, const Load& load) const {
+  const Cluster cluster{placement.nodes, {}, 1};
+  const auto memory_at = [&](int tokens) {
+    Load at = load;
+    at.context_tokens = tokens;
+    const Job job =
+        MakeJob(state_->catalog, *placement.model, *placement.quant, placement.engine, at);
+    return MemoryOf(state_->offers, job, cluster, placement.strategy);
+  };
+  if (memory_at(1).empty()) return std::nullopt;
+  constexpr int kBeyondAnyModel = 100'000'000;
+  int longest = 0;  // fits, or nothing does
+  int beyond = placement.model->max_context.value_or(kBeyondAnyModel) + 1;
+  while (beyond - longest > 1) {
+    const int middle = longest + (beyond - longest) / 2;
+    const std::vector<NodeMemory> memory = memory_at(middle);
+    const bool fits = std::all_of(memory.begin(), memory.end(), [](const NodeMemory& node) {
+      return fit::Judge(node.demand, node.budget) != fit::Verdict::kDoesNotFit;
+    });
+    (fits ? longest : beyond) = middle;
+  }
+  return longest;
 }
 
 absl::StatusOr<throughput::Explanation> Explain(const catalog::Catalog& catalog,

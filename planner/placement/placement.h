@@ -33,6 +33,8 @@ struct NodeMemory {
   fit::Demand demand;
   fit::Budget budget;
   double layer_share = 1;
+  int first_layer = 0;  // of a pipeline's stage
+  int layers = 0;       // so many; zero where layers are not what is split
 };
 
 // One way to run one model. A placement that does not fit keeps its memory arithmetic and says why.
@@ -142,6 +144,12 @@ class Placer {
                                    const Load& load) const;
   std::vector<Placement> EnumerateOn(const std::vector<int>& nodes, const catalog::Model& model,
                                      const catalog::Quantization& quant, const Load& load) const;
+
+  // The longest context, in tokens of each stream, at which `placement` still fits with its nodes,
+  // engine and strategy (a pipeline deals its layers anew), at most what the model was made for; 0
+  // when not even one token does. One token more does not fit, or the model was not made for it.
+  // nullopt when a fact is missing.
+  std::optional<int> LongestContext(const Placement& placement, const Load& load) const;
 
  private:
   struct State;

@@ -44,13 +44,9 @@ int Streams(const placement::Load& load) { return std::max(1, load.concurrency);
 
 // What one node must hold to run the job alone; infinite when a fact is missing.
 double HeldBytes(const placement::Job& job) {
-  if (!job.weights.ok() || !job.cache_per_sequence.ok()) {
-    return std::numeric_limits<double>::infinity();
-  }
-  const int streams = Streams(job.load);
-  const Bytes held = *job.weights + *job.cache_per_sequence * streams +
-                     fit::ComputeBufferBytes(*job.model, job.engine, streams) +
-                     fit::EngineBaseBytes(job.engine);
+  if (!job.memory.ok()) return std::numeric_limits<double>::infinity();
+  const fit::Stage all{.layers = job.memory->layers()};
+  const Bytes held = job.memory->Devices(all, job.sequences()).total();
   return static_cast<double>(held.count);
 }
 

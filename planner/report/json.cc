@@ -23,16 +23,24 @@ Json Provenance(const catalog::Provenance& provenance) {
   return {{"source", provenance.source}, {"as_of", provenance.as_of}};
 }
 
+// Of a pipeline's stage; null where layers are not what is split.
+Json Layers(const placement::NodeMemory& memory) {
+  if (memory.layers == 0) return nullptr;
+  return {{"first", memory.first_layer}, {"count", memory.layers}};
+}
+
 Json MemoryJson(const fleet::Fleet& fleet, const placement::NodeMemory& memory) {
   return {{"node", fleet.nodes()[static_cast<std::size_t>(memory.node)].name},
           {"required_bytes", memory.demand.total().count},
           {"budget_bytes", memory.budget.bytes.count},
           {"weights_bytes", memory.demand.weights.count},
-          {"kv_cache_bytes", memory.demand.kv_cache.count},
+          {"kv_cache_bytes", (memory.demand.kv_cache + memory.demand.recurrent_state).count},
+          {"recurrent_state_bytes", memory.demand.recurrent_state.count},
           {"compute_buffer_bytes", memory.demand.compute_buffers.count},
           {"engine_base_bytes", memory.demand.engine_base.count},
           {"budget_source", memory.budget.source},
-          {"layer_share", Number(memory.layer_share)}};
+          {"layer_share", Number(memory.layer_share)},
+          {"layers", Layers(memory)}};
 }
 
 }  // namespace
@@ -366,10 +374,12 @@ std::string ExplainJson(const Plan& plan, std::size_t rung) {
 }
 
 std::string FitJson(const fleet::Scenario& scenario, const placement::Load& load,
-                    const std::vector<Placement>& placements) {
+                    const std::vector<Placement>& placements, const FitDetails& details) {
   Json rows = Json::array();
-  for (const Placement& placement : placements) {
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    const Placement& placement = placements[i];
     Json row = PlacementJson(scenario.fleet, placement);
+    if (details.longest_context) row["longest_context"] = OrNull((*details.longest_context)[i]);
     row["why_not"] = placement.why_not.empty() ? Json(nullptr) : Json(placement.why_not);
     rows.push_back(std::move(row));
   }

@@ -236,17 +236,63 @@ std::string PresetsText(const catalog::Catalog& catalog, const Style& style) {
 
 }  // namespace
 
+namespace {
+
+// "131,072" tokens.
+std::string Tokens(const std::optional<int>& tokens) {
+  if (!tokens) return "-";
+  std::string digits = absl::StrCat(*tokens);
+  for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) {
+    digits.insert(static_cast<std::size_t>(i), ",");
+  }
+  return digits;
+}
+
+std::string LayerRange(const placement::NodeMemory& node) {
+  if (node.layers == 0) return node.layer_share == 1 ? "all" : "";
+  return absl::StrCat(node.first_layer, "–", node.first_layer + node.layers - 1);
+}
+
+// Every node's memory, term by term, in GB.
+std::string Breakdown(const fleet::Fleet& fleet, const Placement& placement, const Style& style) {
+  Table memory({{"node", Align::kLeft, true, 24},
+                {"layers", Align::kRight},
+                {"weights GB", Align::kRight},
+                {"KV", Align::kRight},
+                {"state", Align::kRight},
+                {"buffers", Align::kRight},
+                {"engine", Align::kRight},
+                {"needs", Align::kRight},
+                {"offers", Align::kRight}});
+  const auto gb = [](Bytes bytes) { return bytes.count == 0 ? "-" : FormatNumber(bytes.gb()); };
+  for (const placement::NodeMemory& node : placement.memory) {
+    const fit::Demand& demand = node.demand;
+    memory.Add({fleet.nodes()[static_cast<std::size_t>(node.node)].name, LayerRange(node),
+                gb(demand.weights), gb(demand.kv_cache), gb(demand.recurrent_state),
+                gb(demand.compute_buffers), gb(demand.engine_base), gb(demand.total()),
+                gb(node.budget.bytes)});
+  }
+  return memory.Render(style);
+}
+
+}  // namespace
+
 std::string FitText(const fleet::Scenario& scenario, const placement::Load& load,
-                    const std::vector<Placement>& placements, const Style& style) {
-  Table fits({{"model", Align::kLeft, true},
+                    const std::vector<Placement>& placements, const FitDetails& details,
+                    const Style& style) {
+  std::vector<Column> columns = {{"model", Align::kLeft, true},
               {"quant"},
               {"where", Align::kLeft, true},
               {"memory", Align::kRight},
               {"decode tok/s", Align::kRight},
               {"prefill", Align::kRight},
-              {"note", Align::kLeft, true}});
+              {"note", Align::kLeft, true}};
+  if (details.longest_context) columns.insert(columns.end() - 1, {"longest", Align::kRight});
+  Table fits(std::move(columns));
   std::string refused;
-  for (const Placement& placement : placements) {
+  std::string breakdown;
+  for (std::size_t i = 0; i < placements.size(); ++i) {
+    const Placement& placement = placements[i];
     if (placement.verdict == fit::Verdict::kDoesNotFit || !placement.why_not.empty()) {
       absl::StrAppend(&refused,
                       Wrap(absl::StrCat(placement.model->id, " ", placement.quant->id, " on ",
@@ -257,14 +303,26 @@ std::string FitText(const fleet::Scenario& scenario, const placement::Load& load
     }
     std::vector<std::string> notes = placement.caveats;
     if (placement.verdict == fit::Verdict::kTight) notes.insert(notes.begin(), "tight");
-    fits.Add({placement.model->id, placement.quant->id, Where(scenario.fleet, placement),
-              MemoryText(placement), placement.speed ? Interval(placement.speed->decode_tps) : "-",
-              placement.speed ? FormatNumber(placement.speed->prefill_tps.mid) : "-",
-              absl::StrJoin(notes, "; ")});
+    std::vector<std::string> cells = {
+        placement.model->id, placement.quant->id, Where(scenario.fleet, placement),
+        MemoryText(placement), placement.speed ? Interval(placement.speed->decode_tps) : "-",
+        placement.speed ? FormatNumber(placement.speed->prefill_tps.mid) : "-"};
+    if (details.longest_context) cells.push_back(Tokens((*details.longest_context)[i]));
+    cells.push_back(absl::StrJoin(notes, "; "));
+    fits.Add(std::move(cells));
+    if (details.breakdown) {
+      absl::StrAppend(&breakdown, "\n",
+                      Wrap(absl::StrCat(style.Bold(absl::StrCat(placement.model->id, " ",
+                                                                placement.quant->id)),
+                                        " on ", Where(scenario.fleet, placement)),
+                           style.width, 2),
+                      "\n", Breakdown(scenario.fleet, placement, style));
+    }
   }
   std::string out = absl::StrCat(LoadSentence(load), ". Speeds are mid (80 % range).\n\n");
   if (!fits.empty()) absl::StrAppend(&out, style.Bold("FITS"), "\n", fits.Render(style));
   if (!refused.empty()) absl::StrAppend(&out, "\n", style.Bold("DOES NOT"), "\n", refused);
+  absl::StrAppend(&out, breakdown);
   return out;
 }
 
@@ -299,7 +357,8 @@ std::string PredictText(const fleet::Fleet& fleet, const Placement& placement,
                 {"budget from", Align::kLeft, true}});
   for (const placement::NodeMemory& node : placement.memory) {
     memory.Add({fleet.nodes()[static_cast<std::size_t>(node.node)].name,
-                FormatNumber(node.demand.weights.gb()), FormatNumber(node.demand.kv_cache.gb()),
+                FormatNumber(node.demand.weights.gb()),
+                FormatNumber((node.demand.kv_cache + node.demand.recurrent_state).gb()),
                 FormatNumber(node.demand.compute_buffers.gb()),
                 FormatNumber(node.demand.engine_base.gb()), FormatNumber(node.demand.total().gb()),
                 FormatNumber(node.budget.bytes.gb()), node.budget.source});

@@ -8,6 +8,7 @@
 #include "planner/placement/placement.h"
 #include "planner/plan.h"
 #include "planner/report/json.h"
+#include "planner/report/fit.h"
 #include "planner/report/table.h"
 
 namespace capacity::report {
@@ -23,7 +24,8 @@ std::string ExplainText(const catalog::Catalog& catalog, const Plan& plan, std::
 
 // One table row per placement; rejected ones in a second table with the reason.
 std::string FitText(const fleet::Scenario& scenario, const placement::Load& load,
-                    const std::vector<placement::Placement>& placements, const Style& style);
+                    const std::vector<placement::Placement>& placements, const FitDetails& details,
+                    const Style& style);
 
 // One configuration with its memory arithmetic; every term of the speed when `explanation` is
 // given.

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
+#include <utility>
 
 #include "planner/fit/fit.h"
 #include "tests/support/world.h"
@@ -45,76 +45,97 @@ TEST(KvCache, AnUnknownSizeIsNotGuessed) {
   EXPECT_EQ(KvCacheBytes(model, 8192, 16).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-// llama.cpp logs "compute buffer size = 258.50 MiB" for Llama 3 8B and 398.38 MiB for gpt-oss-120b
-// at the default micro-batch of 512.
-TEST(ComputeBuffers, OfLlamaCppAreMicroBatchTimesVocabularyAndHidden) {
-  catalog::Model llama = testing::DenseModel("m", 8e9, 32, 4096, 32, 8, 128, 128256);
-  EXPECT_NEAR(ComputeBufferBytes(llama, Engine::kLlamaCpp, 1).count / 1048576.0, 258.50, 0.005);
-  catalog::Model gpt_oss = testing::DenseModel("m", 117e9, 36, 2880, 64, 8, 64, 201088);
-  EXPECT_NEAR(ComputeBufferBytes(gpt_oss, Engine::kLlamaCpp, 1).count / 1048576.0, 398.38, 0.005);
-}
+// ---------------------------------------------------------------- engines
 
-class Demands : public ::testing::Test {
+class Memory : public ::testing::Test {
  protected:
+  EngineMemory Made(Engine engine, int context_tokens = 8192) const {
+    EngineSettings settings;
+    settings.engine = engine;
+    settings.context_tokens = context_tokens;
+    const auto made = EngineMemory::Make(catalog_, *catalog_.FindModel("llama-3.3-70b"),
+                                         *catalog_.FindQuantization("q8_0"), settings);
+    EXPECT_TRUE(made.ok()) << made.status();
+    return *made;
+  }
+  static Stage Whole(const EngineMemory& memory) { return {.layers = memory.layers()}; }
+
   catalog::Catalog catalog_ = testing::SmallCatalog();
-  DemandQuery query_ = {.model = catalog_.FindModel("llama-3.3-70b"),
-                        .quant = catalog_.FindQuantization("q8_0"),
-                        .engine = Engine::kLlamaCpp};
 };
 
-TEST_F(Demands, EverySequenceHasItsOwnCache) {
-  const auto one = NodeDemand(catalog_, query_);
-  query_.sequences = 4;
-  const auto four = NodeDemand(catalog_, query_);
-  EXPECT_EQ(four->kv_cache.count, 4 * one->kv_cache.count);
-  EXPECT_EQ(four->weights, one->weights);
+TEST_F(Memory, EverySequenceHasItsOwnCache) {
+  const EngineMemory memory = Made(Engine::kLlamaCpp);
+  const Demand one = memory.Devices(Whole(memory), 1);
+  const Demand four = memory.Devices(Whole(memory), 4);
+  EXPECT_EQ(four.kv_cache.count, 4 * one.kv_cache.count);
+  EXPECT_EQ(four.weights, one.weights);
 }
 
-TEST_F(Demands, SharesDivideWeightsAndCacheOnly) {
-  const auto whole = NodeDemand(catalog_, query_);
-  query_.weight_share = 0.25;
-  query_.kv_share = 0.5;
-  const auto part = NodeDemand(catalog_, query_);
-  EXPECT_EQ(part->weights, whole->weights * 0.25);
-  EXPECT_EQ(part->kv_cache, whole->kv_cache * 0.5);
-  EXPECT_EQ(part->compute_buffers, whole->compute_buffers);
-  EXPECT_EQ(part->engine_base, whole->engine_base);
+TEST_F(Memory, TheTotalIsTheSumOfItsTerms) {
+  const EngineMemory memory = Made(Engine::kVllm);
+  const Demand demand = memory.Devices(Whole(memory), 3);
+  EXPECT_EQ(demand.total(), demand.weights + demand.kv_cache + demand.recurrent_state +
+                                demand.compute_buffers + demand.engine_base);
 }
 
-TEST_F(Demands, TheTotalIsTheSumOfItsTerms) {
-  const auto demand = NodeDemand(catalog_, query_);
-  EXPECT_EQ(demand->total(),
-            demand->weights + demand->kv_cache + demand->compute_buffers + demand->engine_base);
+TEST_F(Memory, TheStagesOfARowHoldEveryLayerOnce) {
+  for (const Engine engine : {Engine::kLlamaCpp, Engine::kVllm}) {
+    const EngineMemory memory = Made(engine);
+    Bytes weights = memory.Host(3, 1).weights;
+    Bytes cache;
+    int layer = 0;
+    for (int i = 0; i < 3; ++i) {
+      const int layers = i == 2 ? memory.layers() - layer : 17 + i;
+      const Demand stage = memory.Devices({layer, layers, i, 1, 3}, 1);
+      weights += stage.weights;
+      cache += stage.kv_cache;
+      layer += layers;
+    }
+    EXPECT_NEAR(static_cast<double>(weights.count), static_cast<double>(memory.weights().count), 8);
+    EXPECT_NEAR(static_cast<double>(cache.count), static_cast<double>(memory.cache().count), 8);
+  }
 }
 
-TEST_F(Demands, TheVerdictChangesAtTheBudgetAndAtTheMargin) {
+TEST_F(Memory, EveryRankOfMlxKeepsBothTables) {
+  const EngineMemory memory = Made(Engine::kMlx);
+  const Stage half{.layers = memory.layers() / 2, .of = 2};
+  const Stage none{.of = 2};
+  const Bytes tables = memory.Devices(none, 1).weights;
+  EXPECT_GT(tables.count, 0);
+  EXPECT_NEAR(static_cast<double>((memory.Devices(half, 1).weights - tables).count * 2 + tables.count),
+              static_cast<double>(memory.weights().count), 8);
+}
+
+TEST_F(Memory, ACacheIsAllocatedInTheStepsOfItsEngine) {
+  const double per_token = 327680;  // 2 x 80 layers x 8 kv heads x 128 x 2 bytes
+  const std::pair<Engine, int> steps[] = {
+      {Engine::kLlamaCpp, 256}, {Engine::kMlx, 256}, {Engine::kVllm, 16}, {Engine::kOther, 1}};
+  for (const auto& [engine, step] : steps) {
+    for (const int context : {1, 15, 16, 17, 256, 257, 8191, 8192, 131072}) {
+      const int cells = (context + step - 1) / step * step;
+      EXPECT_DOUBLE_EQ(static_cast<double>(Made(engine, context).cache().count), per_token * cells)
+          << Name(engine) << " " << context;
+    }
+  }
+}
+
+TEST_F(Memory, ALongerContextNeverNeedsLess) {
+  for (const Engine engine : catalog::kAllEngines) {
+    Bytes before;
+    for (int context = 0; context < 140'000; context += 701) {
+      const EngineMemory memory = Made(engine, context);
+      const Bytes now = memory.Devices(Whole(memory), 2).total();
+      EXPECT_GE(now, before) << Name(engine) << " " << context;
+      before = now;
+    }
+  }
+}
+
+TEST(Verdicts, ChangeAtTheBudgetAndAtTheMargin) {
   const Demand demand{.weights = Bytes{100}};
   EXPECT_EQ(Judge(demand, {.bytes = Bytes{99}, .tight_above = Bytes{90}}), Verdict::kDoesNotFit);
   EXPECT_EQ(Judge(demand, {.bytes = Bytes{100}, .tight_above = Bytes{99}}), Verdict::kTight);
   EXPECT_EQ(Judge(demand, {.bytes = Bytes{110}, .tight_above = Bytes{100}}), Verdict::kFits);
-}
-
-TEST_F(Demands, TheLongestContextFitsAndOneTokenMoreDoesNot) {
-  const Budget budget{.bytes = GiB(80), .tight_above = GiB(76)};
-  for (int sequences : {1, 3}) {
-    query_.sequences = sequences;
-    const auto longest = LongestContext(catalog_, query_, budget);
-    ASSERT_TRUE(longest.ok()) << longest.status();
-    ASSERT_GT(*longest, 0);
-    ASSERT_LT(*longest, *query_.model->max_context);
-    query_.context_tokens = *longest;
-    EXPECT_LE(NodeDemand(catalog_, query_)->total(), budget.bytes);
-    query_.context_tokens = *longest + 1;
-    EXPECT_GT(NodeDemand(catalog_, query_)->total(), budget.bytes);
-  }
-}
-
-TEST_F(Demands, TheLongestContextEndsWhereTheModelDoes) {
-  EXPECT_EQ(*LongestContext(catalog_, query_, {.bytes = GiB(1000)}), *query_.model->max_context);
-}
-
-TEST_F(Demands, NoContextFitsWhereTheWeightsDoNot) {
-  EXPECT_EQ(*LongestContext(catalog_, query_, {.bytes = GiB(10)}), 0);
 }
 
 }  // namespace
