@@ -9,7 +9,10 @@ constexpr int kCellStep = 256;       // a cache has a multiple of so many cells
 constexpr double kPipelineCopies = 4;  // of every input, where more than one device computes
 constexpr double kF32 = 4;           // bytes
 constexpr double kF16 = 2;
-constexpr double kStateWidth = 128;  // of Mamba 2 and delta nets: cells of state per inner channel
+// Of Mamba 2 and delta nets, to tell the inner channels from the state: most keep 128 cells for each,
+// and none that is known has more than 2.3 inner channels for one of the residual stream.
+constexpr double kStateWidth = 128;
+constexpr double kMostInner = 2.3;
 
 int RoundUp(long long tokens) {
   return static_cast<int>((tokens + kCellStep - 1) / kCellStep * kCellStep);
@@ -29,7 +32,11 @@ class Tensors {
 
   double residual() const { return batch_ * a_.hidden_size * kF32; }
   double logits() const { return batch_ * a_.vocab * kF32; }
-  double masks() const { return Mask(graph_.cells.full) + Mask(graph_.cells.window); }
+  // What every device is told besides tokens: who sees whom and, without flash attention, where each
+  // value goes in a cache that is stored the other way round.
+  double masks() const {
+    return CacheInputs(graph_.cells.full) + CacheInputs(graph_.cells.window);
+  }
 
   // The most that one layer has alive beside the residual stream.
   double Layer() const {
@@ -45,19 +52,25 @@ class Tensors {
   }
 
  private:
-  double Mask(int cells) const {
-    return batch_ * cells * (graph_.settings.flash_attention ? kF16 : kF32);
+  double CacheInputs(int cells) const {
+    if (cells == 0) return 0;
+    if (graph_.settings.flash_attention) return batch_ * cells * kF16;
+    constexpr double kIndex = 8;  // bytes
+    const double values = a_.is_mla() ? 0 : batch_ * a_.kv_heads * Head() * kIndex;
+    return batch_ * cells * kF32 + values;
+  }
+  double Head() const {
+    return std::max(a_.head_dim.value_or(0), a_.global_head_dim.value_or(0));
   }
   int Cells() const { return std::max(graph_.cells.full, graph_.cells.window); }
 
   double Attention() const {
     if (Cells() == 0) return 0;
     if (a_.is_mla()) return LatentAttention();
-    const double head = std::max(a_.head_dim.value_or(0), a_.global_head_dim.value_or(0));
-    const double query = batch_ * a_.heads * head * kF32;
-    const double keys_and_values = 2 * batch_ * a_.kv_heads * head * kF32;
+    const double query = batch_ * a_.heads * Head() * kF32;
+    const double keys_and_values = 2 * batch_ * a_.kv_heads * Head() * kF32;
     if (graph_.settings.flash_attention) return 2 * query + keys_and_values;
-    return Scores() + std::max(query, residual()) + keys_and_values;
+    return Scores() + std::max(query, residual());
   }
 
   // Queries before and after absorption, and as they enter attention.
@@ -87,8 +100,10 @@ class Tensors {
   }
 
   // Bytes of a recurrent layer's inner channels.
-  double Inner() const { return batch_ * graph_.state_bytes / kStateWidth; }
-  double Recurrent() const { return 5.44 * Inner(); }
+  double Inner() const {
+    return std::min(batch_ * graph_.state_bytes / kStateWidth, kMostInner * residual());
+  }
+  double Recurrent() const { return 5 * Inner(); }
 
   const LlamaCppGraph& graph_;
   const catalog::Architecture& a_;

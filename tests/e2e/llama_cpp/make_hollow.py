@@ -452,6 +452,36 @@ def falcon_h1(name, weights, **sizes):
     return m
 
 
+def ernie_moe(name, weights, experts, used, shared, expert_ff, **sizes):
+    m = Hollow("ernie4_5-moe", name, weights, **sizes)
+    m.heads_are(m.head)
+    m.experts_are(experts, used, expert_ff, shared=shared, shared_ff=expert_ff * shared)
+    m.key("leading_dense_block_count", 1)
+    m.key("interleave_moe_layer_step", 1)
+    m.tables(tied=True)
+    for i in range(m.layers):
+        m.block(i, "attn_norm", "ffn_norm")
+        m.attention(i)
+        if i < 1:
+            m.feed_forward(i)
+        else:
+            m.experts(i, experts, expert_ff, bias=True)
+            m.feed_forward(i, expert_ff * shared, "_shexp")
+    return m
+
+
+def exaone4(name, weights, window, **sizes):
+    m = Hollow("exaone4", name, weights, **sizes)
+    m.heads_are(m.head)
+    m.key("attention.sliding_window", window)
+    m.tables()
+    for i in range(m.layers):
+        m.block(i, "post_attention_norm", "post_ffw_norm")
+        m.attention(i, norms=True)
+        m.feed_forward(i)
+    return m
+
+
 # The dimensions are those of published models, from their config.json at huggingface.co; names say
 # which. Where a model would take more memory than a test machine has, it has fewer layers or experts.
 SHAPES = {
@@ -499,6 +529,24 @@ SHAPES = {
                                   vocabulary=50288),
     "falcon-h1-1.5b": lambda: falcon_h1("Falcon H1 1.5B", Type.Q8_0, layers=24, width=2048, heads=8,
                                         kv_heads=2, ff=4096, vocabulary=65537),
+    # Shapes that no formula was made for: they judge those that were found with the ones above.
+    "mistral-small-24b": lambda: llama("Mistral Small 24B", Type.Q4_K, Type.Q6_K, layers=40, width=5120,
+                                       heads=32, kv_heads=8, ff=32768, vocabulary=131072),
+    "smollm2-1.7b": lambda: llama("SmolLM2 1.7B", Type.Q8_0, None, tied=True, layers=24, width=2048,
+                                  heads=32, kv_heads=32, head=64, ff=8192, vocabulary=49152),
+    "gemma3-12b": lambda: gemma_windowed("gemma3", "Gemma 3 12B", Type.Q4_0, 1024, layers=48, width=3840,
+                                         heads=16, kv_heads=8, head=256, ff=15360, vocabulary=262208),
+    "exaone4-32b": lambda: exaone4("EXAONE 4.0 32B", Type.Q4_K, 4096, layers=64, width=5120, heads=40,
+                                   kv_heads=8, ff=27392, vocabulary=102400),
+    "ernie-4.5-21b": lambda: ernie_moe("ERNIE 4.5 21B A3B", Type.Q4_0, 64, 6, 2, 1536, layers=28,
+                                       width=2560, heads=20, kv_heads=4, ff=12288, vocabulary=103424),
+    "qwen3-235b": lambda: qwen3moe("Qwen3 235B A22B, 12 layers of 94", Type.Q4_K, 128, 8, 1536, layers=12,
+                                   width=4096, heads=64, kv_heads=4, ff=12288, vocabulary=151936),
+    "kimi-k2": lambda: deepseek2("Kimi K2, 8 layers of 61, 48 experts of 384", Type.Q4_0, 48, 8, 1, 2048, 1,
+                                 1536, layers=8, width=7168, heads=64, ff=18432, vocabulary=163840),
+    "granite-4-small": lambda: granite_hybrid("Granite 4.0 H Small, 20 layers of 40", Type.Q4_K, 72, 10, 1536,
+                                              (5, 15), 8192, 128, layers=20, width=4096, heads=32, ff=768,
+                                              vocabulary=100352),
 }
 
 
