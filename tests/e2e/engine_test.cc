@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "tests/e2e/llama_cpp.h"
 #include "tests/e2e/support.h"
 
 namespace capacity {
@@ -32,6 +33,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using e2e::FreePort;
+using e2e::Inside;
+using e2e::LlamaCppDirectory;
 using e2e::Program;
 using e2e::Ran;
 using e2e::ReadFile;
@@ -43,58 +46,15 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const std::string kScripts = CAPACITY_SOURCE_DIR "/tests/e2e/llama_cpp/";
+const std::string kScripts = e2e::kLlamaCppScripts;
 constexpr int kStartSeconds = 60;  // of a server, on a busy machine
-
-std::string Environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-// As the scripts have it.
-std::string LlamaCppDirectory() {
-  if (const std::string stated = Environment("CAPACITY_LLAMA_CPP_DIR"); !stated.empty()) {
-    return stated;
-  }
-  std::string cache = Environment("XDG_CACHE_HOME");
-  const std::string home = Environment("HOME");
-  if (cache.empty()) cache = (home.empty() ? "/root" : home) + "/.cache";
-  return cache + "/capacity-planner/llama.cpp";
-}
-
-enum class Presence { kThere, kAbsent, kBroken };
-struct LlamaCpp {
-  Presence presence = Presence::kAbsent;
-  std::string why;
-};
-
-LlamaCpp FindLlamaCpp() {
-  if (geteuid() != 0) return {Presence::kAbsent, "only root can run what is in a chroot"};
-  const std::string directory = LlamaCppDirectory();
-  if (!fs::exists(directory + "/sid/etc/capacity-packages")) {
-    if (Environment("CAPACITY_LLAMA_CPP") != "1") {
-      return {Presence::kAbsent,
-              "no llama.cpp in " + directory +
-                  ": tests/e2e/llama_cpp/make_chroot.sh makes one (root, about a minute, 250 MB of "
-                  "downloads); with CAPACITY_LLAMA_CPP=1 the tests do"};
-    }
-    constexpr int kCannot = 77;  // as make_chroot.sh has it
-    const Ran made = e2e::Run(kScripts + "make_chroot.sh " + directory);
-    if (made.exit_code == kCannot) return {Presence::kAbsent, made.err};
-    if (made.exit_code != 0) return {Presence::kBroken, made.err};
-  }
-  if (!Shell(kScripts + "in_chroot.sh true")) {
-    return {Presence::kAbsent, "no file systems can be mounted here"};
-  }
-  return {Presence::kThere, ""};
-}
 
 class Engine : public ::testing::Test {
  protected:
   void SetUp() override {
-    static const LlamaCpp llama_cpp = FindLlamaCpp();
-    if (llama_cpp.presence == Presence::kAbsent) GTEST_SKIP() << llama_cpp.why;
-    ASSERT_EQ(llama_cpp.presence, Presence::kThere) << llama_cpp.why;
+    static const e2e::LlamaCpp llama_cpp = e2e::FindLlamaCpp();
+    if (llama_cpp.presence == e2e::Presence::kAbsent) GTEST_SKIP() << llama_cpp.why;
+    ASSERT_EQ(llama_cpp.presence, e2e::Presence::kThere) << llama_cpp.why;
     std::string name = ::testing::TempDir() + "capacity-engine-XXXXXX";
     directory_ = mkdtemp(name.data());
     models_ = LlamaCppDirectory() + "/models/" + fs::path(directory_).filename().string();
@@ -108,11 +68,6 @@ class Engine : public ::testing::Test {
     if (directory_.empty()) return;
     fs::remove_all(models_);
     fs::remove_all(directory_);
-  }
-
-  // A program of the chroot.
-  static std::string Inside(const std::string& command) {
-    return kScripts + "in_chroot.sh " + command;
   }
 
   // The GGUF of one shape of make_model.py; the path is the same inside the chroot.
@@ -334,13 +289,7 @@ class RpcServer {
 };
 
 TEST_F(Engine, ARpcClusterOfTwoIsMeasuredAsOne) {
-  std::string found;
-  for (const auto& place : fs::directory_iterator(LlamaCppDirectory() + "/sid/usr/libexec")) {
-    const std::string under = "/llama/bin/ggml-rpc-server";
-    if (fs::exists(place.path().string() + under)) {
-      found = "/usr/libexec/" + place.path().filename().string() + under;
-    }
-  }
+  const std::string found = e2e::RpcServerInside();
   ASSERT_NE(found, "") << "no ggml-rpc-server in the chroot";
   RpcServer first(Inside(found), Log("rpc-1"));
   RpcServer second(Inside(found), Log("rpc-2"));
