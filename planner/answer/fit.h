@@ -17,8 +17,8 @@ struct FitQuestion {
   std::vector<std::string> models;  // catalogue ids; empty: all
   std::vector<std::string> quants;  // catalogue ids; empty: all
   placement::Load load;
-  int top = 1;       // placements for each model and quantization
-  bool all = false;  // every placement, the rejected ones with their reason
+  int top = 1;                   // placements for each model and quantization
+  bool all = false;              // every placement, the rejected ones with their reason
   bool longest_context = false;  // also of each placement
   bool breakdown = false;        // also in text: memory term by term
 };

@@ -27,8 +27,9 @@ struct FitArguments {
 
 int AskRemote(const Common& common, const FitArguments& arguments) {
   if (arguments.longest_context || arguments.breakdown) {
-    return BadArgument("fit", "--longest-context and --breakdown are answered here only: leave out "
-                              "--planner");
+    return BadArgument("fit",
+                       "--longest-context and --breakdown are answered here only: leave out "
+                       "--planner");
   }
   const auto load = WireLoad(arguments.load);
   if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
@@ -59,10 +60,9 @@ int RunFit(const Common& common, const FitArguments& arguments) {
   }
   const absl::StatusOr<placement::Load> load = ParseLoad(facts->catalog, arguments.load);
   if (!load.ok()) return BadArgument("fit", std::string(load.status().message()));
-  const auto answered =
-      answer::AnswerFit(*facts, {DocumentsOf(common, arguments.fleet), models, arguments.quants,
-                                 *load, arguments.top, arguments.all, arguments.longest_context,
-                                 arguments.breakdown});
+  const auto answered = answer::AnswerFit(
+      *facts, {DocumentsOf(common, arguments.fleet), models, arguments.quants, *load, arguments.top,
+               arguments.all, arguments.longest_context, arguments.breakdown});
   if (!answered.value) return Refuse("fit", answered.problems, answered.arguments);
   return Print(common.json() ? answer::FitJson(*answered.value)
                              : head + answer::FitText(*answered.value, common.style));

@@ -26,8 +26,8 @@ absl::StatusOr<Bytes> KvCacheBytes(const catalog::Model& model, int context_toke
   const catalog::KvCache& cache = model.kv_cache;
   const double context = std::max(0, context_tokens);
   const double windowed = std::min<double>(context, model.architecture.sliding_window.value_or(0));
-  const double at_16_bits = *cache.global_bytes_per_token_bf16 * context +
-                            cache.window_bytes_per_token_bf16 * windowed;
+  const double at_16_bits =
+      *cache.global_bytes_per_token_bf16 * context + cache.window_bytes_per_token_bf16 * windowed;
   return Bytes{1} * (at_16_bits * kv_bits / 16 + cache.recurrent_state_bytes);
 }
 

@@ -23,8 +23,8 @@ bool IsMlx(Engine engine) { return engine == Engine::kMlx || engine == Engine::k
 
 // What docs/model.md 1.4 tabulates, with the evidence for each number.
 struct EngineTraits {
-  double chunk_tokens;  // prompt tokens in flight: mlx-lm's prefill step, vLLM's batch
-  double logit_rows;    // rows of vocabulary-wide FP32 logits held at once
+  double chunk_tokens;      // prompt tokens in flight: mlx-lm's prefill step, vLLM's batch
+  double logit_rows;        // rows of vocabulary-wide FP32 logits held at once
   double activation_bytes;  // per chunk token and hidden unit
   double base_mib;          // runtime, kernels, driver context
 };

@@ -105,8 +105,8 @@ class EngineMemory {
   int layers_ = 1;
   Bytes weights_;
   PerLayer layer_weights_;
-  PerLayer cache_;  // per sequence
-  PerLayer state_;  // per sequence
+  PerLayer cache_;            // per sequence
+  PerLayer state_;            // per sequence
   double largest_state_ = 0;  // of one layer
   CacheCells cells_;
   double input_ = 0;   // bytes of the input table

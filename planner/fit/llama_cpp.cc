@@ -5,12 +5,12 @@
 namespace capacity::fit {
 namespace {
 
-constexpr int kCellStep = 256;       // a cache has a multiple of so many cells
+constexpr int kCellStep = 256;         // a cache has a multiple of so many cells
 constexpr double kPipelineCopies = 4;  // of every input, where more than one device computes
-constexpr double kF32 = 4;           // bytes
+constexpr double kF32 = 4;             // bytes
 constexpr double kF16 = 2;
-// Of Mamba 2 and delta nets, to tell the inner channels from the state: most keep 128 cells for each,
-// and none that is known has more than 2.3 inner channels for one of the residual stream.
+// Of Mamba 2 and delta nets, to tell the inner channels from the state: most keep 128 cells for
+// each, and none that is known has more than 2.3 inner channels for one of the residual stream.
 constexpr double kStateWidth = 128;
 constexpr double kMostInner = 2.3;
 
@@ -32,16 +32,12 @@ class Tensors {
 
   double residual() const { return batch_ * a_.hidden_size * kF32; }
   double logits() const { return batch_ * a_.vocab * kF32; }
-  // What every device is told besides tokens: who sees whom and, without flash attention, where each
-  // value goes in a cache that is stored the other way round.
-  double masks() const {
-    return CacheInputs(graph_.cells.full) + CacheInputs(graph_.cells.window);
-  }
+  // What every device is told besides tokens: who sees whom and, without flash attention, where
+  // each value goes in a cache that is stored the other way round.
+  double masks() const { return CacheInputs(graph_.cells.full) + CacheInputs(graph_.cells.window); }
 
   // The most that one layer has alive beside the residual stream.
-  double Layer() const {
-    return std::max({Attention(), FeedForward(), Experts(), Recurrent()});
-  }
+  double Layer() const { return std::max({Attention(), FeedForward(), Experts(), Recurrent()}); }
 
   // Mamba layers without a feed-forward block of their own: what the end of one layer and the
   // beginning of the next exchange when the two are on different devices.
@@ -59,9 +55,7 @@ class Tensors {
     const double values = a_.is_mla() ? 0 : batch_ * a_.kv_heads * Head() * kIndex;
     return batch_ * cells * kF32 + values;
   }
-  double Head() const {
-    return std::max(a_.head_dim.value_or(0), a_.global_head_dim.value_or(0));
-  }
+  double Head() const { return std::max(a_.head_dim.value_or(0), a_.global_head_dim.value_or(0)); }
   int Cells() const { return std::max(graph_.cells.full, graph_.cells.window); }
 
   double Attention() const {
@@ -78,8 +72,8 @@ class Tensors {
     const double latent = a_.kv_lora_rank.value_or(0);
     const double rope = a_.qk_rope_head_dim.value_or(0);
     const double per_head = a_.qk_nope_head_dim.value_or(0) + rope + latent + (latent + rope);
-    const double queries = batch_ * a_.heads * per_head * kF32 + residual() +
-                           2 * batch_ * (latent + rope) * kF32;
+    const double queries =
+        batch_ * a_.heads * per_head * kF32 + residual() + 2 * batch_ * (latent + rope) * kF32;
     if (graph_.settings.flash_attention) return queries;
     const double values = static_cast<double>(Cells()) * graph_.sequences * latent * kF16;
     return Scores() + std::max(queries, values + queries - residual());
@@ -158,8 +152,7 @@ double LlamaCppDeviceBuffers(const LlamaCppGraph& graph, int device, int of) {
 
 double LlamaCppHostBuffers(const LlamaCppGraph& graph, int devices) {
   const Tensors tensors(graph);
-  const double answers =
-      static_cast<double>(graph.sequences) * graph.architecture->vocab * kF32;
+  const double answers = static_cast<double>(graph.sequences) * graph.architecture->vocab * kF32;
   if (devices == 1) return tensors.masks() + 4 * tensors.residual() + answers;
   return kPipelineCopies * tensors.masks() + 10 * tensors.residual() + answers;
 }

@@ -98,8 +98,8 @@ std::optional<Tables> TablesOf(const catalog::Model& model, const catalog::Quant
   if (model.architecture.tied_embeddings.value_or(false)) {
     return Tables{FromBits(classes->head * bits->head), Bytes{}, true};
   }
-  return Tables{FromBits(classes->embedding * bits->embedding), FromBits(classes->head * bits->head),
-                false};
+  return Tables{FromBits(classes->embedding * bits->embedding),
+                FromBits(classes->head * bits->head), false};
 }
 
 const catalog::Artifact* ArtifactFor(const catalog::Catalog& catalog, const catalog::Model& model,

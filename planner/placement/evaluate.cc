@@ -117,8 +117,8 @@ class Sizing {
     std::vector<NodeMemory> memory;
     for (std::size_t i = 0; i < cluster_.nodes.size(); ++i) {
       const double share = static_cast<double>(stages[i].layers) / this->memory().layers();
-      memory.push_back({cluster_.nodes[i], DemandOf(i, stages[i]), BudgetOf(cluster_.nodes[i]), share,
-                        stages[i].first_layer, stages[i].layers});
+      memory.push_back({cluster_.nodes[i], DemandOf(i, stages[i]), BudgetOf(cluster_.nodes[i]),
+                        share, stages[i].first_layer, stages[i].layers});
     }
     return memory;
   }

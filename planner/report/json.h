@@ -27,8 +27,7 @@ std::string ExplainJson(const Plan& plan, std::size_t rung);
 
 // Every placement of `placements`, rejected ones with `why_not`.
 std::string FitJson(const fleet::Scenario& scenario, const placement::Load& load,
-                    const std::vector<placement::Placement>& placements,
-                    const FitDetails& details);
+                    const std::vector<placement::Placement>& placements, const FitDetails& details);
 
 // One configuration. `explanation` may be null.
 std::string PredictJson(const fleet::Fleet& fleet, const placement::Placement& placement,

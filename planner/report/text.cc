@@ -280,13 +280,10 @@ std::string Breakdown(const fleet::Fleet& fleet, const Placement& placement, con
 std::string FitText(const fleet::Scenario& scenario, const placement::Load& load,
                     const std::vector<Placement>& placements, const FitDetails& details,
                     const Style& style) {
-  std::vector<Column> columns = {{"model", Align::kLeft, true},
-              {"quant"},
-              {"where", Align::kLeft, true},
-              {"memory", Align::kRight},
-              {"decode tok/s", Align::kRight},
-              {"prefill", Align::kRight},
-              {"note", Align::kLeft, true}};
+  std::vector<Column> columns = {{"model", Align::kLeft, true},   {"quant"},
+                                 {"where", Align::kLeft, true},   {"memory", Align::kRight},
+                                 {"decode tok/s", Align::kRight}, {"prefill", Align::kRight},
+                                 {"note", Align::kLeft, true}};
   if (details.longest_context) columns.insert(columns.end() - 1, {"longest", Align::kRight});
   Table fits(std::move(columns));
   std::string refused;
@@ -304,19 +301,22 @@ std::string FitText(const fleet::Scenario& scenario, const placement::Load& load
     std::vector<std::string> notes = placement.caveats;
     if (placement.verdict == fit::Verdict::kTight) notes.insert(notes.begin(), "tight");
     std::vector<std::string> cells = {
-        placement.model->id, placement.quant->id, Where(scenario.fleet, placement),
-        MemoryText(placement), placement.speed ? Interval(placement.speed->decode_tps) : "-",
+        placement.model->id,
+        placement.quant->id,
+        Where(scenario.fleet, placement),
+        MemoryText(placement),
+        placement.speed ? Interval(placement.speed->decode_tps) : "-",
         placement.speed ? FormatNumber(placement.speed->prefill_tps.mid) : "-"};
     if (details.longest_context) cells.push_back(Tokens((*details.longest_context)[i]));
     cells.push_back(absl::StrJoin(notes, "; "));
     fits.Add(std::move(cells));
     if (details.breakdown) {
-      absl::StrAppend(&breakdown, "\n",
-                      Wrap(absl::StrCat(style.Bold(absl::StrCat(placement.model->id, " ",
-                                                                placement.quant->id)),
-                                        " on ", Where(scenario.fleet, placement)),
-                           style.width, 2),
-                      "\n", Breakdown(scenario.fleet, placement, style));
+      absl::StrAppend(
+          &breakdown, "\n",
+          Wrap(absl::StrCat(style.Bold(absl::StrCat(placement.model->id, " ", placement.quant->id)),
+                            " on ", Where(scenario.fleet, placement)),
+               style.width, 2),
+          "\n", Breakdown(scenario.fleet, placement, style));
     }
   }
   std::string out = absl::StrCat(LoadSentence(load), ". Speeds are mid (80 % range).\n\n");

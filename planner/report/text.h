@@ -7,8 +7,8 @@
 #include "planner/catalog/catalog.h"
 #include "planner/placement/placement.h"
 #include "planner/plan.h"
-#include "planner/report/json.h"
 #include "planner/report/fit.h"
+#include "planner/report/json.h"
 #include "planner/report/table.h"
 
 namespace capacity::report {

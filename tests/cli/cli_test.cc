@@ -206,6 +206,50 @@ TEST(FitCommand, ContextAndKvTypeChangeTheMemory) {
             required({"--context", "128k"}) - 7e9);
 }
 
+TEST(FitCommand, TheLongestContextIsAnsweredExactly) {
+  std::vector<std::string> arguments = {
+      "fit",        "--inventory", kInventories + "two-sparks.yaml",
+      "--model",    "gemma-3-27b", "--quant",
+      "q8_0",       "--kv-type",   "f16",
+      "--parallel", "8",           "--top",
+      "9",          "--output",    "json"};
+  const auto with = [&](std::vector<std::string> extra) {
+    extra.insert(extra.begin(), arguments.begin(), arguments.end());
+    const json fit = Parsed(Planner(extra));
+    ExpectSchema(fit);
+    return fit["rows"];
+  };
+  const json rows = with({"--longest-context"});
+  ASSERT_FALSE(rows.empty());
+  for (const json& row : rows) {
+    ASSERT_TRUE(row["fits"]) << row;
+    EXPECT_GE(row["longest_context"].get<int>(), 8192) << row;
+  }
+  EXPECT_FALSE(with({})[0].contains("longest_context"));
+  // The same question at the answer's edge.
+  const int longest = rows[0]["longest_context"];
+  const auto fits_at = [&](int context) {
+    for (const json& row : with({"--context", std::to_string(context), "--all"})) {
+      const bool same = row["strategy"] == rows[0]["strategy"] &&
+                        row["engine"] == rows[0]["engine"] && row["nodes"] == rows[0]["nodes"];
+      if (same) return row["fits"].get<bool>();
+    }
+    ADD_FAILURE() << "no such placement at " << context;
+    return false;
+  };
+  EXPECT_TRUE(fits_at(longest));
+  if (longest < 131072) EXPECT_FALSE(fits_at(longest + 1));
+}
+
+TEST(FitCommand, TheBreakdownHasEveryTermOfEveryNode) {
+  const Ran text = Planner({"fit", "--inventory", kInventories + "two-sparks.yaml", "--model",
+                            "qwen3-next-80b-a3b", "--quant", "q8_0", "--breakdown"});
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  for (const char* title : {"weights GB", "KV", "state", "buffers", "engine", "needs", "offers"}) {
+    EXPECT_THAT(text.out, HasSubstr(title));
+  }
+}
+
 TEST(FitCommand, AMeasurementOnTheNodeShiftsAndNarrowsItsOtherEstimates) {
   const std::string nodes =
       "schema: capacity-planner/inventory/v1\n"

@@ -83,7 +83,8 @@ Row RowFor(const std::string& shape, int context, int sequences) {
 }
 
 std::string LoadArguments(const Row& row) {
-  return " -c " + std::to_string(testing::Count(row, "context") * testing::Count(row, "sequences")) +
+  return " -c " +
+         std::to_string(testing::Count(row, "context") * testing::Count(row, "sequences")) +
          " -np " + row.at("sequences");
 }
 
@@ -95,16 +96,16 @@ struct Line {
 std::vector<Line> BreakdownIn(const std::string& log) {
   std::vector<Line> lines;
   // "|   - Host      |    393 =    281 +     0 +   112   |", and before a device's "total = free +"
-  for (const std::smatch& line : Matches(
-           log, R"(\|   - \S+[^|]*\|[^|\n]*?\d+ = +(\d+) \+ +(\d+) \+ +(\d+))")) {
+  for (const std::smatch& line :
+       Matches(log, R"(\|   - \S+[^|]*\|[^|\n]*?\d+ = +(\d+) \+ +(\d+) \+ +(\d+))")) {
     lines.push_back({line.str(1), line.str(2)});
   }
   return lines;
 }
 
 TEST_F(Memory, OfOneDeviceIsWhatLlamaCppSays) {
-  const std::string shapes[] = {"llama-8b",    "gemma-2b",         "gemma3-4b",  "qwen3-30b-a3b",
-                                "gpt-oss-20b", "deepseek-v2-lite", "qwen3-next", "granite-4-tiny",
+  const std::string shapes[] = {"llama-8b",    "gemma-2b",         "gemma3-4b",   "qwen3-30b-a3b",
+                                "gpt-oss-20b", "deepseek-v2-lite", "qwen3-next",  "granite-4-tiny",
                                 "qwen1.5-moe", "nemotron-nano",    "command-r7b", "exaone4-32b"};
   testing::Errors errors;
   for (const std::string& shape : shapes) {
@@ -146,24 +147,25 @@ TEST_F(Memory, OfEveryDeviceOfASplitIsWhatLlamaCppSays) {
   for (int i = 0; i < 2; ++i) {
     const std::string port = std::to_string(e2e::FreePort());
     const std::string log = models_ + "/rpc-" + std::to_string(i) + ".log";
-    servers.push_back(std::make_unique<e2e::Program>(
-        e2e::Inside(server + " -H 127.0.0.1 -t 1 -p " + port), log));
+    servers.push_back(
+        std::make_unique<e2e::Program>(e2e::Inside(server + " -H 127.0.0.1 -t 1 -p " + port), log));
     ASSERT_TRUE(servers.back()->Says("transport", kStartSeconds)) << e2e::ReadFile(log);
     addresses += (addresses.empty() ? "" : ",") + ("127.0.0.1:" + port);
   }
   testing::Errors errors;
-  for (const std::string shape : {"llama-8b", "gemma3-4b", "gpt-oss-20b", "deepseek-v2-lite",
-                                  "qwen3-next", "mamba2-2.7b"}) {
+  for (const std::string shape :
+       {"llama-8b", "gemma3-4b", "gpt-oss-20b", "deepseek-v2-lite", "qwen3-next", "mamba2-2.7b"}) {
     const std::string path = Hollow(shape);
     const auto model = modelfile::DescribeFile(path, shape, {});
     ASSERT_TRUE(model.ok()) << model.status();
     for (const auto& [context, sequences] : {std::pair(8192, 4), std::pair(131072, 1)}) {
       Row row = RowFor(shape, context, sequences);
       row["split"] = "2:1";
-      const std::string log = FitParams("-ngl 99 -ts 2,1 --rpc " + addresses + " -m " + path +
-                                        LoadArguments(row));
+      const std::string log =
+          FitParams("-ngl 99 -ts 2,1 --rpc " + addresses + " -m " + path + LoadArguments(row));
       const std::vector<Line> lines = BreakdownIn(log);
-      const auto buffers = Matches(log, R"(sched_reserve: +\S+ compute buffer size = +([0-9.]+) MiB)");
+      const auto buffers =
+          Matches(log, R"(sched_reserve: +\S+ compute buffer size = +([0-9.]+) MiB)");
       ASSERT_GE(lines.size(), 3u) << log.substr(log.size() > 2000 ? log.size() - 2000 : 0);
       ASSERT_EQ(buffers.size(), 3u);
       for (std::size_t i = 0; i < buffers.size(); ++i) {

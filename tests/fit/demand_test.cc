@@ -102,8 +102,9 @@ TEST_F(Memory, EveryRankOfMlxKeepsBothTables) {
   const Stage none{.of = 2};
   const Bytes tables = memory.Devices(none, 1).weights;
   EXPECT_GT(tables.count, 0);
-  EXPECT_NEAR(static_cast<double>((memory.Devices(half, 1).weights - tables).count * 2 + tables.count),
-              static_cast<double>(memory.weights().count), 8);
+  EXPECT_NEAR(
+      static_cast<double>((memory.Devices(half, 1).weights - tables).count * 2 + tables.count),
+      static_cast<double>(memory.weights().count), 8);
 }
 
 TEST_F(Memory, ACacheIsAllocatedInTheStepsOfItsEngine) {

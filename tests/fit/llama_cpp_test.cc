@@ -7,10 +7,10 @@
 //   llama-fit-params -m SHAPE.gguf -fit off -lv 5 -c (context x sequences) -np SEQUENCES
 //     -ctk KEY -ctv VALUE -ub MICRO_BATCH [-fa off] [-ngl 99 --rpc A,B[,C] -ts SPLIT]
 //
-// of llama.cpp 0.7.0, build 11669 (Debian 1:0.7.0+dfsg-2) on processors alone (device "all") and
-// (-nr: what processors repack of a tied table is a copy no
-// accelerator makes) and with two or three ggml-rpc-server (devices 0, 1, 2 and "host"). The breakdown is in whole MiB,
-// rounded down; "KV size", "RS size" and "compute buffer size" are exact to 0.01. With
+// of llama.cpp 0.7.0, build 11669 (Debian 1:0.7.0+dfsg-2), on processors alone (device "all"; with
+// -nr: a second copy of a tied table, repacked for processors, is nothing that an accelerator has)
+// and with two or three ggml-rpc-server (devices 0, 1, 2 and "host"). The breakdown is in whole
+// MiB, rounded down; "KV size", "RS size" and "compute buffer size" are exact to 0.01. With
 // CAPACITY_PRINT_ERRORS=1 the errors of every shape are printed.
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -51,8 +51,8 @@ struct Shape {
 
 // The file as it was: its header and a hole.
 modelfile::Description Describe(const std::string& name, std::uintmax_t bytes) {
-  const std::string path = ::testing::TempDir() + "capacity-hollow-" + name + "-" +
-                           std::to_string(getpid()) + ".gguf";
+  const std::string path =
+      ::testing::TempDir() + "capacity-hollow-" + name + "-" + std::to_string(getpid()) + ".gguf";
   std::filesystem::copy_file(kData + name + ".gguf", path,
                              std::filesystem::copy_options::overwrite_existing);
   std::filesystem::resize_file(path, bytes);
@@ -87,8 +87,8 @@ TEST(LlamaCppMemory, IsWhatLlamaCppPrints) {
     }
     EXPECT_GE(errors.total.size(), 30u) << shape.name;
     testing::Errors& all = shape.unseen ? unseen : seen;
-    for (auto list : {&testing::Errors::weights, &testing::Errors::cache,
-                            &testing::Errors::buffers, &testing::Errors::total}) {
+    for (auto list : {&testing::Errors::weights, &testing::Errors::cache, &testing::Errors::buffers,
+                      &testing::Errors::total}) {
       (all.*list).insert((all.*list).end(), (errors.*list).begin(), (errors.*list).end());
     }
     testing::Print(shape.name, errors);

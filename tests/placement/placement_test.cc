@@ -107,6 +107,92 @@ TEST_F(Placements, AFormatThatNeedsANewerChipIsRefused) {
       IsEmpty());
 }
 
+// ---------------------------------------------------------------- memory, layer by layer
+
+TEST_F(Placements, TheLongestContextFitsAndOneTokenMoreDoesNot) {
+  std::vector<fleet::Node> nodes =
+      Nodes(catalog_, {{"ultra-512", 1}, {"dgx-spark", 2}, {"dual-rtx-3090", 1}});
+  const fleet::Fleet fleet = MakeFleet(std::move(nodes), {Mesh(catalog_, "tcp-10gbe", {1, 2})});
+  const Placer placer(catalog_, calibration_, fleet, {});
+  int bounded = 0;
+  for (const int streams : {1, 3}) {
+    for (const double bits : {16.0, 8.5}) {
+      load_.concurrency = streams;
+      load_.kv_bits = bits;
+      for (const catalog::Model& model : catalog_.models) {
+        for (const catalog::Quantization& quant : catalog_.quantizations) {
+          for (const Placement& placement : placer.Enumerate(model, quant, load_)) {
+            const std::optional<int> longest = placer.LongestContext(placement, load_);
+            ASSERT_TRUE(longest.has_value());
+            EXPECT_GE(*longest, load_.context_tokens);
+            const auto fits_at = [&](int tokens) {
+              Load load = load_;
+              load.context_tokens = tokens;
+              const Placement at =
+                  Evaluate(catalog_, calibration_, fleet, placement.nodes, model, quant,
+                           placement.engine, placement.strategy, placement.link, load);
+              return at.verdict != fit::Verdict::kDoesNotFit;
+            };
+            EXPECT_TRUE(fits_at(*longest)) << model.id << " " << quant.id << " " << *longest;
+            if (*longest == model.max_context) continue;
+            ++bounded;
+            EXPECT_FALSE(fits_at(*longest + 1)) << model.id << " " << quant.id << " " << *longest;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(bounded, 3) << "none of them was limited by memory";
+}
+
+// A file whose first layer is as large as ten of the others.
+class UnevenLayers : public Placements {
+ protected:
+  UnevenLayers() {
+    catalog::Model& model = ModelNamed("llama-3.3-70b");
+    model.kv_cache.layers.assign(80, {1024, 1024, false, 0});
+    catalog::Artifact artifact;
+    artifact.model = model.id;
+    artifact.quant = "q8_0";
+    artifact.name = "uneven";
+    artifact.exact = true;
+    catalog::FileLayout layout;
+    layout.input = GB(1);
+    layout.output = GB(2);
+    layout.layers.assign(80, Bytes{800'000'000});
+    layout.layers[0] = GB(8);
+    artifact.bytes = GB(1) + GB(2) + GB(8) + Bytes{800'000'000} * 79;
+    artifact.layout = layout;
+    catalog_.artifacts.push_back(artifact);
+    catalog_.Index();
+  }
+  catalog::Model& ModelNamed(const std::string& id) {
+    for (catalog::Model& model : catalog_.models) {
+      if (model.id == id) return model;
+    }
+    ADD_FAILURE() << id;
+    return catalog_.models.front();
+  }
+};
+
+TEST_F(UnevenLayers, AStageHoldsTheLayersItWasDealt) {
+  const fleet::Fleet fleet =
+      MakeFleet(Nodes(catalog_, {{"dgx-spark", 2}}), {Mesh(catalog_, "tcp-10gbe", {0, 1})});
+  const Placement p = Run(fleet, {0, 1}, "llama-3.3-70b", "q8_0", Engine::kLlamaCpp,
+                          Strategy::kPipeline, "tcp-10gbe");
+  ASSERT_NE(p.verdict, fit::Verdict::kDoesNotFit) << p.why_not;
+  ASSERT_EQ(p.memory.size(), 2u);
+  // llama.cpp's process is on the first node, whose device comes last.
+  EXPECT_EQ(p.memory[1].first_layer, 0);
+  EXPECT_EQ(p.memory[0].first_layer, p.memory[1].layers);
+  EXPECT_EQ(p.memory[0].layers + p.memory[1].layers, 80);
+  EXPECT_EQ(p.memory[1].demand.weights.count,
+            8'000'000'000LL + 800'000'000LL * (p.memory[1].layers - 1));
+  EXPECT_EQ(p.memory[0].demand.weights.count,
+            1'000'000'000LL + 2'000'000'000LL + 800'000'000LL * p.memory[0].layers);
+  EXPECT_EQ(p.memory[0].demand.kv_cache.count, 4096LL * 8192 * p.memory[0].layers);
+}
+
 // ---------------------------------------------------------------- cards of one box
 
 TEST_F(Placements, CardsOfOneBoxRunTensorsOnVllmAndLayersOnLlamaCpp) {

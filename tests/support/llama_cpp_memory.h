@@ -1,7 +1,7 @@
 // One line of what llama.cpp printed about its memory, and what the planner says to it.
 //
-// Used by tests/fit (with what was printed once) and tests/e2e (with what is printed now). A row has
-// the columns of tests/fit/data/llama_cpp/memory.csv.
+// Used by tests/fit (with what was printed once) and tests/e2e (with what is printed now). A row
+// has the columns of tests/fit/data/llama_cpp/memory.csv.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,7 +39,9 @@ inline double Number(const Row& row, const std::string& name) {
   const std::string& text = row.at(name);
   return text.empty() ? 0 : std::stod(text);
 }
-inline int Count(const Row& row, const std::string& name) { return static_cast<int>(Number(row, name)); }
+inline int Count(const Row& row, const std::string& name) {
+  return static_cast<int>(Number(row, name));
+}
 
 // The model that a file describes, started as `row` says.
 inline fit::EngineMemory MemoryOf(const modelfile::Description& description, const Row& row) {
@@ -75,7 +77,7 @@ inline fit::Stage StageOf(int layers, const std::vector<double>& proportions, in
     }
   }
   fit::Stage stage{0, dealt[static_cast<std::size_t>(device)], device, 1,
-              static_cast<int>(proportions.size())};
+                   static_cast<int>(proportions.size())};
   for (int d = 0; d < device; ++d) stage.first_layer += dealt[static_cast<std::size_t>(d)];
   return stage;
 }
@@ -134,9 +136,9 @@ inline void Compare(const modelfile::Description& description, const Row& row, E
   const double cache =
       Error(ours.kv_cache + ours.recurrent_state, cached, alone ? 2 * rounding : 1);
   const double buffers = Error(ours.compute_buffers, Number(row, "compute_mib"), rounding);
-  const double total = Error(
-      ours.weights + ours.kv_cache + ours.recurrent_state + ours.compute_buffers,
-      Number(row, "model_mib") + cached + Number(row, "compute_mib"), 2);
+  const double total =
+      Error(ours.weights + ours.kv_cache + ours.recurrent_state + ours.compute_buffers,
+            Number(row, "model_mib") + cached + Number(row, "compute_mib"), 2);
   EXPECT_LE(weights, kWeightsWithin) << Words(row) << "ours " << ours.weights.count / kMib;
   EXPECT_LE(cache, kCacheWithin) << Words(row) << "ours "
                                  << (ours.kv_cache + ours.recurrent_state).count / kMib
