@@ -55,8 +55,9 @@ constexpr double kSpeedScale = 0.7;   // natural logarithm of tokens/s over whic
 constexpr double kTokensScale = 1.5;  // likewise of tokens in the cache
 constexpr double kSameTokens = 0.15;  // likewise for one configuration's runs to be the same
 constexpr double kFewTokens = 200;
-constexpr double kFewest = 4;  // measurements that can be worse at predicting each other ...
-constexpr double kWorse = 2;   // ... by this much more than their scatter explains
+constexpr double kSeveral = 3;  // measurements whose scatter says something of the widths
+constexpr double kFewest = 4;   // measurements that can be worse at predicting each other ...
+constexpr double kWorse = 2;    // ... by this much more than their scatter explains
 
 using Kinds = std::vector<std::string>;  // sorted, each once
 
@@ -405,12 +406,11 @@ class Judgement {
     for (Eigen::Index i = 0; i < Size(); ++i) {
       if (KnownByOthers(i)) continue;
       Outcome& outcome = At(i);
-      const double far = std::abs(outcome.residual) / std::sqrt(OwnVariance(i));
-      if (far <= kTooFar) continue;
-      const double more = OwnVariance(i) * (far / kTooFar - 1);
+      const double limit = std::max(kUpgrade, kTooFar * std::sqrt(OwnVariance(i)));
+      if (std::abs(outcome.residual) <= limit) continue;
+      const double more = OwnVariance(i) * (std::abs(outcome.residual) / limit - 1);
       outcome.strange = more;
       Widen(i, more);
-      if (std::abs(outcome.residual) < kUpgrade) continue;
       remarks.push_back(absl::StrFormat(
           "%s %s: %.3g tokens/s where the catalogue lets expect %.3g, and nothing confirms it; for "
           "others it counts for less",
@@ -421,18 +421,20 @@ class Judgement {
   void JudgeGroups(std::vector<std::string>& remarks) {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const Surprise all = SurpriseOf(static_cast<int>(g));
-      groups_[g].scale = Scale(all.sum, all.count);
       double by_catalogue = 0;
       double by_others = 0;
       double surprise = 0;  // the same in the deviations that the others let expect
+      bool strange = false;
       const Outcome* any = nullptr;
       for (Eigen::Index i = 0; i < Size(); ++i) {
         if (group_of_[static_cast<std::size_t>(i)] != static_cast<int>(g)) continue;
         any = &At(i);
+        strange = strange || At(i).strange > 0;
         by_catalogue += Square(At(i).residual) / OwnVariance(i);
         by_others += Square(weights_[i] / inverse_(i, i)) / OwnVariance(i);
         surprise += Square(weights_[i]) / inverse_(i, i);
       }
+      if (strange || all.count >= kSeveral) groups_[g].scale = Scale(all.sum, all.count);
       if (all.count < kFewest || by_others <= by_catalogue || surprise < kWorse * all.count)
         continue;
       groups_[g].narrows = false;
