@@ -235,7 +235,7 @@ int Apply(const Common& common, const Arguments& arguments, const answer::Launch
 }
 
 int RunLaunch(const Common& common, const Arguments& arguments) {
-  const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
   int exit_code = kBadInput;
   const auto question = LaunchQuestionOrPrint(common, *facts, arguments.launch, exit_code);
@@ -261,7 +261,7 @@ void AddLaunch(CLI::App& app, Common& common, Action& action) {
       "Example:\n  planner launch --model gpt-oss-120b --inventory inventories/two-sparks.yaml "
       "\\\n      --engine llama.cpp --nodes spark-1,spark-2 --here spark-1 \\\n"
       "      --address spark-2=10.0.0.2 --file gpt-oss-120b.gguf --dry-run");
-  AddLaunchArguments(*command, arguments->launch)->required();
+  AddLaunchArguments(*command, "A model of the catalogue", arguments->launch);
   command->add_option("--llama-server", arguments->llama_server, "Its path, or its name in PATH")
       ->type_name("PROGRAM")
       ->capture_default_str();

@@ -1,5 +1,6 @@
 #include "planner/cli/launch_arguments.h"
 
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <utility>
@@ -85,6 +86,14 @@ bool ReadRdma(const std::vector<std::string>& texts, launch::Facts& facts) {
   return good;
 }
 
+// The file that llama-server is to be given: of a split GGUF the first part.
+std::string FirstPart(const LaunchArguments& arguments, const modelfile::Description& described) {
+  if (described.files.size() < 2) return arguments.model_file.file;
+  const std::filesystem::path stated = arguments.model_file.file;
+  return (stated.parent_path() / std::filesystem::path(described.files.front()).filename())
+      .string();
+}
+
 // ---------------------------------------------------------------- a running planner
 
 launch::Socket SocketOf(const v1::Port& port) {
@@ -167,11 +176,12 @@ bool ReadLiveFleet(const LaunchArguments& arguments, answer::LaunchQuestion& que
 
 }  // namespace
 
-CLI::Option* AddLaunchArguments(CLI::App& command, LaunchArguments& arguments) {
+void AddLaunchArguments(CLI::App& command, const std::string& model_help,
+                        LaunchArguments& arguments) {
   AddFleetOptions(command, arguments.fleet);
   AddRemoteOptions(command, arguments.remote);
-  CLI::Option* model = command.add_option("--model", arguments.model, "A model of the catalogue")
-                           ->type_name("MODEL");
+  command.add_option("--model", arguments.model, model_help)->type_name("MODEL");
+  AddModelFileOptions(command, arguments.model_file);
   command
       .add_option("--quant", arguments.quant,
                   "A quantization of the catalogue (default: the fastest of at least 4 bits)")
@@ -219,11 +229,9 @@ CLI::Option* AddLaunchArguments(CLI::App& command, LaunchArguments& arguments) {
   command.add_option("--gid-index", arguments.gid_index, "NCCL_IB_GID_INDEX (vLLM over RoCE)")
       ->check(CLI::Range(0, 255))
       ->type_name("N");
-  return model;
 }
 
-std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common,
-                                                            const Facts& facts,
+std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common, Facts& facts,
                                                             const LaunchArguments& arguments,
                                                             int& exit_code) {
   exit_code = kBadInput;
@@ -258,7 +266,21 @@ std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common
     BadArgument("--inventory", "a running planner has its own fleet; give --what-if");
     good = false;
   }
+  if (arguments.model.empty() == !arguments.model_file.given()) {
+    BadArgument("launch", "one of --model, --model-file and --model-dir says what");
+    good = false;
+  }
   if (!good) return std::nullopt;
+  if (arguments.model_file.given()) {
+    const std::optional<modelfile::Description> described =
+        DescribeOrPrint(arguments.model_file, "", facts.catalog);
+    if (!described) return std::nullopt;
+    question.model = described->model.id;
+    if (question.quant.empty()) question.quant = described->quant.id;
+    // What was looked at is what is to be served.
+    if (question.facts.file.empty()) question.facts.file = FirstPart(arguments, *described);
+    if (question.facts.source.empty()) question.facts.source = arguments.model_file.directory;
+  }
   question.facts.load = *load;
   question.facts.kv_type = catalog::NormalizeId(arguments.load.kv_type);
   for (const catalog::KvCacheType& type : facts.catalog.kv_cache_types) {

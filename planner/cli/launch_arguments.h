@@ -8,6 +8,7 @@
 #include "planner/answer/launch.h"
 #include "planner/cli/answers.h"
 #include "planner/cli/load_arguments.h"
+#include "planner/cli/model_file.h"
 #include "planner/cli/remote.h"
 
 namespace capacity::cli {
@@ -17,6 +18,7 @@ struct LaunchArguments {
   RemoteArguments remote;
   LoadArguments load;
   std::string model;
+  ModelFileArguments model_file;  // in place of `model`
   std::string quant;
   std::string engine;
   std::string strategy;
@@ -32,13 +34,14 @@ struct LaunchArguments {
   std::string listen;  // HOST[:PORT]
 };
 
-// Returns the option --model, for the caller to require.
-CLI::Option* AddLaunchArguments(CLI::App& command, LaunchArguments& arguments);
+// `model_help` describes --model.
+void AddLaunchArguments(CLI::App& command, const std::string& model_help,
+                        LaunchArguments& arguments);
 
-// The question with everything that a running planner knows, where one is named. Nullopt after
-// printing everything that is wrong; `exit_code` is then what to return.
-std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common,
-                                                            const Facts& facts,
+// The question with everything that a running planner knows, where one is named; a model that is a
+// file is put into the catalogue of `facts`. Nullopt after printing everything that is wrong;
+// `exit_code` is then what to return.
+std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common, Facts& facts,
                                                             const LaunchArguments& arguments,
                                                             int& exit_code);
 

@@ -26,7 +26,7 @@ struct Arguments {
 // The plan that these arguments would make, in place of what was launched last.
 std::optional<launch::Record> PlannedOrPrint(const Common& common, const Arguments& arguments,
                                              int& exit_code) {
-  const std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   exit_code = kBadInput;
   if (!facts) return std::nullopt;
   const auto question = LaunchQuestionOrPrint(common, *facts, arguments.launch, exit_code);
@@ -50,7 +50,7 @@ int RunStatus(const Common& common, const Arguments& arguments) {
   const absl::StatusOr<http::ApiKey> key = ReadApiKey(arguments.key);
   if (!key.ok()) return BadArgument("status", std::string(key.status().message()));
   std::vector<launch::Record> plans;
-  if (arguments.launch.model.empty()) {
+  if (arguments.launch.model.empty() && !arguments.launch.model_file.given()) {
     absl::StatusOr<std::vector<launch::Record>> kept =
         operate::LoadRecords(operate::DefaultLaunchDirectory());
     if (!kept.ok()) return BadArgument("status", std::string(kept.status().message()));
@@ -82,8 +82,8 @@ void AddStatus(CLI::App& app, Common& common, Action& action) {
       app.add_subcommand("status", "What runs on the engines, against what was launched");
   command->footer(
       "Example:\n  planner status\n  planner status --url 10.0.0.2:52415 --output json");
-  AddLaunchArguments(*command, arguments->launch)
-      ->description("Compare with the plan for this model in place of what was launched");
+  AddLaunchArguments(*command, "Compare with the plan for this model, not with what was launched",
+                     arguments->launch);
   command
       ->add_option("--url", arguments->urls,
                    "HOST:PORT of an EXO or a llama-server to look at, too; repeatable")

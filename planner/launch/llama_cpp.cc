@@ -116,11 +116,15 @@ void PlanLlamaCpp(const Job& job, LaunchPlan& plan) {
   }
   plan.steps.push_back(
       {plan.head,
-       head ? absl::StrCat("hold ", LayerWords(plan.shares.back()), " and serve the whole")
-            : std::string("serve the whole"),
+       !endpoints.empty() && head
+           ? absl::StrCat("hold ", LayerWords(plan.shares.back()), " and serve the whole")
+           : std::string("serve the model"),
        Command{ServerArguments(job, plan, endpoints, split), {}, true},
        "stop it (SIGTERM, after ten seconds SIGKILL)"});
-  plan.steps.push_back({plan.head, "weights go to every node first; that takes its time",
+  plan.steps.push_back({plan.head,
+                        endpoints.empty()
+                            ? std::string("the weights are loaded first")
+                            : std::string("weights go to every node first; that takes its time"),
                         Wait{absl::StrCat("http://", ToString(plan.api), "/health"),
                              "HTTP 200, {\"status\": \"ok\"}"},
                         ""});

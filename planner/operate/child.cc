@@ -45,7 +45,7 @@ class Spawning {
 
 absl::StatusOr<std::unique_ptr<Child>> Child::Start(const std::vector<std::string>& argv,
                                                     const std::string& log) {
-  const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return absl::UnavailableError(absl::StrCat(log, ": ", Words(errno)));
   std::vector<std::string> words = argv;
   std::vector<char*> pointers;

@@ -16,8 +16,8 @@ namespace capacity::operate {
 // Not in this terminal's process group: Ctrl-C reaches the planner alone, which ends it in order.
 class Child {
  public:
-  // Everything that it says is appended to the file `log`, which only its owner can read. `argv[0]`
-  // is looked for in PATH where it has no slash. NotFound, PermissionDenied, Unavailable.
+  // Everything that it says is in the file `log`, made anew, which only its owner can read.
+  // `argv[0]` is looked for in PATH where it has no slash. NotFound, PermissionDenied, Unavailable.
   static absl::StatusOr<std::unique_ptr<Child>> Start(const std::vector<std::string>& argv,
                                                       const std::string& log);
   // Ends it as Stop does, unless it was released.

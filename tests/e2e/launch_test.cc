@@ -262,6 +262,15 @@ class LaunchEndToEnd : public ::testing::Test {
 TEST_F(LaunchEndToEnd, APlanRunsOnTwoMachinesAndIsMeasured) {
   const json plan = DryRun();
   ASSERT_THAT(plan.at("missing"), IsEmpty());
+  // The file itself says the same as the catalogue.
+  const Ran from_file = e2e::Run(Planner("launch --model-file " + Model() +
+                                         " --engine llama.cpp --strategy pipeline --nodes "
+                                         "box-a,box-b --context 512 --parallel 2 --catalog " +
+                                         directory_ + "/catalog.yaml --inventory " + directory_ +
+                                         "/inventory.yaml --dry-run "
+                                         "--output json"));
+  ASSERT_EQ(from_file.exit_code, 0) << from_file.err;
+  EXPECT_EQ(json::parse(from_file.out, nullptr, false).at("file"), Model());
   ASSERT_THAT(plan.at("shares"), SizeIs(2));
   const int first = plan.at("shares").at(0).at("layers");
   const int second = plan.at("shares").at(1).at("layers");

@@ -150,6 +150,19 @@ TEST(Launch, BadArgumentsAreAnsweredWhole) {
   }
 }
 
+TEST(Launch, OneModelIsNamedInOneWay) {
+  const std::string weights = TempFile("no GGUF", ".gguf");
+  for (const std::vector<std::string>& more : {std::vector<std::string>{},
+                                               {"--model", "gpt-oss-120b", "--model-file", weights},
+                                               {"--model-file", weights},
+                                               {"--model-file", "/nowhere.gguf"}}) {
+    const Ran ran = Planner(std::vector<std::string>{"launch", "--dry-run"} + more);
+    EXPECT_EQ(ran.exit_code, 2) << ran.out;
+    EXPECT_EQ(ran.out, "");
+    EXPECT_NE(ran.err, "");
+  }
+}
+
 TEST(Launch, WhatFitsNowhereSaysHowFarItIs) {
   const Ran ran = Planner({"launch", "--model", "deepseek-v3.1", "--inventory",
                            kInventories + "one-m4-max.yaml", "--dry-run"});
