@@ -427,7 +427,7 @@ absl::Status CheckRequest(const Request& request) {
   if (!IsServer(request)) return absl::OkStatus();
   const absl::StatusOr<std::string> url = UrlOf(request);
   if (!url.ok()) return url.status();
-  return MayCarryKey({.url = RootOf(*url), .key = request.key});
+  return MayCarryKey(RootOf(*url), request.key);
 }
 
 absl::StatusOr<Outcome> MeasureEngine(host::Host& machine, const Request& request,

@@ -10,32 +10,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "planner/base/api_key.h"
 
 namespace capacity::engine {
 
-// A secret that the user keeps in the environment or in a file. Nothing prints it.
-class ApiKey {
- public:
-  ApiKey() = default;  // none
-  // InvalidArgument when the variable is not set, or holds what no header may hold.
-  static absl::StatusOr<ApiKey> FromEnvironment(const std::string& variable);
-  // The first line of the file. NotFound, InvalidArgument.
-  static absl::StatusOr<ApiKey> FromFile(const std::string& path);
-
-  bool empty() const { return value_.empty(); }
-  // "Authorization: Bearer ..."; for http.cc.
-  std::string Header() const;
-  // `text` with the key's occurrences struck out: a server may quote it, as it is, escaped as JSON
-  // may escape it, or as a URL would hold it.
-  std::string StruckFrom(std::string_view text) const;
-  // The same of what a server answers, before anything reads it. Only a key of at least eight
-  // bytes: shorter ones ("EMPTY") guard nothing, and stand in answers for other reasons.
-  std::string StruckFromAnswer(std::string_view text) const;
-
- private:
-  static absl::StatusOr<ApiKey> Checked(std::string value, const std::string& origin);
-  std::string value_;
-};
+using capacity::ApiKey;
 
 struct HttpLimits {
   std::chrono::milliseconds connect{5'000};
@@ -55,10 +34,6 @@ struct Endpoint {
 // `url` without slashes at its end. InvalidArgument for what is not http or https, for a name or
 // password in it (those belong nowhere near a command line), a query or a fragment.
 absl::StatusOr<std::string> CheckedUrl(std::string_view url);
-
-// InvalidArgument when a key would travel in clear text to a machine that is neither this one nor
-// in a private network.
-absl::Status MayCarryKey(const Endpoint& endpoint);
 
 // The bodies of answers with status 200, the key struck out of them. Certificates are checked
 // (CURL_CA_BUNDLE names other roots than the system's); redirects are not followed: what would be

@@ -9,27 +9,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "planner/base/api_key.h"
 
 namespace capacity::http {
 
-// A secret that the user keeps in the environment or in a file. Nothing prints it.
-class ApiKey {
- public:
-  ApiKey() = default;  // none
-  // InvalidArgument when the variable is not set, or holds what no header may hold.
-  static absl::StatusOr<ApiKey> FromEnvironment(const std::string& variable);
-  // The first line of the file. NotFound, InvalidArgument.
-  static absl::StatusOr<ApiKey> FromFile(const std::string& path);
-
-  bool empty() const { return value_.empty(); }
-  std::string Header() const;  // "Authorization: Bearer ..."
-  // `text` with the key's occurrences struck out: a server may quote it.
-  std::string StruckFrom(std::string text) const;
-
- private:
-  static absl::StatusOr<ApiKey> Checked(std::string value, const std::string& origin);
-  std::string value_;
-};
+using capacity::ApiKey;
 
 struct ExchangeLimits {
   std::chrono::milliseconds connect{5'000};
