@@ -153,6 +153,8 @@ struct Model {
   Architecture architecture;
   // The vendor's FP8 files carry one scale per 128 x 128 block, which costs matrix speed.
   bool fp8_block_scales = false;
+  // Quantization of the maker's own repository. Empty: a native one where there is any, else BF16.
+  std::string released_as;
   ParameterCounts parameters;
   KvCache kv_cache;
   std::optional<OwnFile> own_file;

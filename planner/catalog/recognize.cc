@@ -362,16 +362,6 @@ WordList QuantAtTheEnd(const WordList& words) {
   return From(plain, at);
 }
 
-// Models whose makers' own repositories are FP8 (quantization_config of their config.json,
-// 2026-08). Others have theirs in BF16, or in a format that is native to them.
-bool IsReleasedInFp8(const std::string& model) {
-  static const std::set<std::string> kModels = {
-      "deepseek-v3",     "deepseek-v3.1",  "deepseek-v3.2",  "deepseek-r1",
-      "kimi-k2",         "minimax-m2",     "minimax-m2.5",   "devstral-small-2-24b",
-      "devstral-2-123b", "ministral-3-3b", "ministral-3-8b", "ministral-3-14b"};
-  return kModels.count(model) > 0;
-}
-
 // What the maker of a model published it in: vLLM's name of that repository says nothing else.
 const Quantization* AsReleased(const Catalog& catalog, const SeenModel& seen, const Model& model) {
   const std::string owner = OwnerOf(seen.name);
@@ -379,7 +369,7 @@ const Quantization* AsReleased(const Catalog& catalog, const SeenModel& seen, co
   if (EngineOf(seen) != Engine::kVllm || !plain_name || owner != OwnerOf(model.hf_id)) {
     return nullptr;
   }
-  if (IsReleasedInFp8(model.id)) return catalog.FindQuantization("fp8");
+  if (!model.released_as.empty()) return catalog.FindQuantization(model.released_as);
   for (const Quantization& quant : catalog.quantizations) {
     if (IsNative(quant, model) && Reads(Engine::kVllm, quant)) return &quant;
   }

@@ -180,6 +180,7 @@ catalog::Model ReadModel(Fields& fields, Problems& problems) {
     model.architecture = ReadArchitecture(*value, problems);
   }
   model.fp8_block_scales = fields.Flag("fp8_block_scales").value_or(false);
+  model.released_as = fields.Text("released_as").value_or("");
   if (const Value* value = fields.Find("parameters")) {
     model.parameters = ReadParameters(*value, problems);
   }
@@ -713,6 +714,7 @@ void CatalogReader::State::ReadEntry(std::string_view section, const Value& valu
   catalog::Catalog& out = catalog_;
   if (section == "model") {
     catalog::Model model = ReadModel(fields, problems_);
+    Refer(Target::kQuantization, value, "released_as");
     if (const Value* file = value.Find("own_file")) {
       Refer(Target::kModel, *file, "same_as");
       Refer(Target::kQuantization, *file, "quant");
