@@ -81,7 +81,7 @@ class RowImporter {
       return absl::StrCat("it was measured on ", row.chip.empty() ? row.chip_family : row.chip,
                           ", and ", name_, " has ", node_->chip->id);
     }
-    const int accelerators = node_->machine != nullptr ? node_->machine->accelerators : 1;
+    const int accelerators = node_->machine != nullptr ? node_->cards() : 1;
     if (row.world && *row.world != accelerators) {
       return absl::StrCat("one accelerator took part, and ", name_, " has ", accelerators);
     }

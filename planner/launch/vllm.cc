@@ -59,13 +59,12 @@ double Utilization(const Job& job) {
   double share = kMost;
   for (std::size_t i = 0; i < job.placement.memory.size() && i < job.nodes.size(); ++i) {
     const fleet::Node& node = job.node(i);
-    const catalog::Machine& machine = *node.machine;
     double has = static_cast<double>(node.memory().count);
-    if (machine.vram_per_accelerator) {
-      has = static_cast<double>(machine.vram_per_accelerator->count) *
-            job.placement.memory[i].budget.devices;
-    } else if (machine.memory_visible && !node.overrides.memory) {
-      has = static_cast<double>(machine.memory_visible->count);
+    if (node.has_cards()) {
+      has =
+          static_cast<double>(node.vram_per_card().count) * job.placement.memory[i].budget.devices;
+    } else if (node.machine->memory_visible && !node.overrides.memory) {
+      has = static_cast<double>(node.machine->memory_visible->count);
     }
     if (has <= 0) continue;
     share = std::min(share, static_cast<double>(job.placement.memory[i].budget.bytes.count) / has);

@@ -55,16 +55,12 @@ class Sizing {
   int sequences() const { return job_.sequences(); }
   fit::Stage Whole() const { return {.layers = memory().layers()}; }
 
-  // Cards have a memory of their own; everything else shares it with the processors.
-  static bool HasCards(const fleet::Node& node) {
-    return node.machine->vram_per_accelerator.has_value();
-  }
-
-  // The whole model on one device of a node.
+  // The whole model on one device of a node. Cards have a memory of their own; everything else
+  // shares it with the processors.
   fit::Demand OneCopy(const fleet::Node& node, int sequences) const {
     if (node.chip->platform() == catalog::Platform::kCpu) return memory().Alone(sequences);
-    return HasCards(node) ? memory().Devices(Whole(), sequences)
-                          : memory().DevicesWithHost(Whole(), sequences);
+    return node.has_cards() ? memory().Devices(Whole(), sequences)
+                            : memory().DevicesWithHost(Whole(), sequences);
   }
 
   // A node with several cards uses one of them.
@@ -146,7 +142,7 @@ class Sizing {
   }
 
   fit::Demand DemandOf(std::size_t i, const fit::Stage& stage) const {
-    const bool host = i == 0 && !HasCards(NodeAt(cluster_.nodes[i]));
+    const bool host = i == 0 && !NodeAt(cluster_.nodes[i]).has_cards();
     return host ? memory().DevicesWithHost(stage, sequences())
                 : memory().Devices(stage, sequences());
   }

@@ -321,6 +321,29 @@ TEST_F(Launch, VllmJoinsARayClusterOverTheReportedInterface) {
   EXPECT_THAT(plan.missing, IsEmpty());
 }
 
+// 24 of the 48 GiB on the cards that the owner stated; the catalogue knows none of them.
+TEST_F(Launch, VllmsShareIsOfTheCardsThatThereAre) {
+  catalog::Machine workstation;
+  workstation.id = "workstation";
+  catalog::Chip card;
+  card.id = "rtx-4090";
+  card.unified_memory = false;
+  fleet::Node node;
+  node.name = "rig";
+  node.machine = &workstation;
+  node.chip = &card;
+  node.overrides.accelerators = 2;
+  node.overrides.vram_per_accelerator = GiB(24);
+  const fleet::Fleet fleet = testing::MakeFleet({node}, {});
+  placement::Placement placement =
+      Placed(fleet, "llama-3.3-70b", "bf16", Engine::kVllm, Strategy::kTensor, "pcie", {});
+  placement.memory[0].budget.bytes = GiB(24);
+  placement.memory[0].budget.devices = 2;
+  EXPECT_THAT(Lines(Plan(fleet, placement)),
+              Contains(AllOf(HasSubstr("--gpu-memory-utilization 0.50"),
+                             HasSubstr("--tensor-parallel-size 2"))));
+}
+
 TEST_F(Launch, VllmIsToldHowAPipelineIsDealt) {
   const fleet::Fleet fleet = Sparks(2);
   facts_.interfaces = {{fleet.nodes()[0].name, "eth0"}, {fleet.nodes()[1].name, "eth1"}};

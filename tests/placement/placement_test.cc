@@ -195,6 +195,33 @@ TEST_F(UnevenLayers, AStageHoldsTheLayersItWasDealt) {
 
 // ---------------------------------------------------------------- cards of one box
 
+// Whether the catalogue or the owner says which cards are in a box makes no difference.
+TEST_F(Placements, CardsThatTheOwnerStatesAreCards) {
+  std::vector<fleet::Node> nodes = Nodes(catalog_, {{"dual-rtx-3090", 2}});
+  catalog::Machine workstation;
+  workstation.id = "workstation";
+  catalog::Chip card = *nodes[1].chip;
+  card.unified_memory = false;
+  nodes[1].machine = &workstation;
+  nodes[1].chip = &card;
+  nodes[1].overrides.accelerators = 2;
+  nodes[1].overrides.vram_per_accelerator = GiB(24);
+  const fleet::Fleet fleet = MakeFleet(std::move(nodes));
+  for (const Engine engine : {Engine::kVllm, Engine::kLlamaCpp}) {
+    const char* quant = engine == Engine::kVllm ? "int4-awq" : "q8_0";
+    for (const Strategy strategy : {Strategy::kSingle, Strategy::kTensor, Strategy::kPipeline}) {
+      const Placement known = Run(fleet, {0}, "llama-3.1-8b", quant, engine, strategy);
+      const Placement stated = Run(fleet, {1}, "llama-3.1-8b", quant, engine, strategy);
+      EXPECT_EQ(stated.verdict, known.verdict) << stated.why_not;
+      ASSERT_EQ(stated.memory.size(), known.memory.size());
+      for (std::size_t i = 0; i < known.memory.size(); ++i) {
+        EXPECT_EQ(stated.memory[i].demand.total(), known.memory[i].demand.total());
+        EXPECT_EQ(stated.memory[i].budget.bytes, known.memory[i].budget.bytes);
+      }
+    }
+  }
+}
+
 TEST_F(Placements, CardsOfOneBoxRunTensorsOnVllmAndLayersOnLlamaCpp) {
   const fleet::Fleet fleet = MakeFleet(Nodes(catalog_, {{"dual-rtx-3090", 1}}));
   const Placement tensor =
