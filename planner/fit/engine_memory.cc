@@ -29,14 +29,14 @@ struct EngineTraits {
   double base_mib;          // runtime, kernels, driver context
 };
 
-// llama.cpp's buffers have a model of their own (llama_cpp.h).
+// Of llama.cpp the base alone: its buffers have a model of their own (llama_cpp.h).
 EngineTraits TraitsOf(Engine engine, int sequences) {
   const double streams = std::max(1, sequences);
   switch (engine) {
     case Engine::kLlamaCpp:
-      return {512, 512, 4, 512};
+      return {0, 0, 0, 512};
     case Engine::kOllama:
-      return {512, 512, 4, 768};
+      return {0, 0, 0, 768};
     case Engine::kMlx:
       return {2048, streams, 32, 512};
     case Engine::kExo:
