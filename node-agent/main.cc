@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "node-agent/cli/commands.h"
@@ -7,6 +8,8 @@
 int main(int argc, char** argv) {
   using namespace capacity::agent_cli;  // NOLINT(google-build-using-namespace)
   std::signal(SIGPIPE, SIG_IGN);        // `node-agent report | head` is not an error
+  // Before any thread: gRPC's own resolver knows no names in .local, the system's does.
+  setenv("GRPC_DNS_RESOLVER", "native", 0);
   CLI::App app{
       "What this machine really is, and how fast: for you to read, or for a planner.\n\n"
       "  node-agent report --print\n"

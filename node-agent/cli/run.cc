@@ -21,13 +21,15 @@
 #include "node-agent/host/live.h"
 #include "node-agent/reporter/run.h"
 #include "node-agent/reporter/vitals.h"
+#include "planner/discovery/dns_sd.h"
 #include "planner/pki/files.h"
 
 namespace capacity::agent_cli {
 namespace {
 
 constexpr int kRepeats = 10;  // passes of a bandwidth measurement, as `bench` has them
-constexpr std::chrono::seconds kPatience{3};  // from a signal to the end, at most
+constexpr std::chrono::seconds kPatience{3};    // from a signal to the end, at most
+constexpr std::chrono::seconds kLookAround{2};  // for planners on the local network
 
 struct Arguments {
   std::string planner;
@@ -133,11 +135,13 @@ absl::StatusOr<std::string> TokenOf(const Arguments& arguments) {
 
 absl::StatusOr<reporter::Settings> SettingsOf(const Arguments& arguments) {
   reporter::Settings settings;
-  auto planner = reporter::ParseAddress(arguments.planner);
-  if (!planner.ok()) return planner.status();
+  if (!arguments.planner.empty()) {
+    auto planner = reporter::ParseAddress(arguments.planner);
+    if (!planner.ok()) return planner.status();
+    settings.planner = *std::move(planner);
+  }
   auto token = TokenOf(arguments);
   if (!token.ok()) return token.status();
-  settings.planner = *std::move(planner);
   settings.join_token = *std::move(token);
   settings.state_directory =
       arguments.state_directory.empty() ? DefaultStateDirectory() : arguments.state_directory;
@@ -145,6 +149,19 @@ absl::StatusOr<reporter::Settings> SettingsOf(const Arguments& arguments) {
   settings.heartbeat =
       std::chrono::milliseconds(static_cast<std::int64_t>(arguments.heartbeat_seconds * 1000));
   return settings;
+}
+
+// Planners that announce themselves on the local network.
+absl::StatusOr<std::vector<reporter::Address>> FindPlanners() {
+  const auto all = discovery::Browse(kLookAround);
+  if (!all.ok()) return all.status();
+  std::vector<reporter::Address> addresses;
+  for (const discovery::Found& found : *all) {
+    for (const std::string& address : found.addresses) {
+      addresses.push_back({address, std::to_string(found.port)});
+    }
+  }
+  return addresses;
 }
 
 int Run(const Arguments& arguments) {
@@ -157,12 +174,15 @@ int Run(const Arguments& arguments) {
                                  .vitals = [&host] { return reporter::ReadVitals(*host); },
                                  .readiness = &ReadinessNow,
                                  .measure = [&host] { return MeasureWhenIdle(*host); },
+                                 .find = &FindPlanners,
                                  .clock = &UnixMs,
                                  .log = &Log,
                                  .agent_version = AgentVersion()};
   Log(reporter::Severity::kInfo,
-      absl::StrCat("node-agent ", AgentVersion(), " reports to ", arguments.planner, ", state in ",
-                   settings->state_directory));
+      absl::StrCat("node-agent ", AgentVersion(), " reports to ",
+                   arguments.planner.empty() ? "the planner that is found on the local network"
+                                             : arguments.planner,
+                   ", state in ", settings->state_directory));
   const absl::Status ended = reporter::Run(*settings, world, stop);
   if (!ended.ok()) return Fail(ended);
   Log(reporter::Severity::kInfo, "ended as asked");
@@ -178,13 +198,15 @@ void AddRun(CLI::App& app, Action& action) {
       "Report to a planner until stopped\n\n"
       "  node-agent run --planner planner.local:7443 --token-file token   # the first time\n"
       "  node-agent run --planner planner.local:7443                      # afterwards\n"
+      "  node-agent run --token-file token              # finds the planner that made the token\n"
       "  node-agent run --planner localhost:7443        # the planner of this very machine\n\n"
       "`planner token create` prints the token. It is used once; the key that it enrols is made\n"
       "here and never leaves.");
-  command->add_option("--planner", arguments->planner, "Where the planner listens")
+  command
+      ->add_option("--planner", arguments->planner,
+                   "Where the planner listens (default: looked for by multicast DNS)")
       ->type_name("HOST:PORT")
-      ->envname("CAPACITY_PLANNER")
-      ->required();
+      ->envname("CAPACITY_PLANNER");
   auto* token = command->add_option("--token", arguments->token, "Join token, for the first time")
                     ->type_name("TOKEN")
                     ->envname("CAPACITY_JOIN_TOKEN");

@@ -59,11 +59,6 @@ void SetOrigin(v1::Origin& origin, const std::string& node_id, std::uint64_t boo
   origin.set_sequence(sequence);
 }
 
-std::string Target(const Address& address) {
-  const bool numeric_six = address.host.find(':') != std::string::npos;
-  return absl::StrCat(numeric_six ? "[" : "", address.host, numeric_six ? "]:" : ":", address.port);
-}
-
 grpc::ChannelArguments Arguments() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
@@ -192,7 +187,7 @@ Connection::~Connection() = default;
 std::unique_ptr<Connection> Connection::Plaintext(const Address& address) {
   return std::unique_ptr<Connection>(
       new Connection(std::make_unique<Impl>(grpc::CreateCustomChannel(
-          Target(address), grpc::InsecureChannelCredentials(), Arguments()))));
+          Format(address), grpc::InsecureChannelCredentials(), Arguments()))));
 }
 
 std::unique_ptr<Connection> Connection::Secured(const Address& address,
@@ -207,7 +202,7 @@ std::unique_ptr<Connection> Connection::Secured(const Address& address,
   // The authority signs for one planner only, whatever its address is today.
   arguments.SetSslTargetNameOverride(std::string(pki::kServerName));
   return std::unique_ptr<Connection>(new Connection(std::make_unique<Impl>(
-      grpc::CreateCustomChannel(Target(address), grpc::SslCredentials(options), arguments))));
+      grpc::CreateCustomChannel(Format(address), grpc::SslCredentials(options), arguments))));
 }
 
 void Connection::Cancel() { impl_->Cancel(); }

@@ -187,6 +187,11 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
   return Address{std::string(host), std::string(port)};
 }
 
+std::string Format(const Address& address) {
+  const bool numeric_six = address.host.find(':') != std::string::npos;
+  return absl::StrCat(numeric_six ? "[" : "", address.host, numeric_six ? "]:" : ":", address.port);
+}
+
 bool IsLoopback(const Address& address) {
   if (address.host == "localhost") return true;
   in_addr four = {};

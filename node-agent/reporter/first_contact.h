@@ -19,6 +19,8 @@ struct Address {
 
 // InvalidArgument says what would be right.
 absl::StatusOr<Address> ParseAddress(std::string_view text);
+// As ParseAddress reads it.
+std::string Format(const Address& address);
 
 // 127.0.0.0/8, ::1 or "localhost": what never leaves the machine.
 bool IsLoopback(const Address& address);

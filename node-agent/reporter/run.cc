@@ -25,6 +25,8 @@ using SteadyClock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
 constexpr Milliseconds kFirstContact{10'000};
+constexpr Milliseconds kStranger{2'000};  // to show a certificate, for one that was only found
+constexpr std::size_t kMostStrangers = 16;
 constexpr Milliseconds kRetryToKeep{60'000};  // when the disk refuses a report
 constexpr Milliseconds kShortestHeartbeat{1'000};
 constexpr Milliseconds kLongestHeartbeat{60 * 60'000};
@@ -52,6 +54,7 @@ class Agent {
         state_(state),
         spool_(std::move(spool)),
         inbox_(settings.state_directory),
+        planner_(settings.planner ? settings.planner : state.LoadPlanner()),
         measured_(ParseMeasured(state.LoadMeasured())),
         boot_id_(state.NextBootId(world.clock())),
         heartbeat_(settings.heartbeat),
@@ -157,7 +160,8 @@ class Agent {
   // ---------------------------------------------------------------- talking
 
   absl::Status TalkToPlanner() {
-    absl::Status status = Member() ? absl::OkStatus() : Enrol();
+    absl::Status status = Locate();
+    if (status.ok() && !Member()) status = Enrol();
     if (!status.ok() && !enrolled_before_ && EndsEnrolment(status)) return status;
     if (status.ok()) status = RenewIfDue();
     if (status.ok()) status = Deliver();
@@ -308,24 +312,74 @@ class Agent {
 
   // ---------------------------------------------------------------- membership
 
+  // Nobody is trusted with plaintext who was only found.
+  bool MayBePlaintext() const { return settings_.planner && IsLoopback(*settings_.planner); }
+
   absl::Status LoadMembership() {
     auto kept = state_.LoadMembership();
     if (!kept.ok()) return kept.status();
     const bool token = !settings_.join_token.empty();
-    if (!*kept && !token && !IsLoopback(settings_.planner)) {
+    if (!*kept && !token && !MayBePlaintext()) {
       return absl::InvalidArgumentError(
           "a join token is needed the first time (planner token create prints one); without one, "
           "only a planner on this very machine is talked to");
     }
     // An enrolment in plaintext is given up for one with a token.
     const bool plaintext = *kept && (*kept)->certificate_pem.empty();
-    if (!*kept || (plaintext && (token || !IsLoopback(settings_.planner)))) {
-      if (token || IsLoopback(settings_.planner)) return absl::OkStatus();
+    if (!*kept || (plaintext && (token || !MayBePlaintext()))) {
+      if (token || MayBePlaintext()) return absl::OkStatus();
       return absl::InvalidArgumentError(
           "this node was enrolled in plaintext, which is for this machine only: give a join token");
     }
     enrolled_before_ = true;
-    return Adopt(**std::move(kept));
+    if (planner_) return Adopt(**std::move(kept));
+    membership_ = **std::move(kept);
+    return absl::OkStatus();
+  }
+
+  // Whose planner this node belongs to, or wants to.
+  absl::StatusOr<std::string> TrustedFingerprint() const {
+    if (!settings_.join_token.empty() && (rejoin_ || membership_.authority_pem.empty())) {
+      const auto token = pki::ParseJoinToken(settings_.join_token);
+      if (!token.ok()) return token.status();
+      return token->authority_fingerprint;
+    }
+    return pki::AuthorityFingerprint(membership_.authority_pem);
+  }
+
+  // Without an address that was given: looks around until the planner is found, and again whenever
+  // it does not answer.
+  absl::Status Locate() {
+    if (settings_.planner || (planner_ && failures_ == 0)) return absl::OkStatus();
+    const auto fingerprint = TrustedFingerprint();
+    if (!fingerprint.ok()) return fingerprint.status();
+    const auto found = world_.find ? world_.find() : std::vector<Address>{};
+    if (found.ok()) {
+      for (std::size_t i = 0; i < std::min(found->size(), kMostStrangers); ++i) {
+        if (stop_.requested()) break;
+        const Address& address = (*found)[i];
+        if (FetchAuthority(address, *fingerprint, world_.clock(), kStranger).ok()) {
+          return MoveTo(address);
+        }
+      }
+    }
+    if (planner_) return absl::OkStatus();  // it may come back where it was
+    const std::string why =
+        !found.ok() ? std::string(found.status().message())
+                    : absl::StrCat(found->size(), found->size() == 1 ? " planner" : " planners",
+                                   " on the local network, none with the authority that this node "
+                                   "knows");
+    return absl::UnavailableError(absl::StrCat("it is not found: ", why, "; --planner HOST:PORT"));
+  }
+
+  absl::Status MoveTo(const Address& address) {
+    if (planner_ == address) return absl::OkStatus();
+    planner_ = address;
+    world_.log(Severity::kInfo, absl::StrCat("found the planner at ", Format(address)));
+    if (absl::Status saved = state_.SavePlanner(address); !saved.ok()) {
+      world_.log(Severity::kWarning, std::string(saved.message()));
+    }
+    return enrolled_before_ ? Adopt(membership_) : absl::OkStatus();
   }
 
   bool Member() const { return connection_ != nullptr && !rejoin_; }
@@ -333,7 +387,7 @@ class Agent {
   absl::Status Adopt(Membership membership) {
     membership_ = std::move(membership);
     if (membership_.certificate_pem.empty()) {
-      Connect(Connection::Plaintext(settings_.planner));
+      Connect(Connection::Plaintext(*planner_));
       return absl::OkStatus();
     }
     const auto key = state_.Key();
@@ -341,8 +395,8 @@ class Agent {
     const auto identity = pki::ParseCertificate(membership_.certificate_pem);
     if (!identity.ok()) return identity.status();
     certificate_ = *identity;
-    Connect(Connection::Secured(settings_.planner, membership_.authority_pem,
-                                membership_.certificate_pem, *key));
+    Connect(Connection::Secured(*planner_, membership_.authority_pem, membership_.certificate_pem,
+                                *key));
     return absl::OkStatus();
   }
 
@@ -361,6 +415,7 @@ class Agent {
     if (!membership.ok()) return membership.status();
     if (absl::Status saved = state_.SaveMembership(*membership); !saved.ok()) return saved;
     if (absl::Status adopted = Adopt(*std::move(membership)); !adopted.ok()) return adopted;
+    state_.SavePlanner(*planner_).IgnoreError();  // then it need not be named, nor found, again
     enrolled_before_ = true;
     rejoin_ = false;
     world_.log(Severity::kInfo,
@@ -369,7 +424,7 @@ class Agent {
   }
 
   absl::StatusOr<Membership> EnrolInPlaintext() {
-    const std::shared_ptr<Connection> connection = Connection::Plaintext(settings_.planner);
+    const std::shared_ptr<Connection> connection = Connection::Plaintext(*planner_);
     LetStopCancel(connection);
     return connection->Enrol({.node_name = settings_.name, .agent_version = world_.agent_version});
   }
@@ -381,11 +436,11 @@ class Agent {
     if (!key.ok()) return key.status();
     const auto request = pki::CreateSigningRequest(*key);
     if (!request.ok()) return request.status();
-    const auto authority = FetchAuthority(settings_.planner, token->authority_fingerprint,
-                                          world_.clock(), kFirstContact);
+    const auto authority =
+        FetchAuthority(*planner_, token->authority_fingerprint, world_.clock(), kFirstContact);
     if (!authority.ok()) return authority.status();
     const std::shared_ptr<Connection> connection =
-        Connection::Secured(settings_.planner, *authority, "", "");
+        Connection::Secured(*planner_, *authority, "", "");
     LetStopCancel(connection);
     auto membership = connection->Enrol({.join_token = pki::Format(*token),
                                          .node_name = settings_.name,
@@ -436,7 +491,8 @@ class Agent {
   const Inbox inbox_;
   std::mt19937_64 random_{std::random_device{}()};
 
-  // Who this node is.
+  // Who this node is, and whose.
+  std::optional<Address> planner_;  // as given, or where it was found; absent: not found yet
   Membership membership_;
   std::optional<pki::Identity> certificate_;  // absent in plaintext
   std::shared_ptr<Connection> connection_;    // null before the first enrolment

@@ -20,7 +20,8 @@
 namespace capacity::reporter {
 
 struct Settings {
-  Address planner;
+  // Absent: looked for among those that World::find knows, and only ever in TLS.
+  std::optional<Address> planner;
   std::string state_directory;
   std::string name;        // what the node asks to be called
   std::string join_token;  // as it was printed; needed until the node is enrolled; may stay
@@ -49,6 +50,9 @@ struct World {
   // The memory's bandwidth; takes seconds. FailedPrecondition: not now, the machine is busy. Empty:
   // it is never measured.
   std::function<absl::StatusOr<std::vector<agent::MemoryBandwidth>>()> measure;
+  // Who says that it is a planner, each a stranger; takes seconds. Only where Settings::planner is
+  // absent; empty: nobody is ever found.
+  std::function<absl::StatusOr<std::vector<Address>>()> find;
   std::function<std::int64_t()> clock;  // Unix ms
   std::function<void(Severity, const std::string&)> log;
   std::string agent_version;
@@ -58,6 +62,9 @@ struct World {
 // nor the conditions of old measurements count.
 bool SameFacts(const agent::Report& a, const agent::Report& b);
 
+// Of the planners that `find` knows, the one is taken whose authority the token names, or has
+// enrolled this node; where it was is remembered.
+//
 // OK when stopped. Ends by itself only when it cannot begin: InvalidArgument (neither a token, nor
 // an enrolment, nor a planner on loopback; a token that is none), Unauthenticated or AlreadyExists
 // (the planner refuses to enrol it), PermissionDenied (who answers is not the planner of the

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "planner/pki/certificate.h"
 #include "planner/pki/files.h"
 
@@ -138,6 +139,18 @@ std::uint64_t State::NextBootId(std::int64_t now_unix_ms) const {
   const std::uint64_t next = std::max(latest + 1, now);
   pki::ReplaceFile(path, std::to_string(next)).IgnoreError();
   return next;
+}
+
+std::optional<Address> State::LoadPlanner() const {
+  const auto text = pki::ReadFile(PathOf("planner"));
+  if (!text.ok()) return std::nullopt;
+  auto address = ParseAddress(std::string(absl::StripSuffix(*text, "\n")));
+  if (!address.ok()) return std::nullopt;
+  return *std::move(address);
+}
+
+absl::Status State::SavePlanner(const Address& address) const {
+  return pki::ReplaceFile(PathOf("planner"), Format(address) + "\n");
 }
 
 std::string State::LoadMeasured() const { return pki::ReadFile(PathOf("measured")).value_or(""); }

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "node-agent/reporter/first_contact.h"
 
 namespace capacity::reporter {
 
@@ -56,6 +57,10 @@ class State {
   // set back: at least the milliseconds since 1970. A disk that refuses to keep it is no reason
   // not to run.
   std::uint64_t NextBootId(std::int64_t now_unix_ms) const;
+
+  // Where the planner answered last; nullopt: not known.
+  std::optional<Address> LoadPlanner() const;
+  absl::Status SavePlanner(const Address& address) const;
 
   // What was measured last, opaque; empty: nothing.
   std::string LoadMeasured() const;

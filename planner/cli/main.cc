@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "planner/cli/commands.h"
@@ -7,6 +8,8 @@
 int main(int argc, char** argv) {
   using namespace capacity::cli;  // NOLINT(google-build-using-namespace)
   std::signal(SIGPIPE, SIG_IGN);  // `planner fit | head` is not an error
+  // Before any thread: gRPC's own resolver knows no names in .local, the system's does.
+  setenv("GRPC_DNS_RESOLVER", "native", 0);
   CLI::App app{
       "Which models fit on your machines, alone or clustered; how fast; and what to buy next.\n\n"
       "  planner plan --budget 10000\n"

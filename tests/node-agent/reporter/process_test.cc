@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "node-agent/reporter/inbox.h"
+#include "planner/discovery/dns_sd.h"
 #include "tests/node-agent/reporter/fake_planner.h"
 #include "tests/node-agent/reporter/support.h"
 
@@ -126,6 +127,28 @@ TEST_F(AgentProcess, EndsOnSigtermWithoutAPlanner) {
   EXPECT_EQ(Spooled(), 1u);  // kept before anybody was reached
   EXPECT_EQ(agent.End(SIGTERM), 0);
   EXPECT_EQ(Spooled(), 1u);
+}
+
+// Needs a responder on loopback too: avahi-daemon.
+TEST_F(AgentProcess, FindsThePlannerThatAnnouncesItself) {
+#ifdef __APPLE__
+  GTEST_SKIP() << "macOS announces nothing on loopback, where the planner of this test is";
+#endif
+  FakePlanner stranger(FakePlanner::Security::kTls);
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const auto announce = [](const std::string& name, const FakePlanner& who) {
+    return discovery::Announcement::Start(name + std::to_string(getpid()),
+                                          std::stoi(who.address().port), {});
+  };
+  const auto wrong = announce("a planner test ", stranger);
+  if (!wrong.ok()) GTEST_SKIP() << "no responder here: " << wrong.status().message();
+  const auto right = announce("b planner test ", planner);
+  ASSERT_TRUE(right.ok()) << right.status();
+  Process agent({"--state-dir", state_, "--name", "spark-1", "--heartbeat", "1", "--token",
+                 planner.NewToken()});
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  EXPECT_TRUE(stranger.told().enrolments.empty());
+  EXPECT_EQ(agent.End(SIGTERM), 0);
 }
 
 TEST_F(AgentProcess, RefusesWhatMakesNoSense) {

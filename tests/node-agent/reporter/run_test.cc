@@ -57,6 +57,10 @@ class RunTest : public ::testing::Test {
           return std::vector<agent::MemoryBandwidth>{
               {.best_bytes_per_second = 100e9, .taken_at_unix_ms = Now()}};
         },
+        .find = [this]() -> absl::StatusOr<std::vector<Address>> {
+          const std::lock_guard lock(mutex_);
+          return found_;
+        },
         .clock = [this] { return Now() + ahead_ms_; },
         .log =
             [this](Severity, const std::string& text) {
@@ -94,6 +98,11 @@ class RunTest : public ::testing::Test {
     hostname_ = hostname;
   }
 
+  void Announce(absl::StatusOr<std::vector<Address>> found) {
+    const std::lock_guard lock(mutex_);
+    found_ = std::move(found);
+  }
+
   std::vector<std::string> Log() {
     const std::lock_guard lock(mutex_);
     return log_;
@@ -119,6 +128,7 @@ class RunTest : public ::testing::Test {
   std::mutex mutex_;
   std::string hostname_ = "first";
   std::uint64_t looks_ = 0;
+  absl::StatusOr<std::vector<Address>> found_ = std::vector<Address>{};
   std::vector<std::string> log_;
 };
 
@@ -159,7 +169,7 @@ TEST_F(RunTest, EnrolsInPlaintextOnLoopback) {
 TEST_F(RunTest, NeverSpeaksPlaintextBeyondTheMachine) {
   FakePlanner planner(FakePlanner::Security::kPlaintext);
   Settings settings = TestSettings(planner);
-  settings.planner.host = "192.0.2.1";
+  settings.planner->host = "192.0.2.1";
   Start(settings);
   const absl::Status end = running_.get();
   EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
@@ -170,6 +180,80 @@ TEST_F(RunTest, NeverSpeaksPlaintextBeyondTheMachine) {
   ASSERT_TRUE(StopAgent().ok());
   Start(settings);
   EXPECT_TRUE(absl::IsInvalidArgument(running_.get()));
+}
+
+// ---------------------------------------------------------------- without an address
+
+TEST_F(RunTest, OfPlannersThatAreFoundTheTokensOwnIsTaken) {
+  FakePlanner stranger(FakePlanner::Security::kTls);
+  FakePlanner careless(FakePlanner::Security::kPlaintext);
+  FakePlanner planner(FakePlanner::Security::kTls);
+  Announce(std::vector<Address>{
+      {"127.0.0.1", "1"}, stranger.address(), careless.address(), planner.address()});
+  Settings settings = TestSettings(planner, planner.NewToken());
+  settings.planner.reset();
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+  EXPECT_EQ(planner.told().last_certificate_id, "node-1");
+  EXPECT_TRUE(stranger.told().enrolments.empty());
+  EXPECT_TRUE(careless.told().enrolments.empty());
+
+  Announce(std::vector<Address>{});  // once found it is remembered
+  settings.join_token.clear();
+  Start(settings);
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+  EXPECT_TRUE(StopAgent().ok());
+}
+
+TEST_F(RunTest, APlannerThatMovedIsFoundAgain) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  FakePlanner stranger(FakePlanner::Security::kTls);
+  Settings settings = TestSettings(planner, planner.NewToken());
+  settings.planner.reset();
+  Announce(std::vector<Address>{planner.address()});
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+
+  std::ofstream(settings.state_directory + "/planner") << "127.0.0.1:1\n";  // where nobody is now
+  Announce(std::vector<Address>{stranger.address(), planner.address()});
+  Start(settings);
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+  EXPECT_TRUE(StopAgent().ok());
+  EXPECT_EQ(planner.told().enrolments.size(), 1u);
+  EXPECT_TRUE(stranger.told().enrolments.empty());
+  EXPECT_TRUE(stranger.told().reports.empty());
+}
+
+TEST_F(RunTest, WhoIsOnlyFoundIsNeverSpokenToInPlaintext) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Announce(std::vector<Address>{planner.address()});
+  Settings settings = TestSettings(planner);
+  settings.planner.reset();
+  Start(settings);
+  const absl::Status end = running_.get();
+  EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
+  EXPECT_THAT(std::string(end.message()), HasSubstr("a join token is needed"));
+
+  Start(TestSettings(planner));  // named, it may be
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+  Start(settings);
+  EXPECT_TRUE(absl::IsInvalidArgument(running_.get()));
+}
+
+TEST_F(RunTest, APlannerThatIsNotFoundIsLookedForUntilItIs) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  Settings settings = TestSettings(planner, planner.NewToken());
+  settings.planner.reset();
+  Announce(absl::UnavailableError("no responder"));
+  Start(settings);
+  ASSERT_TRUE(LoggedSoon("it is not found: no responder"));
+  EXPECT_TRUE(LoggedSoon("--planner HOST:PORT"));
+  Announce(std::vector<Address>{planner.address()});
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
+  EXPECT_TRUE(StopAgent().ok());
 }
 
 TEST_F(RunTest, EndsAtOnceWhenItIsRefused) {
