@@ -94,6 +94,31 @@ std::string FirstPart(const LaunchArguments& arguments, const modelfile::Descrip
       .string();
 }
 
+// What the GGUF that is to be served says of itself, where it can be read here. False after
+// printing that it is none, or another model's.
+bool LookAtWeights(const catalog::Catalog& catalog, answer::LaunchQuestion& question) {
+  std::error_code error;
+  const std::string& file = question.facts.file;
+  if (!std::filesystem::is_regular_file(file, error)) return true;
+  const absl::StatusOr<modelfile::Description> held = modelfile::DescribeFile(file, "", catalog);
+  if (!held.ok()) {
+    BadArgument("--file", std::string(held.status().message()));
+    return false;
+  }
+  const catalog::Architecture& in_file = held->model.architecture;
+  const catalog::Model* model = catalog.FindModel(question.model);
+  if (model != nullptr && (model->architecture.layers != in_file.layers ||
+                           model->architecture.hidden_size != in_file.hidden_size)) {
+    BadArgument("--file",
+                absl::StrCat(file, " holds ", in_file.layers, " layers of ", in_file.hidden_size,
+                             "; ", model->id, " has ", model->architecture.layers, " of ",
+                             model->architecture.hidden_size));
+    return false;
+  }
+  question.facts.file_mtp_layers = in_file.mtp_layers;
+  return true;
+}
+
 // ---------------------------------------------------------------- a running planner
 
 launch::Socket SocketOf(const v1::Port& port) {
@@ -281,6 +306,7 @@ std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common
     if (question.facts.file.empty()) question.facts.file = FirstPart(arguments, *described);
     if (question.facts.source.empty()) question.facts.source = arguments.model_file.directory;
   }
+  if (!LookAtWeights(facts.catalog, question)) return std::nullopt;
   question.facts.load = *load;
   question.facts.kv_type = catalog::NormalizeId(arguments.load.kv_type);
   for (const catalog::KvCacheType& type : facts.catalog.kv_cache_types) {

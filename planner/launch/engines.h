@@ -42,10 +42,11 @@ std::string SourceOf(const Job& job, LaunchPlan& plan);
 // management with the fastest kind. Null when nothing is known.
 const Socket* ClusterSocket(const Job& job, const std::string& node);
 
-// llama.cpp deals n layers and the output to devices by cumulated proportions. These land exactly
-// `layers` (in device order, none negative, at least one positive) on each; the output goes to the
-// last device that has any (llama.cpp b11669, load_tensors).
-std::vector<int> TensorSplit(std::vector<int> layers);
+// llama.cpp deals n layers and the output to devices by cumulated proportions, the file's
+// `mtp_layers` included though it loads none of them. These land exactly `layers` (in device order,
+// none negative, at least one positive) on each; the rest goes to the last device that has any
+// (llama.cpp b11669, load_tensors).
+std::vector<int> TensorSplit(std::vector<int> layers, int mtp_layers);
 
 // From each node to each other by Thunderbolt, as MLX's hostfile has it; "" where it is not known.
 std::vector<std::vector<std::string>> RdmaMatrix(const Job& job);

@@ -53,9 +53,11 @@ struct Facts {
   std::map<std::string, std::string> interfaces;  // stated: the one to cluster over
   std::map<std::pair<std::string, std::string>, std::string> rdma_devices;  // stated: (from, to)
   std::optional<int> gid_index;  // of RoCE; nullopt: NCCL chooses
-  std::string here;    // llama.cpp: the node that runs llama-server; empty: see LaunchPlan::head
-  std::string file;    // GGUF, on the machine where llama-server runs; empty: not stated
-  std::string source;  // what EXO, MLX or vLLM call the model; empty: not known
+  std::string here;  // llama.cpp: the node that runs llama-server; empty: see LaunchPlan::head
+  std::string file;  // GGUF, on the machine where llama-server runs; empty: not stated
+  // Multi-token-prediction layers in that file, behind the model's own; nullopt: not known.
+  std::optional<int> file_mtp_layers;
+  std::string source;           // what EXO, MLX or vLLM call the model; empty: not known
   std::string source_origin;    // where that name comes from: "--source", "catalogue artifact"
   Address api{"127.0.0.1", 0};  // where the server of the whole is to listen
 };

@@ -46,7 +46,8 @@ std::vector<std::string> ServerArguments(const Job& job, const LaunchPlan& plan,
   if (!endpoints.empty()) add("--rpc", absl::StrJoin(endpoints, ","));
   if (split.size() > 1) {
     add("--split-mode", "layer");
-    add("--tensor-split", absl::StrJoin(TensorSplit(split), ","));
+    const int mtp_layers = job.facts.file_mtp_layers.value_or(0);
+    add("--tensor-split", absl::StrJoin(TensorSplit(split, mtp_layers), ","));
   } else if (placement::DevicesOf(job.node(0)) > 1) {
     add("--split-mode", "none");
   }
@@ -75,9 +76,9 @@ std::vector<std::size_t> DeviceOrder(const Job& job, std::optional<std::size_t> 
 
 }  // namespace
 
-std::vector<int> TensorSplit(std::vector<int> layers) {
+std::vector<int> TensorSplit(std::vector<int> layers, int mtp_layers) {
   const auto last = std::find_if(layers.rbegin(), layers.rend(), [](int n) { return n > 0; });
-  if (last != layers.rend()) ++*last;
+  if (last != layers.rend()) *last += mtp_layers + 1;
   return layers;
 }
 
@@ -128,6 +129,14 @@ void PlanLlamaCpp(const Job& job, LaunchPlan& plan) {
                         Wait{absl::StrCat("http://", ToString(plan.api), "/health"),
                              "HTTP 200, {\"status\": \"ok\"}"},
                         ""});
+  const int mtp_layers = job.placement.model->architecture.mtp_layers;
+  if (split.size() > 1 && mtp_layers > 0 && !job.facts.file_mtp_layers) {
+    plan.warnings.push_back(absl::StrCat(
+        "some GGUFs of this model hold its ", mtp_layers, " multi-token-prediction ",
+        mtp_layers == 1 ? "layer" : "layers",
+        ", which llama.cpp counts when it deals layers: the split allows for them only where "
+        "--file can be read here"));
+  }
   if (!endpoints.empty()) {
     plan.warnings.push_back(
         "llama.cpp's RPC knows no passwords and trusts every byte it gets: whoever reaches the "

@@ -20,6 +20,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/e2e/support.h"
+#include "tests/modelfile/imagined.h"
 #include "tests/node-agent/engine/test_server.h"
 #include "tests/support/json_schema.h"
 #include "tests/support/program.h"
@@ -91,7 +92,9 @@ TEST(LaunchDryRun, EveryEngineHasStepsThatObeyTheSchema) {
     EXPECT_TRUE(document.at("applied").is_null());
     int layers = 0;
     for (const json& share : document.at("shares")) layers += share.at("layers").get<int>();
-    if (document.at("strategy") != "tensor") EXPECT_EQ(layers, document.at("layers"));
+    if (document.at("strategy") != "tensor") {
+      EXPECT_EQ(layers, document.at("layers"));
+    }
   }
 }
 
@@ -106,7 +109,9 @@ TEST(LaunchDryRun, TextShowsThePlacementFirstAndFitsTheScreen) {
                              Not(HasSubstr("MISSING"))));
   std::istringstream lines(ran.out);
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("…") == std::string::npos) EXPECT_LE(line.size(), 110u) << line;
+    if (line.find("…") == std::string::npos) {
+      EXPECT_LE(line.size(), 110u) << line;
+    }
   }
 }
 
@@ -515,7 +520,19 @@ class FakeRpc {
 
 class LaunchLlama : public Carried {
  protected:
-  LaunchLlama() : weights_(TempFile("weights", ".gguf")), port_(e2e::FreePort()) {}
+  LaunchLlama() : weights_(TempFile("weights", ".gguf")), port_(e2e::FreePort()) {
+    modelfile::GgufWriter weights("llama");  // as far as anybody here looks: Llama 3.1 8B
+    weights.Count("*.block_count", 32).Count("*.embedding_length", 4096);
+    weights.Count("*.attention.head_count", 32).Count("*.attention.head_count_kv", 8);
+    weights.Tensor("token_embd.weight", {4096, 128256}, 0);
+    for (int i = 0; i < 32; ++i) {
+      const std::string block = "blk." + std::to_string(i);
+      weights.Tensor(block + ".attn_k.weight", {4096, 1024}, 0);
+      weights.Tensor(block + ".attn_v.weight", {4096, 1024}, 0);
+    }
+    std::ofstream(weights_, std::ios::binary) << weights.Header();
+    std::filesystem::resize_file(weights_, weights.size());
+  }
 
   std::string Program(const std::string& script) {
     const std::string file = directory_ + "/fake-llama-server";
@@ -636,6 +653,18 @@ TEST_F(LaunchLlama, NothingIsDoneWithoutConsentOrWhatItNeeds) {
   EXPECT_THAT(refused({"--yes", "--here", "ultra-1"}), HasSubstr("--file"));
   EXPECT_THAT(refused({"--yes", "--here", "ultra-1", "--file", "/nowhere.gguf"}),
               HasSubstr("is not there"));
+  std::ofstream(directory_ + "/none.gguf") << "GGML";
+  EXPECT_THAT(refused({"--yes", "--here", "ultra-1", "--file", directory_ + "/none.gguf"}),
+              AllOf(HasSubstr("--file"), HasSubstr("none.gguf: byte 0")));
+  std::filesystem::copy_file(weights_, directory_ + "/cut.gguf");
+  std::filesystem::resize_file(directory_ + "/cut.gguf", 100);
+  EXPECT_THAT(refused({"--yes", "--here", "ultra-1", "--file", directory_ + "/cut.gguf"}),
+              HasSubstr("cut.gguf: byte"));
+  const Ran other = Planner({"launch", "--model", "llama-3.3-70b", "--inventory", inventory_,
+                             "--here", "ultra-1", "--file", weights_, "--dry-run"},
+                            Environment());
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("holds 32 layers of 4096; llama-3.3-70b has 80 of 8192"));
   EXPECT_THAT(refused(file + std::vector<std::string>{"--yes"}), HasSubstr("--here ultra-1"));
   EXPECT_THAT(refused(file + std::vector<std::string>{"--yes", "--here", "ultra-2"}),
               HasSubstr("no part in this placement"));

@@ -24,9 +24,11 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using throughput::Strategy;
 
-// How llama.cpp b11669 deals `layers` and the output to devices by proportions (load_tensors): the
-// device of a layer is the first whose cumulated share is above layer / (layers + 1), in floats.
-std::vector<int> DealtByLlamaCpp(int layers, const std::vector<int>& tensor_split) {
+// How llama.cpp b11669 deals `layers`, those of multi-token prediction behind them and the output
+// to devices by proportions (load_tensors): the device of a layer is the first whose cumulated
+// share is above layer / (layers + 1), in floats.
+std::vector<int> DealtByLlamaCpp(int layers, const std::vector<int>& tensor_split,
+                                 int mtp_layers = 0) {
   std::vector<float> splits;
   float sum = 0;
   for (int share : tensor_split) {
@@ -36,7 +38,7 @@ std::vector<int> DealtByLlamaCpp(int layers, const std::vector<int>& tensor_spli
   for (float& split : splits) split /= sum;
   std::vector<int> held(tensor_split.size(), 0);
   for (int layer = 0; layer < layers; ++layer) {
-    const float at = static_cast<float>(layer) / static_cast<float>(layers + 1);
+    const float at = static_cast<float>(layer) / static_cast<float>(layers + mtp_layers + 1);
     ++held[static_cast<std::size_t>(std::upper_bound(splits.begin(), splits.end(), at) -
                                     splits.begin())];
   }
@@ -47,21 +49,24 @@ TEST(TensorSplit, LandsEveryLayerWhereItIsPlanned) {
   for (int layers = 2; layers <= 130; ++layers) {
     for (int first = 1; first < layers; ++first) {
       const std::vector<int> two = {first, layers - first};
-      ASSERT_EQ(DealtByLlamaCpp(layers, TensorSplit(two)), two) << layers;
+      for (int mtp_layers = 0; mtp_layers <= 3; ++mtp_layers) {
+        ASSERT_EQ(DealtByLlamaCpp(layers, TensorSplit(two, mtp_layers), mtp_layers), two)
+            << layers << " and " << mtp_layers;
+      }
     }
     for (int first = 1; first + 2 <= layers; first += 3) {
       for (int second = 1; first + second < layers; second += 5) {
         const std::vector<int> three = {first, second, layers - first - second};
-        ASSERT_EQ(DealtByLlamaCpp(layers, TensorSplit(three)), three) << layers;
+        ASSERT_EQ(DealtByLlamaCpp(layers, TensorSplit(three, 0)), three) << layers;
       }
     }
   }
 }
 
 TEST(TensorSplit, TheOutputGoesToTheLastThatHoldsAny) {
-  EXPECT_THAT(TensorSplit({18, 18}), ElementsAre(18, 19));
-  EXPECT_THAT(TensorSplit({4, 32, 0}), ElementsAre(4, 33, 0));
-  EXPECT_EQ(DealtByLlamaCpp(36, TensorSplit({4, 32, 0})), (std::vector<int>{4, 32, 0}));
+  EXPECT_THAT(TensorSplit({18, 18}, 0), ElementsAre(18, 19));
+  EXPECT_THAT(TensorSplit({4, 32, 0}, 0), ElementsAre(4, 33, 0));
+  EXPECT_EQ(DealtByLlamaCpp(36, TensorSplit({4, 32, 0}, 0)), (std::vector<int>{4, 32, 0}));
 }
 
 class Launch : public ::testing::Test {
@@ -152,6 +157,29 @@ TEST_F(Launch, WithAddressesForAllNodesTheHeadIsHere) {
                                              Strategy::kPipeline, nullptr, {30, 50}));
   EXPECT_EQ(plan.head, "");
   EXPECT_THAT(Lines(plan), Contains(HasSubstr("--tensor-split 30,51 ")));
+}
+
+// GLM-4.5's GGUFs hold its multi-token-prediction layer, most others' hold none.
+TEST_F(Launch, LayersThatAreCountedButNotLoadedMoveNoOther) {
+  catalog::Model glm = testing::DenseModel("glm", 1e9, 46, 1024, 8, 8, 128, 32000);
+  glm.architecture.mtp_layers = 1;
+  const fleet::Fleet fleet = Sparks(2);
+  placement::Placement placement =
+      Placed(fleet, "llama-3.3-70b", "bf16", Engine::kLlamaCpp, Strategy::kPipeline, nullptr, {});
+  placement.model = &glm;
+  placement.memory[0].layer_share = 20.0 / 46;
+  placement.memory[1].layer_share = 26.0 / 46;
+  LaunchPlan plan = Plan(fleet, placement);
+  EXPECT_THAT(Lines(plan), Contains(HasSubstr("--tensor-split 26,21 ")));
+  EXPECT_THAT(plan.warnings, Contains(HasSubstr("1 multi-token-prediction layer,")));
+  facts_.file_mtp_layers = 1;
+  plan = Plan(fleet, placement);
+  EXPECT_THAT(Lines(plan), Contains(HasSubstr("--tensor-split 26,22 ")));
+  EXPECT_THAT(plan.warnings, Not(Contains(HasSubstr("multi-token"))));
+  facts_.file_mtp_layers = 0;
+  plan = Plan(fleet, placement);
+  EXPECT_THAT(Lines(plan), Contains(HasSubstr("--tensor-split 26,21 ")));
+  EXPECT_THAT(plan.warnings, Not(Contains(HasSubstr("multi-token"))));
 }
 
 TEST_F(Launch, OneNodeNeedsNoRpc) {
