@@ -119,7 +119,7 @@ std::string MeasurementsText(const fleet::Fleet& fleet, const placement::Judgeme
         "\n");
   }
   for (const std::string& remark : judged.remarks) {
-    absl::StrAppend(&below, Wrap("contradicted: " + remark, style.width, 4), "\n");
+    absl::StrAppend(&below, Wrap(remark, style.width, 4), "\n");
   }
   for (const std::string& note : notes) absl::StrAppend(&below, Wrap(note, style.width, 4), "\n");
   if (table.empty() && below.empty()) {
