@@ -4,6 +4,7 @@
 
 #include "node-agent/cli/commands.h"
 #include "node-agent/cli/common.h"
+#include "node-agent/host/live.h"
 
 int main(int argc, char** argv) {
   using namespace capacity::agent_cli;  // NOLINT(google-build-using-namespace)
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
     // CLI11 prints help and version itself (exit 0); everything else is bad input.
     return app.exit(error) == 0 ? kOk : kBadInput;
   }
+  capacity::host::EndWithCommands();
   if (action) return action();
   std::cerr << app.help();
   return kBadInput;

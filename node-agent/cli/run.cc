@@ -104,7 +104,9 @@ class EndOnSignal {
     while (!over_ && std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    if (!over_) std::_Exit(kOk);
+    if (over_) return;
+    host::KillRunning();
+    std::_Exit(kOk);
   }
 
   reporter::Stop& stop_;

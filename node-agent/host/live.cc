@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 namespace capacity::host {
@@ -161,6 +163,38 @@ int Spawn(const std::string& path, std::vector<std::string> arguments, const Pip
   return error;
 }
 
+// Process groups of the commands that run now, for a signal handler. As many as ever run at once.
+std::array<std::atomic<pid_t>, 16> running_groups{};
+static_assert(std::atomic<pid_t>::is_always_lock_free);
+
+// A command that KillRunning finds while this lives.
+class Registered {
+ public:
+  explicit Registered(pid_t group) : group_(group) {
+    for (auto& slot : running_groups) {
+      pid_t none = 0;
+      if (slot.compare_exchange_strong(none, group)) return;
+    }
+  }
+  ~Registered() {
+    for (auto& slot : running_groups) {
+      pid_t ours = group_;
+      if (slot.compare_exchange_strong(ours, 0)) return;
+    }
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+
+ private:
+  const pid_t group_;
+};
+
+void KillAndEnd(int signal) {
+  KillRunning();
+  std::signal(signal, SIG_DFL);
+  raise(signal);
+}
+
 class LiveHost : public Host {
  public:
   std::vector<Output> Run(const Command& command) override { return {RunOne(command)}; }
@@ -189,6 +223,7 @@ Output LiveHost::RunOne(const Command& command) {
     if (error == ENOENT) output.how = Output::How::kAbsent;
     return output;
   }
+  const Registered registered(child);
   out.writer.Close();
   err.writer.Close();
 
@@ -264,5 +299,18 @@ std::vector<std::string> LiveHost::List(std::string_view path) {
 }  // namespace
 
 std::unique_ptr<Host> Live() { return std::make_unique<LiveHost>(); }
+
+void KillRunning() {
+  for (const auto& slot : running_groups) {
+    if (const pid_t group = slot; group > 0) kill(-group, SIGKILL);
+  }
+}
+
+void EndWithCommands() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // nohup, and shells in the background, ignore some for good.
+    if (std::signal(signal, &KillAndEnd) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
+}
 
 }  // namespace capacity::host

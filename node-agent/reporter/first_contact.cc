@@ -155,7 +155,9 @@ absl::Status CheckServer(SSL* session, const Address& address, const std::string
   if (!leaf.ok()) return leaf.status();
   if (absl::Status signature = pki::VerifySignedBy(*leaf, authority_pem, now_unix_ms);
       !signature.ok()) {
-    return Impostor(address, std::string(signature.message()));
+    return absl::IsFailedPrecondition(signature)
+               ? Unreachable(address, std::string(signature.message()))
+               : Impostor(address, std::string(signature.message()));
   }
   const auto identity = pki::ParseCertificate(*leaf);
   if (identity.ok() && identity->role == pki::Role::kServer) return absl::OkStatus();

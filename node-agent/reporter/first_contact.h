@@ -27,7 +27,8 @@ bool IsLoopback(const Address& address);
 
 // Shakes hands with the planner at `address` and gives the certificate of its authority in PEM,
 // when the authority has this fingerprint (32 bytes) and really signed the planner's certificate.
-// Unavailable: nobody answers, or not in TLS, within `timeout`. PermissionDenied: somebody answers
+// Unavailable: nobody answers, or not in TLS, within `timeout`, or this machine's clock is not
+// within the time of the certificates. PermissionDenied: somebody answers
 // who is not the planner that made the token.
 absl::StatusOr<std::string> FetchAuthority(const Address& address, std::string_view fingerprint,
                                            std::int64_t now_unix_ms,

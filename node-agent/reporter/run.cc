@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "node-agent/reporter/backoff.h"
@@ -189,9 +190,19 @@ class Agent {
     blocked_until_ = SteadyClock::now() + std::max(own, asked.value_or(Milliseconds(0)));
     // Once with a new enrolment, once with the old one, in turn: either may be what helps.
     if (IsNoMember(status) && MayEnrol()) rejoin_ = !rejoin_;
-    const std::string problem = Explain(status);
+    const std::string problem = Explain(Reason(status));
     if (!problems_.insert(problem).second) return;  // once is enough
     world_.log(hopeless ? Severity::kError : Severity::kWarning, problem);
+  }
+
+  // gRPC says of a refused certificate only that it was; who looks at it can say more.
+  absl::Status Reason(const absl::Status& status) const {
+    const bool refused = absl::StrContains(status.message(), "certificate verify failed") ||
+                         absl::StrContains(status.message(), "CERTIFICATE_VERIFY_FAILED");
+    const auto fingerprint = TrustedFingerprint();
+    if (!refused || !planner_ || !fingerprint.ok()) return status;
+    const auto seen = FetchAuthority(*planner_, *fingerprint, world_.clock(), kStranger);
+    return seen.ok() ? status : absl::UnavailableError(seen.status().message());
   }
 
   bool MayEnrol() const {
@@ -331,10 +342,27 @@ class Agent {
       return absl::InvalidArgumentError(
           "this node was enrolled in plaintext, which is for this machine only: give a join token");
     }
+    if (absl::Status key = CheckKey(**kept); !key.ok()) {
+      if (!token) return key;
+      world_.log(Severity::kWarning, absl::StrCat(std::string(key.message()), "; enrolling anew"));
+      return absl::OkStatus();
+    }
     enrolled_before_ = true;
     if (planner_) return Adopt(**std::move(kept));
     membership_ = **std::move(kept);
     return absl::OkStatus();
+  }
+
+  // The key may be lost or damaged while the certificate is not.
+  absl::Status CheckKey(const Membership& membership) const {
+    if (membership.certificate_pem.empty()) return absl::OkStatus();
+    const auto key = state_.Key();
+    if (!key.ok()) return key.status();
+    if (pki::CheckKeyMatches({membership.certificate_pem, *key}).ok()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        settings_.state_directory,
+        "/node.key is not the key of the certificate beside it: put the right one back, or remove "
+        "both files, have the node forgotten (planner forget) and give a new join token"));
   }
 
   // Whose planner this node belongs to, or wants to.
@@ -435,7 +463,11 @@ class Agent {
     const auto key = state_.Key();
     if (!key.ok()) return key.status();
     const auto request = pki::CreateSigningRequest(*key);
-    if (!request.ok()) return request.status();
+    if (!request.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          settings_.state_directory, "/node.key: ", std::string(request.status().message()),
+          "; remove the file, then a new one is made"));
+    }
     const auto authority =
         FetchAuthority(*planner_, token->authority_fingerprint, world_.clock(), kFirstContact);
     if (!authority.ok()) return authority.status();

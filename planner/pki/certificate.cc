@@ -408,6 +408,18 @@ absl::StatusOr<std::string> CertificateDigest(X509* certificate) {
   return Sha256(*der);
 }
 
+// "2026-11-23 05:14 UTC".
+std::string UtcMinute(const absl::StatusOr<std::int64_t>& unix_ms) {
+  if (!unix_ms.ok()) return "?";
+  const auto seconds = static_cast<std::time_t>(*unix_ms / 1000);
+  std::tm parts{};
+  char text[32] = "?";
+  if (gmtime_r(&seconds, &parts) != nullptr) {
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string_view Name(Role role) {
@@ -585,6 +597,12 @@ absl::Status VerifySignedBy(std::string_view certificate_pem, std::string_view a
   if (X509_verify_cert(verification.get()) == 1) return absl::OkStatus();
   const int error = X509_STORE_CTX_get_error(verification.get());
   ERR_clear_error();
+  if (error == X509_V_ERR_CERT_NOT_YET_VALID || error == X509_V_ERR_CERT_HAS_EXPIRED) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "its certificate is good from ", UtcMinute(UnixMs(X509_get0_notBefore(certificate->get()))),
+        " to ", UtcMinute(UnixMs(X509_get0_notAfter(certificate->get()))),
+        " and this machine's clock says ", UtcMinute(now_unix_ms)));
+  }
   return absl::PermissionDeniedError(
       absl::StrCat("the certificate is not to be trusted: ", X509_verify_cert_error_string(error)));
 }

@@ -110,7 +110,7 @@ absl::StatusOr<Identity> ParseCertificate(std::string_view certificate_pem);
 absl::StatusOr<std::string> AuthorityFingerprint(std::string_view authority_pem);
 
 // OK when `certificate_pem` (of a chain, the first) was signed by the authority and is valid now;
-// PermissionDenied with the reason otherwise.
+// FailedPrecondition when only the time is wrong, PermissionDenied with the reason otherwise.
 absl::Status VerifySignedBy(std::string_view certificate_pem, std::string_view authority_pem,
                             std::int64_t now_unix_ms);
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -84,6 +86,34 @@ TEST(LiveHost, EndlessOutputIsCut) {
   const Output output = Live({"yes"});
   EXPECT_TRUE(output.truncated);
   EXPECT_EQ(output.text.size(), kLongestText);
+}
+
+TEST(LiveHost, WhoIsEndedByASignalTakesItsCommandsAlong) {
+  const fs::path file = FreshDirectory("live-signal") / "pid";
+  fs::create_directories(file.parent_path());
+  const pid_t child = fork();
+  if (child == 0) {
+    EndWithCommands();
+    Live({"sh", "-c", "echo $$ > " + file.string() + "; sleep 60"}, std::chrono::seconds(60));
+    _exit(0);
+  }
+  pid_t command = 0;
+  for (int i = 0; i < 500 && command == 0; ++i) {
+    std::ifstream(file) >> command;
+    usleep(10'000);
+  }
+  ASSERT_GT(command, 0);
+  kill(child, SIGINT);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) << status;
+  const auto gone = [command] {
+    std::string state;  // who adopted it may not have looked at it yet
+    std::ifstream stat("/proc/" + std::to_string(command) + "/stat");
+    return kill(command, 0) != 0 || (std::getline(stat, state) && state.find(") Z") != state.npos);
+  };
+  for (int i = 0; i < 500 && !gone(); ++i) usleep(10'000);
+  EXPECT_TRUE(gone());
 }
 
 TEST(LiveHost, AProgramKilledByASignalFailed) {

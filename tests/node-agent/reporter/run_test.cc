@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <map>
@@ -180,6 +181,42 @@ TEST_F(RunTest, NeverSpeaksPlaintextBeyondTheMachine) {
   ASSERT_TRUE(StopAgent().ok());
   Start(settings);
   EXPECT_TRUE(absl::IsInvalidArgument(running_.get()));
+}
+
+TEST_F(RunTest, AKeyThatIsNotTheCertificatesIsSaid) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const std::string token = planner.NewToken();
+  Start(TestSettings(planner, token));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  ASSERT_TRUE(StopAgent().ok());
+  const std::string key = directory_.path() + "/state/node.key";
+  for (const char* damaged : {"", "garbage"}) {
+    std::ofstream(key, std::ios::trunc) << damaged;
+    Start(TestSettings(planner));
+    const absl::Status end = running_.get();
+    EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
+    EXPECT_THAT(std::string(end.message()),
+                AllOf(HasSubstr("node.key is not the key"), HasSubstr("planner forget")));
+  }
+  // With a token it begins anew, and the file that hinders that is named.
+  Start(TestSettings(planner, token));
+  EXPECT_THAT(std::string(running_.get().message()), HasSubstr("node.key"));
+  std::filesystem::remove(key);
+  Start(TestSettings(planner, planner.NewToken()));
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.enrolments.size() == 2; }));
+  EXPECT_TRUE(LoggedSoon("enrolling anew"));
+  EXPECT_TRUE(StopAgent().ok());
+}
+
+TEST_F(RunTest, AClockThatIsWrongIsSaidAndWaitedFor) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  ahead_ms_ = -2 * 60 * 60'000;
+  Start(TestSettings(planner, planner.NewToken()));
+  EXPECT_TRUE(LoggedSoon("this machine's clock says"));
+  EXPECT_TRUE(planner.told().enrolments.empty());
+  ahead_ms_ = 0;
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  EXPECT_TRUE(StopAgent().ok());
 }
 
 // ---------------------------------------------------------------- without an address
