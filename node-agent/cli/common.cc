@@ -62,6 +62,7 @@ catalog::Seen SeenIn(const agent::Report& report) {
     return Bytes{static_cast<std::int64_t>(*count)};
   };
   seen.memory = bytes(report.memory.installed_bytes);
+  seen.visible = bytes(report.memory.visible_bytes);
   for (const agent::Accelerator& accelerator : report.accelerators) {
     if (accelerator.gpu_cores) seen.gpu_cores = static_cast<int>(*accelerator.gpu_cores);
     seen.accelerators.push_back(

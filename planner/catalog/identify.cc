@@ -16,6 +16,11 @@ namespace {
 // two cards of one name differ by a fifth or more (RTX 3080: 10 or 12 GiB).
 constexpr double kMemoryTolerance = 0.1;
 
+// What the system counts as total lacks what the kernel and firmware keep: 5 % of a GB10 machine's
+// 128 GiB, 3 % of a Framework Desktop's with the least memory for its GPU (captures of owners,
+// 2026). Half that is sold is far below.
+constexpr double kLeastVisible = 0.9;
+
 // Lower case; everything but letters, digits and "+" as single spaces.
 std::string Plain(const std::string& text) {
   std::string plain;
@@ -110,7 +115,20 @@ ChipAnswer AppleChip(const Catalog& catalog, const Seen& seen) {
                                 Ids(fitting.empty() ? named : fitting))};
 }
 
+// The plain table of nvidia-smi cuts "RTX 4070 SUPER" to "RTX 4070 ...".
+bool IsShortened(const std::string& name) { return absl::StrContains(name, "..."); }
+
+// The name is PCI's, not a driver's: nothing runs the card.
+bool HasNoDriver(const SeenAccelerator& card) {
+  return absl::StartsWith(card.name, "NVIDIA Corporation ") ||
+         absl::StartsWith(card.name, "NVIDIA device 0x");
+}
+
 ChipAnswer CardChip(const Catalog& catalog, const SeenAccelerator& card) {
+  if (IsShortened(card.name)) {
+    return {nullptr, absl::StrCat("the table of nvidia-smi cuts the card's name to \"", card.name,
+                                  "\", which begins several cards' names")};
+  }
   const std::vector<const Chip*> named = ChipsNamed(catalog, card.name);
   std::vector<const Chip*> fitting;
   for (const Chip* chip : named) {
@@ -279,19 +297,99 @@ void MachineOfCards(const Catalog& catalog, const Seen& seen, Identified& identi
   }
 }
 
-Identified IdentifyLinux(const Catalog& catalog, const Seen& seen) {
+bool Names(const Catalog& catalog, const std::string& printed, const Chip& chip) {
+  const std::vector<const Chip*> named = ChipsNamed(catalog, printed);
+  return std::find(named.begin(), named.end(), &chip) != named.end();
+}
+
+// Whether a system that counts `visible` has `installed`, and not less. Firmware may give much of
+// the memory to a GPU inside the processor, so little says nothing, but more than the next smaller
+// size that is sold does.
+bool MayBeInstalled(const Chip& chip, Bytes installed, Bytes visible) {
+  if (installed < visible) return false;
+  const bool above_smaller =
+      std::any_of(chip.memory_options.begin(), chip.memory_options.end(),
+                  [&](Bytes size) { return size < installed; }) &&
+      std::all_of(chip.memory_options.begin(), chip.memory_options.end(),
+                  [&](Bytes size) { return !(size < installed) || size < visible; });
+  return above_smaller ||
+         static_cast<double>(visible.count) >= kLeastVisible * static_cast<double>(installed.count);
+}
+
+// What of that which was seen `machine` has not, though firmware calls it so; empty: nothing. A
+// maker sells one name with several processors and sizes of memory.
+std::string Contradiction(const Catalog& catalog, const Machine& machine, const Seen& seen) {
+  const Chip* chip = catalog.FindChip(machine.chip);
+  if (chip == nullptr || !chip->unified_memory) return "";
+  for (const SeenAccelerator& card : seen.accelerators) {
+    if (card.name.empty() || HasNoDriver(card) || Names(catalog, card.name, *chip)) continue;
+    return absl::StrCat("it has a card \"", card.name, "\" beside its ", chip->id,
+                        ", and the catalogue describes no machine with both");
+  }
+  // Of these chips the processor's name is the chip's.
+  const bool is_processor = chip->vendor == "amd";
+  if (is_processor && !seen.chip_name.empty() && !Names(catalog, seen.chip_name, *chip)) {
+    return absl::StrCat(machine.id, " has another processor than \"", seen.chip_name, "\"");
+  }
+  if (machine.memory.count == 0) return "";
+  if (!seen.visible) {
+    return chip->memory_options.size() < 2
+               ? ""
+               : absl::StrCat("how much memory it has is not known; ", machine.id, " has ",
+                              Described(machine.memory));
+  }
+  if (MayBeInstalled(*chip, machine.memory, *seen.visible)) return "";
+  return absl::StrCat("the system counts ", Described(*seen.visible), " of memory; ", machine.id,
+                      " has ", Described(machine.memory),
+                      is_processor && *seen.visible < machine.memory
+                          ? ", which this may be where firmware gives the rest to the GPU"
+                          : "");
+}
+
+// The one of the machines that firmware's names stand for; null with the reason in `why` where they
+// stand for none or nothing decides.
+const Machine* MachineNamed(const Catalog& catalog, const Seen& seen, std::string& why) {
+  std::vector<const Machine*> fitting;
+  for (const Machine* machine : MachinesReported(catalog, seen)) {
+    const std::string against = Contradiction(catalog, *machine, seen);
+    if (against.empty()) {
+      fitting.push_back(machine);
+    } else {
+      absl::StrAppend(&why, why.empty() ? "" : "; ", against);
+    }
+  }
+  if (fitting.size() == 1) return fitting[0];
+  if (fitting.size() > 1) why = absl::StrCat("it may be ", Ids(fitting));
+  return nullptr;
+}
+
+// Without those that no driver runs, unless there are no others.
+std::vector<SeenAccelerator> CardsAtWork(const std::vector<SeenAccelerator>& cards) {
+  std::vector<SeenAccelerator> at_work;
+  std::copy_if(cards.begin(), cards.end(), std::back_inserter(at_work),
+               [](const SeenAccelerator& card) { return !HasNoDriver(card); });
+  return at_work.empty() ? cards : at_work;
+}
+
+Identified IdentifyLinux(const Catalog& catalog, const Seen& all) {
   Identified identified;
-  const std::vector<const Machine*> reported = MachinesReported(catalog, seen);
-  if (reported.size() == 1) {
-    identified = {reported[0]->id, reported[0]->chip, reported[0]->accelerators, ""};
+  Seen seen = all;
+  seen.accelerators = CardsAtWork(all.accelerators);
+  std::string against;
+  if (const Machine* named = MachineNamed(catalog, seen, against)) {
+    identified = {named->id, named->chip, named->accelerators, ""};
     return identified;
   }
-  if (seen.accelerators.empty()) {
+  if (seen.accelerators.empty() || !against.empty()) {
     // A chip with its GPU inside is known by the processor's name.
     const std::vector<const Chip*> named = ChipsNamed(catalog, seen.chip_name);
-    if (named.size() == 1) {
+    if (named.size() == 1 && seen.accelerators.empty()) {
       identified.chip = named[0]->id;
       identified.chips = 1;
+    }
+    if (!against.empty()) {
+      identified.why = against;
+    } else if (named.size() == 1) {
       identified.why = "the machine's maker and product are not in the catalogue";
     } else {
       identified.why = absl::StrCat(

@@ -12,7 +12,9 @@ namespace capacity::catalog {
 
 // What was seen. Empty: not known.
 struct SeenAccelerator {
-  std::string name;             // as the driver prints it: "NVIDIA GeForce RTX 3090"
+  // As the driver prints it, "NVIDIA GeForce RTX 3090", or, without one, as PCI lists it: "NVIDIA
+  // Corporation GA102 [GeForce RTX 3090] [10de:2204]", "NVIDIA device 0x2204".
+  std::string name;
   std::optional<Bytes> memory;  // its own; nullopt when unified or not said
   bool slice = false;           // a MIG slice
 };
@@ -23,6 +25,7 @@ struct Seen {
   std::string chip_name;         // of the processor: "Apple M3 Ultra"
   std::optional<int> gpu_cores;  // Apple
   std::optional<Bytes> memory;   // installed
+  std::optional<Bytes> visible;  // what the system counts as total; less than is installed
   std::vector<SeenAccelerator> accelerators;
   // The tool that lists the cards failed: there may be others, so their absence says nothing.
   bool accelerators_unknown = false;
@@ -38,7 +41,9 @@ struct Identified {
 };
 
 // By printed names (`reported_as`, `model_identifiers`), core count and memory; never by guess: of
-// two entries that fit neither is taken.
+// two entries that fit neither is taken, and one that firmware names is not where its memory, its
+// processor or another card speaks against it. Cards that no driver runs do not count beside cards
+// that one does.
 Identified Identify(const Catalog& catalog, const Seen& seen);
 
 }  // namespace capacity::catalog

@@ -18,6 +18,7 @@ catalog::Seen SeenIn(const v1::NodeReport& report) {
   seen.model_identifier = report.machine().model_identifier();
   seen.chip_name = report.processor().name();
   seen.memory = Size(report.memory().has_installed_bytes(), report.memory().installed_bytes());
+  seen.visible = Size(report.memory().has_visible_bytes(), report.memory().visible_bytes());
   for (const v1::Accelerator& accelerator : report.accelerators()) {
     if (accelerator.has_gpu_cores()) seen.gpu_cores = static_cast<int>(accelerator.gpu_cores());
     seen.accelerators.push_back({accelerator.name(),
@@ -41,9 +42,13 @@ Identified Identify(const catalog::Catalog& catalog, const v1::NodeReport& repor
   Identified found;
   found.machine = catalog.FindMachine(own.machine);
   found.chip = catalog.FindChip(own.chip);
+  found.chips = own.chips;
   if (found.machine == nullptr && !report.identity().machine().empty()) {
     found.machine = catalog.FindMachine(report.identity().machine());
-    if (found.chip == nullptr) found.chip = catalog.FindChip(report.identity().chip());
+    if (found.chip == nullptr) {
+      found.chip = catalog.FindChip(report.identity().chip());
+      found.chips = report.accelerators_size();
+    }
   }
   if (found.machine == nullptr) {
     found.why = own.why.empty() ? "no machine of the catalogue is this" : own.why;

@@ -76,6 +76,7 @@ inline constexpr char kLiveFleetName[] = "live-fleet";
 struct Identified {
   const catalog::Machine* machine = nullptr;  // null: none
   const catalog::Chip* chip = nullptr;        // null: none
+  int chips = 0;                              // how many of it
   std::string why;                            // what was looked for when one is null
 };
 Identified Identify(const catalog::Catalog& catalog, const v1::NodeReport& report);

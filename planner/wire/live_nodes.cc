@@ -15,9 +15,9 @@ std::optional<Bytes> Size(bool known, std::uint64_t bytes) {
 
 // The cards that were seen, where the machine's entry leaves that to the owner. Of cards of one
 // kind the smallest memory counts.
-void ReadCards(const v1::NodeReport& report, fleet::Node& node) {
+void ReadCards(const v1::NodeReport& report, int cards, fleet::Node& node) {
   if (!node.machine->chip.empty() || !node.has_cards()) return;
-  if (report.accelerators_size() > 0) node.overrides.accelerators = report.accelerators_size();
+  if (cards > 0) node.overrides.accelerators = cards;
   for (const v1::Accelerator& card : report.accelerators()) {
     const std::optional<Bytes> memory = Size(card.has_memory_bytes(), card.memory_bytes());
     std::optional<Bytes>& smallest = node.overrides.vram_per_accelerator;
@@ -44,7 +44,7 @@ absl::StatusOr<fleet::Node> ReadNode(const catalog::Catalog& catalog, const Live
   }
   if (report.rdma().state() == v1::Rdma::STATE_ENABLED) node.rdma_enabled = true;
   if (report.rdma().state() == v1::Rdma::STATE_DISABLED) node.rdma_enabled = false;
-  ReadCards(report, node);
+  ReadCards(report, identified.chips, node);
   const v1::Memory& memory = report.memory();
   const std::optional<Bytes> installed =
       Size(memory.has_installed_bytes(), memory.installed_bytes());

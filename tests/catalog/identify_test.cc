@@ -139,6 +139,85 @@ TEST(Identify, WorkstationsByTheirCards) {
             "rtx-pro-6000-96gb");
 }
 
+// A machine that firmware calls `product`, with `visible` GiB and `chip` as its processor.
+Identified Firmware(const std::string& vendor, const std::string& product, const std::string& chip,
+                    std::optional<double> visible, std::vector<SeenAccelerator> cards = {}) {
+  Seen seen = {.vendor = vendor, .product = product, .chip_name = chip};
+  if (visible) seen.visible = GiB(1) * *visible;
+  seen.accelerators = std::move(cards);
+  return Identify(Shipped(), seen);
+}
+
+constexpr char kFramework[] = "Desktop (AMD Ryzen AI Max 300 Series)";
+constexpr char kMax395[] = "AMD RYZEN AI MAX+ 395 w/ Radeon 8060S";
+
+TEST(Identify, OneNameThatIsSoldWithSeveralSizesNeedsTheMemory) {
+  const auto framework = [](std::optional<double> visible) {
+    return Firmware("Framework", kFramework, kMax395, visible);
+  };
+  // Firmware gives the GPU 0.5, 4 or 16 GiB.
+  for (const double visible : {124.0, 120.5, 108.5}) {
+    EXPECT_EQ(framework(visible).machine, "framework-desktop-strix-halo-128gb") << visible;
+  }
+  for (const double visible : {62.0, 31.0, 94.0, 129.0}) {
+    const Identified found = framework(visible);
+    EXPECT_EQ(found.machine, "") << visible;
+    EXPECT_EQ(found.chip, "strix-halo") << visible;
+    EXPECT_THAT(found.why, AllOf(HasSubstr("has 128 GiB"), HasSubstr("the system counts"),
+                                 HasSubstr("saw \"Framework Desktop")))
+        << visible;
+  }
+  EXPECT_THAT(framework(std::nullopt).why, HasSubstr("how much memory it has is not known"));
+  EXPECT_EQ(Firmware("GMKtec", "NucBox_EVO-X2", kMax395, 124).machine, "gmktec-evo-x2-128gb");
+  EXPECT_THAT(Firmware("GMKtec", "NucBox_EVO-X2", kMax395, 31).why,
+              HasSubstr("firmware gives the rest to the GPU"));
+}
+
+TEST(Identify, OneNameThatIsSoldWithSeveralProcessorsNeedsTheProcessor) {
+  const Identified found =
+      Firmware("Framework", kFramework, "AMD RYZEN AI MAX 385 w/ Radeon 8050S", 124);
+  EXPECT_EQ(found.machine, "");
+  EXPECT_EQ(found.chip, "");
+  EXPECT_THAT(found.why, HasSubstr("another processor than \"AMD RYZEN AI MAX 385"));
+  EXPECT_EQ(Firmware("Framework", kFramework, "", 124).machine,
+            "framework-desktop-strix-halo-128gb");
+}
+
+TEST(Identify, ACardBesideAUnifiedChipIsNotPassedOver) {
+  for (const auto& [vendor, product] :
+       {std::pair{"Framework", kFramework}, std::pair{"NVIDIA", "NVIDIA_DGX_Spark"}}) {
+    const Identified found =
+        Firmware(vendor, product, "", 121.7, {{"NVIDIA GeForce RTX 3090", GiB(24)}});
+    EXPECT_EQ(found.machine, "") << product;
+    EXPECT_THAT(found.why, HasSubstr("NVIDIA GeForce RTX 3090\" beside its")) << product;
+  }
+}
+
+TEST(Identify, AGb10MachineWithHalfItsMemoryIsNotPlannedWithAllOfIt) {
+  EXPECT_EQ(Firmware("NVIDIA", "NVIDIA_DGX_Spark", "", 121.69).machine, "dgx-spark");
+  EXPECT_EQ(Firmware("NVIDIA", "NVIDIA_DGX_Spark", "", std::nullopt).machine, "dgx-spark");
+  EXPECT_THAT(Firmware("NVIDIA", "NVIDIA_DGX_Spark", "", 60).why, HasSubstr("has 128 GiB"));
+}
+
+TEST(Identify, ANameThatTheTableShortensIsNoCard) {
+  for (const char* name : {"NVIDIA GeForce RTX 4070 ...", "NVIDIA GeForce RTX 4080 ...",
+                           "NVIDIA GeForce RTX 3090 ...", "NVIDIA RTX 6000 Ada..."}) {
+    const Identified found = Cards({{name}});
+    EXPECT_EQ(found.chip, "") << name;
+    EXPECT_EQ(found.machine, "") << name;
+    EXPECT_THAT(found.why, HasSubstr(name));
+  }
+}
+
+TEST(Identify, ACardThatNoDriverRunsDoesNotCount) {
+  const SeenAccelerator driven = {"NVIDIA GeForce RTX 3090", GiB(24)};
+  for (const char* name : {"NVIDIA Corporation GA102 [GeForce RTX 3090] [10de:2204] (rev a1)",
+                           "NVIDIA device 0x2204"}) {
+    EXPECT_EQ(Cards({driven, {name}}), (Identified{"rtx-3090-24gb", "rtx-3090", 1, ""}));
+    EXPECT_THAT(Cards({{name}}).why, HasSubstr(name));
+  }
+}
+
 TEST(Identify, WhatIsUnknownStaysUnknownWithWhatWasSeen) {
   for (const char* name : {"NVIDIA GeForce RTX 9090", "NVIDIA GeForce RTX 4090 Laptop GPU",
                            "NVIDIA A100-SXM4-40GB", "NVIDIA GeForce RTX 2080 SUPER"}) {
