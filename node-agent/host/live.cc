@@ -21,10 +21,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// WSL keeps nvidia-smi in a directory of its own, which a service's PATH does not have.
 constexpr std::array kSystemDirectories = {"/usr/bin",          "/bin",
                                            "/usr/sbin",         "/sbin",
                                            "/usr/local/bin",    "/usr/local/sbin",
-                                           "/opt/homebrew/bin", "/opt/mellanox/bin"};
+                                           "/opt/homebrew/bin", "/opt/mellanox/bin",
+                                           "/usr/lib/wsl/lib"};
 // How long a reader waits between looks at whether the program has ended.
 constexpr int kPollMs = 50;
 constexpr int kReadsPerLook = 64;

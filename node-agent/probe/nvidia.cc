@@ -358,7 +358,9 @@ std::optional<NvidiaCards> FromTable(std::string_view text) {
       NvidiaCard card;
       card.driver_version = driver;
       std::vector<std::string> name(words.begin() + 1, words.end());
-      if (name.size() > 1 && (name.back() == "On" || name.back() == "Off")) name.pop_back();
+      // The next column is the persistence mode.
+      const bool mode = name.back() == "On" || name.back() == "Off" || name.back() == "N/A";
+      if (name.size() > 1 && mode) name.pop_back();
       for (const std::string& word : name)
         absl::StrAppend(&card.name, card.name.empty() ? "" : " ", word);
       card.name = Clean(card.name);
@@ -464,6 +466,15 @@ std::string WhyNoCard(std::string_view text) {
 bool SaysThereIsNoCard(std::string_view text) {
   const std::string start = Lower(text.substr(0, kLookedForReasons));
   return Contains(start, "no devices were found") && !TellsOfALostCard(start);
+}
+
+bool SharesSystemMemory(const NvidiaCard& card) {
+  if (card.memory_bytes) return false;
+  std::string name = Lower(card.name);
+  constexpr std::string_view kMaker = "nvidia ";
+  if (StartsWith(name, kMaker)) name.erase(0, kMaker.size());
+  // "Orin (nvgpu)": nvgpu is the driver of Tegra chips, which have no memory of their own.
+  return Contains(name, "(nvgpu)") || name == "orin" || name == "thor" || name == "gb10";
 }
 
 host::Command NvidiaQuery() {

@@ -52,6 +52,10 @@ std::string WhyNoCard(std::string_view text);
 // nvidia-smi looked and there is none, as opposed to every other reason for showing none.
 bool SaysThereIsNoCard(std::string_view text);
 
+// The GPU is inside the processor and uses its memory: GB10, Jetson's Orin and Thor. Only where
+// nvidia-smi states no memory of its own; never by guess.
+bool SharesSystemMemory(const NvidiaCard& card);
+
 // The columns that the agent asks for.
 host::Command NvidiaQuery();
 
