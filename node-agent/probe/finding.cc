@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "node-agent/probe/text.h"
+
 namespace capacity::probe {
 
 void Finding::Unknown(std::string_view what_is, std::string_view why) {
@@ -28,6 +30,11 @@ agent::ProbeResult Finding::Finish() const {
     result.outcome = result.unknowns.empty() ? Outcome::kOk : Outcome::kFailed;
   }
   return result;
+}
+
+std::string ReadLine(host::Host& host, const std::string& path) {
+  const std::optional<std::string> text = host.Read(path);
+  return text ? Clean(std::string_view(*text).substr(0, text->find('\n'))) : "";
 }
 
 std::string WhyNotUnderstood(const std::vector<host::Output>& outputs, const host::Command& command,

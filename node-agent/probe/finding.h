@@ -33,6 +33,9 @@ class Finding {
   bool absent_ = false;
 };
 
+// The first line of a file, as it may stand in a report; empty where there is no such file.
+std::string ReadLine(host::Host& host, const std::string& path);
+
 // Why none of `outputs` told what `command` was asked for, in words. Marks `finding` when nobody
 // asked: the program is absent, or a capture holds other outputs of it only.
 std::string WhyNotUnderstood(const std::vector<host::Output>& outputs, const host::Command& command,

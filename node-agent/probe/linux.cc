@@ -2,34 +2,30 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "node-agent/probe/finding.h"
+#include "node-agent/probe/linux_network.h"
 #include "node-agent/probe/linux_text.h"
 #include "node-agent/probe/nvidia.h"
 #include "node-agent/probe/text.h"
-#include "node-agent/probe/verbs.h"
 
 namespace capacity::probe {
 namespace {
 
 using agent::Machine;
-using agent::Port;
-using agent::Rdma;
 using agent::Report;
 using host::Command;
 using host::Host;
 using host::Output;
 
-// What one QSFP112 cage of a GB10 machine does (NVIDIA, DGX Spark user guide: ConnectX-7, 200
-// Gb/s).
-constexpr double kGb10CageBitsPerSecond = 200e9;
 // PCI vendor NVIDIA, display controllers, and the GPU of a GB10 (PCI ID repository).
 constexpr std::string_view kPciNvidia = "0x10de";
 constexpr std::string_view kPciDisplayClass = "0x03";
 constexpr std::string_view kPciGb10 = "0x2e12";
+// PCI vendor Microsoft: the display controller that stands for every GPU under Hyper-V and WSL.
+constexpr std::string_view kPciMicrosoft = "0x1414";
 
 // What the firmware of GB10 machines calls them (DMI product or family; captures of their owners
 // and makers' product pages, 2026-11). Needed before any driver tells.
@@ -43,17 +39,6 @@ const Command kLspci = {{"lspci", "-nn"}};
 const Command kDmidecode = {{"dmidecode", "-t", "system"}};
 const Command kNvidiaList = {{"nvidia-smi", "-L"}};
 const Command kNvidiaXml = {{"nvidia-smi", "-q", "-x"}};
-const Command kIp = {{"ip", "-j", "address"}};
-const Command kIbdev2netdev = {{"ibdev2netdev"}};
-const Command kRdmaLink = {{"rdma", "link"}};
-const Command kIbstat = {{"ibstat"}};
-const Command kIbvDevinfo = {{"ibv_devinfo"}};
-const Command kIbvDevices = {{"ibv_devices"}};
-
-std::string ReadLine(Host& host, const std::string& path) {
-  const std::optional<std::string> text = host.Read(path);
-  return text ? Clean(std::string_view(*text).substr(0, text->find('\n'))) : "";
-}
 
 // Firmware that was never filled in.
 std::string Meaningful(std::string text) {
@@ -203,7 +188,15 @@ void ProbeProcessor(Host& host, Report& report) {
   report.processor = *processor;
   if (report.processor.architecture.empty()) report.processor.architecture = architecture;
   if (processor->name.empty()) {
-    finding.Unknown("the processor's name is", "neither lscpu nor /proc/cpuinfo states it");
+    const std::vector<Output> outputs = host.Run(kLscpuJson);
+    const bool translated = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) {
+      return output.how == Output::How::kRan && LabelsAreTranslated(output.text);
+    });
+    finding.Unknown("the processor's name is",
+                    translated ? absl::StrCat("lscpu printed its labels in another language "
+                                              "(LC_ALL=C lscpu does not), and /proc/cpuinfo ",
+                                              cpuinfo ? "does not state it" : "is not there")
+                               : "neither lscpu nor /proc/cpuinfo states it");
   }
   report.probes.push_back(finding.Finish());
 }
@@ -243,6 +236,7 @@ struct PciDisplay {
 struct Pci {
   std::vector<PciDisplay> displays;  // NVIDIA's, whether or not a driver runs them
   bool readable = false;             // so an empty list means that there is none
+  bool paravirtual = false;          // GPUs come by another way than the slots
 };
 
 Pci ProbePci(Host& host, Report& report) {
@@ -250,13 +244,19 @@ Pci ProbePci(Host& host, Report& report) {
   Pci pci;
   std::vector<PciDisplay>& displays = pci.displays;
   const std::vector<std::string> devices = host.List("/sys/bus/pci/devices");
+  // There where the kernel knows PCI, with or without a device.
+  pci.readable = host.Read("/sys/bus/pci/drivers_autoprobe").has_value();
+  if (pci.readable) finding.Found();
   for (const std::string& device : devices) {
     const std::string at = absl::StrCat("/sys/bus/pci/devices/", device, "/");
     const std::string vendor = ReadLine(host, at + "vendor");
     if (!vendor.empty()) finding.Found();
     pci.readable = pci.readable || !vendor.empty();
-    if (vendor != kPciNvidia || !StartsWith(ReadLine(host, at + "class"), kPciDisplayClass))
-      continue;
+    if (vendor != kPciNvidia && vendor != kPciMicrosoft) continue;
+    if (!StartsWith(ReadLine(host, at + "class"), kPciDisplayClass)) continue;
+    if (vendor == kPciMicrosoft) pci.paravirtual = true;
+    // A virtual function is a part of its card for a virtual machine.
+    if (vendor != kPciNvidia || host.Read(at + "physfn/vendor")) continue;
     const std::string id = ReadLine(host, at + "device");
     displays.push_back({absl::StrCat("NVIDIA device ", id), id == kPciGb10});
   }
@@ -268,11 +268,11 @@ Pci ProbePci(Host& host, Report& report) {
         return NvidiaInLspci(output.text);
       },
       finding, why);
-  if (listed && listed->size() >= displays.size()) {
+  if (listed && (displays.empty() || listed->size() == displays.size())) {
     displays.clear();
     for (const std::string& name : *listed) displays.push_back({name, Contains(name, "10de:2e12")});
   }
-  if (devices.empty() && !listed) {
+  if (!pci.readable && !listed) {
     finding.Missing();
     finding.Unknown("what is in the PCI slots is",
                     absl::StrCat("/sys/bus/pci/devices is not there and ", why));
@@ -380,6 +380,74 @@ bool IsGb10(std::string_view name) {
                      [&plain](const char* product) { return Contains(plain, product); });
 }
 
+// Those of `displays` that are none of `cards`. Where names do not tell which, nameless ones.
+std::vector<PciDisplay> Undriven(std::vector<PciDisplay> displays,
+                                 const std::vector<NvidiaCard>& cards) {
+  if (displays.size() <= cards.size()) return {};
+  const std::size_t undriven = displays.size() - cards.size();
+  for (const NvidiaCard& card : cards) {
+    constexpr std::string_view kMaker = "NVIDIA ";
+    std::string_view name = card.name;
+    if (StartsWith(name, kMaker)) name.remove_prefix(kMaker.size());
+    const auto its =
+        std::find_if(displays.begin(), displays.end(), [name](const PciDisplay& display) {
+          return !name.empty() && Contains(display.name, absl::StrCat("[", std::string(name), "]"));
+        });
+    if (its != displays.end()) displays.erase(its);
+  }
+  const bool alike = std::all_of(displays.begin(), displays.end(), [&](const PciDisplay& display) {
+    return display.name == displays[0].name;
+  });
+  const bool known = displays.size() == undriven || alike;
+  displays.resize(undriven);
+  if (!known) {
+    for (PciDisplay& display : displays) display.name = "NVIDIA Corporation card";
+  }
+  return displays;
+}
+
+void AddUndriven(const std::vector<PciDisplay>& displays, const std::vector<NvidiaCard>& cards,
+                 Finding& finding, Report& report) {
+  const std::vector<PciDisplay> undriven = Undriven(displays, cards);
+  for (const PciDisplay& display : undriven) report.accelerators.push_back({.name = display.name});
+  if (undriven.empty()) return;
+  finding.Unknown(
+      absl::StrCat("driver and memory of ", undriven.size(),
+                   undriven.size() == 1 ? " NVIDIA card are" : " NVIDIA cards are"),
+      absl::StrCat("PCI lists ", displays.size(), " and nvidia-smi ", cards.size(),
+                   "; the others have no driver, or are kept for a virtual machine or another "
+                   "container"));
+}
+
+// Nothing shows an NVIDIA card.
+void SayThereIsNoCard(const Pci& pci, const NoCards& no_cards, Finding& finding) {
+  if (no_cards.none) {
+    finding.Absent(absl::StrCat("no NVIDIA card: ", no_cards.why));
+  } else if (pci.readable && !pci.paravirtual) {
+    finding.Absent(absl::StrCat("no NVIDIA card: no PCI slot holds one, and ", no_cards.why));
+  } else {
+    finding.Unknown(
+        "which NVIDIA cards there are is",
+        absl::StrCat(no_cards.why, pci.paravirtual ? ", and the GPUs of a WSL or Hyper-V machine "
+                                                     "are in no PCI slot"
+                                                   : ", and nothing lists the PCI slots"));
+  }
+}
+
+void AddCards(const NvidiaCards& found, bool unified, Finding& finding, Report& report) {
+  finding.Found();
+  for (std::size_t i = 0; i < found.cards.size(); ++i) {
+    AddCard(found.cards[i], i, unified, finding, report);
+  }
+  const bool names_known =
+      std::none_of(found.cards.begin(), found.cards.end(),
+                   [](const NvidiaCard& card) { return Contains(card.name, "..."); });
+  for (const std::string& oddity : found.oddities) {
+    if (StartsWith(oddity, "the table shortens") && names_known) continue;
+    finding.Unknown("something nvidia-smi said is", oddity);
+  }
+}
+
 void ProbeNvidia(Host& host, bool spark, Report& report) {
   const Pci pci = ProbePci(host, report);
   const std::vector<PciDisplay>& displays = pci.displays;
@@ -390,28 +458,13 @@ void ProbeNvidia(Host& host, bool spark, Report& report) {
               std::any_of(displays.begin(), displays.end(),
                           [](const PciDisplay& display) { return display.gb10; });
   for (const NvidiaCard& card : found.cards) gb10 = gb10 || IsGb10(card.name);
-  report.memory.unified = gb10;
+  report.memory.unified =
+      gb10 || std::any_of(found.cards.begin(), found.cards.end(), SharesSystemMemory);
   if (!found.cards.empty()) {
-    finding.Found();
-    for (std::size_t i = 0; i < found.cards.size(); ++i) {
-      AddCard(found.cards[i], i, gb10, finding, report);
-    }
-    for (const std::string& oddity : found.oddities) {
-      const bool names_known =
-          std::none_of(found.cards.begin(), found.cards.end(),
-                       [](const NvidiaCard& card) { return Contains(card.name, "..."); });
-      if (StartsWith(oddity, "the table shortens") && names_known) continue;
-      finding.Unknown("something nvidia-smi said is", oddity);
-    }
+    AddCards(found, report.memory.unified, finding, report);
+    AddUndriven(displays, found.cards, finding, report);
   } else if (displays.empty() && !gb10) {
-    if (no_cards.absent || no_cards.none) {
-      finding.Missing();
-      finding.Absent(absl::StrCat("no NVIDIA card: ", no_cards.why));
-    } else if (pci.readable) {
-      finding.Absent(absl::StrCat("no NVIDIA card: no PCI slot holds one, and ", no_cards.why));
-    } else {
-      finding.Unknown("which NVIDIA cards there are is", no_cards.why);
-    }
+    SayThereIsNoCard(pci, no_cards, finding);
   } else {
     if (no_cards.absent) finding.Missing();
     finding.Unknown(
@@ -424,296 +477,6 @@ void ProbeNvidia(Host& host, bool spark, Report& report) {
   using Kind = Machine::Kind;
   const bool driven = !found.cards.empty();
   report.machine.kind = gb10 ? Kind::kGb10 : driven ? Kind::kLinuxNvidia : Kind::kLinux;
-  report.probes.push_back(finding.Finish());
-}
-
-// ---------------------------------------------------------------- network
-
-struct Interface {
-  std::optional<bool> up;
-  std::optional<double> bits_per_second;
-  bool wifi = false;
-  bool physical = false;
-  std::vector<std::string> addresses;
-};
-
-bool NamedLikeHardware(std::string_view name) {
-  return StartsWith(name, "en") || StartsWith(name, "eth") || StartsWith(name, "wl") ||
-         StartsWith(name, "ib");
-}
-
-// Bridges, tunnels and container ends: no way to another node of a cluster.
-bool NamedLikeVirtual(std::string_view name) {
-  static constexpr std::array kPrefixes = {"lo",  "docker", "br-",  "virbr",  "veth", "cni",
-                                           "ifb", "dummy",  "tun",  "tap",    "wg",   "tailscale",
-                                           "sit", "gre",    "bond", "podman", "lxc",  "flannel"};
-  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
-                     [name](std::string_view prefix) { return StartsWith(name, prefix); });
-}
-
-// Speeds that /sys does not tell.
-void AddEthtool(Host& host, std::map<std::string, Interface>& interfaces) {
-  std::vector<Command> commands;
-  for (const auto& [name, interface] : interfaces) {
-    if (interface.physical && !interface.wifi && interface.up.value_or(false) &&
-        !interface.bits_per_second) {
-      commands.push_back({{"ethtool", name}});
-    }
-  }
-  // A capture may hold nothing but ethtool's output.
-  if (interfaces.empty()) commands.push_back({{"ethtool"}});
-  for (const Command& command : commands) {
-    for (const Output& output : host.Run(command)) {
-      if (output.how != Output::How::kRan || output.exit_code != 0) continue;
-      Ethtool settings = ParseEthtool(output.text);
-      if (settings.interface.empty() && output.arguments.size() > 1) {
-        settings.interface = output.arguments.back();
-      }
-      if (settings.interface.empty() || !settings.bits_per_second) continue;
-      Interface& interface = interfaces[settings.interface];
-      interface.physical = true;
-      if (!interface.bits_per_second) interface.bits_per_second = settings.bits_per_second;
-      if (!interface.up) interface.up = true;
-    }
-  }
-}
-
-std::map<std::string, Interface> ReadInterfaces(Host& host, Finding& finding) {
-  std::map<std::string, Interface> interfaces;
-  std::string why;
-  const auto listed = FirstUnderstood(
-      host, kIp, [](const Output& output) { return ParseIp(output.text); }, finding, why);
-  if (listed) {
-    for (const auto& [name, state] : *listed) {
-      interfaces[name].up = state.up;
-      interfaces[name].addresses = state.addresses;
-    }
-  } else {
-    finding.Unknown("addresses of the interfaces are", why);
-  }
-  for (const std::string& name : host.List("/sys/class/net")) {
-    Interface& interface = interfaces[name];
-    const std::string at = absl::StrCat("/sys/class/net/", name);
-    const std::string state = ReadLine(host, at + "/operstate");
-    if (!state.empty()) finding.Found();
-    if (state == "up") interface.up = true;
-    if (state == "down" || state == "lowerlayerdown") interface.up = false;
-    // -1 or an error where the driver does not say; in Mb/s.
-    const auto megabits = ParseWhole(ReadLine(host, at + "/speed"));
-    if (megabits && *megabits > 0 && *megabits < 10'000'000) {
-      interface.bits_per_second = static_cast<double>(*megabits) * 1e6;
-    }
-    if (host.Read(at + "/device/uevent")) interface.physical = true;
-    if (Contains(host.Read(at + "/uevent").value_or(""), "DEVTYPE=wlan")) interface.wifi = true;
-  }
-  for (auto& [name, interface] : interfaces) {
-    interface.wifi = interface.wifi || StartsWith(name, "wl");
-    interface.physical = interface.physical || NamedLikeHardware(name);
-  }
-  AddEthtool(host, interfaces);
-  return interfaces;
-}
-
-// The interface that leads to everywhere else; "" when there is none.
-std::string DefaultRoute(Host& host) {
-  const std::optional<std::string> routes = host.Read("/proc/net/route");
-  if (!routes) return "";
-  for (const std::string_view line : Lines(*routes)) {
-    const std::vector<std::string_view> words = Words(line);
-    if (words.size() > 7 && words[1] == "00000000" && words[7] == "00000000")
-      return Clean(words[0], 32);
-  }
-  return "";
-}
-
-// `asked`: something was there that lists RDMA devices, if only to list none.
-RdmaDevices ReadRdmaDevices(Host& host, Finding& finding, bool& asked) {
-  RdmaDevices devices;
-  asked = !host.List("/sys/class/net").empty();  // then /sys is there, infiniband or not
-  for (const std::string& name : host.List("/sys/class/infiniband")) {
-    const std::string at = absl::StrCat("/sys/class/infiniband/", name);
-    const std::string port = absl::StrCat(at, "/ports/1/");
-    finding.Found();
-    RdmaDevice device =
-        ParseSysfsPort(ReadLine(host, port + "state"), ReadLine(host, port + "rate"));
-    const std::vector<std::string> netdevs = host.List(at + "/device/net");
-    if (!netdevs.empty()) device.netdev = Clean(netdevs[0], 32);
-    devices[Clean(name, 64)] = device;
-  }
-  const auto add = [&](const Command& command, auto parse) {
-    std::string why;
-    const auto parsed = FirstUnderstood(
-        host, command, [&parse](const Output& output) { return parse(output.text); }, finding, why);
-    if (!parsed) return;
-    asked = true;
-    Merge(*parsed, devices);
-  };
-  const bool complete = std::all_of(devices.begin(), devices.end(), [](const auto& entry) {
-    return entry.second.active && entry.second.rate_bits_per_second && !entry.second.netdev.empty();
-  });
-  if (devices.empty() || !complete) {
-    add(kIbdev2netdev, ParseIbdev2netdev);
-    add(kRdmaLink, ParseRdmaLink);
-    add(kIbstat, ParseIbstat);
-    add(kIbvDevinfo, ParseIbvDevinfo);
-    if (devices.empty()) add(kIbvDevices, ParseIbvDevices);
-  }
-  return devices;
-}
-
-// The function digit of "rocep1s0f1", "roceP2p1s0f1", "enP2p1s0f1np1": both twins of a cage have
-// the same. Nullopt for other names.
-std::optional<int> CageOf(std::string_view name) {
-  const bool rdma = StartsWith(name, "roce");
-  if (!rdma && !StartsWith(name, "en")) return std::nullopt;
-  const std::size_t slot = name.rfind('s');
-  const std::size_t function = name.find('f', slot == std::string_view::npos ? name.size() : slot);
-  if (function == std::string_view::npos || function + 1 >= name.size()) return std::nullopt;
-  if (!rdma && name.find("np", function) == std::string_view::npos) return std::nullopt;
-  const char digit = name[function + 1];
-  if (digit < '0' || digit > '9') return std::nullopt;
-  return digit - '0';
-}
-
-// A cage of a GB10 machine is two PCI functions of one ConnectX-7, on two PCI domains: one link.
-struct Cage {
-  std::vector<std::string> interfaces;
-  std::vector<std::pair<std::string, RdmaDevice>> devices;
-};
-
-Port PortOf(const std::string& name, Cage cage, const std::map<std::string, Interface>& interfaces,
-            Finding& finding) {
-  Port port;
-  port.kind = Port::Kind::kConnectx;
-  port.name = name;
-  // The active one first, and of equals the one in the first PCI domain, which has the shorter
-  // name.
-  const auto first = [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() < b.size() : a < b;
-  };
-  std::stable_sort(cage.devices.begin(), cage.devices.end(), [&](const auto& a, const auto& b) {
-    const bool a_active = a.second.active.value_or(false);
-    const bool b_active = b.second.active.value_or(false);
-    return a_active != b_active ? a_active : first(a.first, b.first);
-  });
-  std::optional<bool> up;
-  double speed = 0;
-  std::vector<std::string> idle;
-  for (const auto& [device_name, device] : cage.devices) {
-    if (!device.netdev.empty()) cage.interfaces.push_back(device.netdev);
-    const std::optional<bool> works = device.active ? device.active : device.netdev_up;
-    if (works) up = up.value_or(false) || *works;
-    if (works && !*works) idle.push_back(device_name);
-    // The rate of a port that is down says nothing.
-    if (works.value_or(false)) speed = std::max(speed, device.rate_bits_per_second.value_or(0));
-    if (device.active) port.rdma_active = port.rdma_active.value_or(false) || *device.active;
-  }
-  std::sort(cage.interfaces.begin(), cage.interfaces.end(), first);
-  cage.interfaces.erase(std::unique(cage.interfaces.begin(), cage.interfaces.end()),
-                        cage.interfaces.end());
-  for (const std::string& interface : cage.interfaces) {
-    const auto found = interfaces.find(interface);
-    if (found == interfaces.end()) continue;
-    if (found->second.up && cage.devices.empty()) up = up.value_or(false) || *found->second.up;
-    if (found->second.up.value_or(false)) {
-      speed = std::max(speed, found->second.bits_per_second.value_or(0));
-    }
-    port.addresses.insert(port.addresses.end(), found->second.addresses.begin(),
-                          found->second.addresses.end());
-  }
-  if (up) port.state = *up ? Port::State::kUp : Port::State::kDown;
-  if (up.value_or(false) && speed > 0) port.negotiated_bits_per_second = speed;
-  if (up.value_or(false) && !idle.empty()) {
-    finding.Unknown(absl::StrCat("why only one of the twins of ", name, " is up is"),
-                    absl::StrCat(Listed(idle), " is down and its twin is up"));
-  }
-  port.interfaces = cage.interfaces;
-  if (!cage.devices.empty()) {
-    port.rdma_device = cage.devices[0].first;
-    port.rdma_capable = true;
-  }
-  if (cage.devices.size() > 1) port.rdma_twin = cage.devices[1].first;
-  return port;
-}
-
-Rdma RdmaOf(const Report& report, std::size_t devices, bool asked, Finding& finding) {
-  const bool gb10 = report.machine.kind == Machine::Kind::kGb10;
-  if (devices == 0 && !asked) {
-    const std::string why = "neither /sys/class/infiniband nor ibdev2netdev is there";
-    finding.Unknown("whether there is RDMA is", why);
-    return {Rdma::State::kUnknown, why};
-  }
-  if (devices == 0) {
-    return gb10 ? Rdma{Rdma::State::kDisabled,
-                       "no RDMA device is listed, though the machine has a ConnectX-7"}
-                : Rdma{Rdma::State::kUnsupported, "no RDMA device is listed"};
-  }
-  int ports = 0;
-  int known = 0;
-  int active = 0;
-  for (const Port& port : report.ports) {
-    if (port.rdma_device.empty()) continue;
-    ++ports;
-    known += port.rdma_active.has_value() ? 1 : 0;
-    active += port.rdma_active.value_or(false) ? 1 : 0;
-  }
-  const std::string where =
-      absl::StrCat(devices, devices == 1 ? " RDMA device in " : " RDMA devices in ", ports,
-                   gb10 ? " cage" : " port", ports == 1 ? "" : "s");
-  if (known == 0) {
-    finding.Unknown("which RDMA ports are active is", "no list of their states is there");
-    return {Rdma::State::kEnabled, where};
-  }
-  return {Rdma::State::kEnabled, absl::StrCat(where, ", ", active, " active")};
-}
-
-void ProbeNetwork(Host& host, Report& report) {
-  Finding finding("network");
-  const bool gb10 = report.machine.kind == Machine::Kind::kGb10;
-  std::map<std::string, Interface> interfaces = ReadInterfaces(host, finding);
-  bool asked = false;
-  const RdmaDevices devices = ReadRdmaDevices(host, finding, asked);
-
-  std::map<std::string, Cage> cages;
-  std::vector<std::string> taken;
-  for (const auto& [name, device] : devices) {
-    const std::optional<int> cage = gb10 ? CageOf(name) : std::nullopt;
-    cages[cage ? absl::StrCat("cage ", *cage) : name].devices.emplace_back(name, device);
-    if (!device.netdev.empty()) taken.push_back(device.netdev);
-  }
-  for (const auto& [name, unused] : interfaces) {
-    const std::optional<int> cage = gb10 ? CageOf(name) : std::nullopt;
-    if (!cage) continue;
-    cages[absl::StrCat("cage ", *cage)].interfaces.push_back(name);
-    taken.push_back(name);
-  }
-  for (auto& [name, cage] : cages) {
-    Port port = PortOf(name, std::move(cage), interfaces, finding);
-    if (gb10) port.capable_bits_per_second = kGb10CageBitsPerSecond;
-    report.ports.push_back(std::move(port));
-  }
-
-  const std::string default_route = DefaultRoute(host);
-  for (const auto& [name, interface] : interfaces) {
-    const bool reachable = !interface.addresses.empty();
-    if (std::find(taken.begin(), taken.end(), name) != taken.end()) continue;
-    if (NamedLikeVirtual(name) ? !(reachable && StartsWith(name, "veth"))
-                               : !(interface.physical || reachable)) {
-      continue;
-    }
-    Port port;
-    port.kind = interface.wifi ? Port::Kind::kWifi : Port::Kind::kEthernet;
-    port.name = name;
-    port.interfaces = {name};
-    port.addresses = interface.addresses;
-    port.rdma_capable = false;
-    if (interface.up) port.state = *interface.up ? Port::State::kUp : Port::State::kDown;
-    if (interface.up.value_or(false)) port.negotiated_bits_per_second = interface.bits_per_second;
-    port.management = port.kind == Port::Kind::kEthernet && (gb10 || name == default_route);
-    report.ports.push_back(std::move(port));
-  }
-
-  report.rdma = RdmaOf(report, devices.size(), asked, finding);
   report.probes.push_back(finding.Finish());
 }
 

@@ -132,6 +132,8 @@ std::map<std::string, NetInterface> IpFromJson(std::string_view text) {
     if (name.empty() || interfaces.size() == kMostInterfaces) continue;
     NetInterface& interface = interfaces[name];
     interface.up = OperState(TextAt(entry, "operstate"));
+    interface.master = Clean(TextAt(entry, "master"), 32);
+    interface.lower = Clean(TextAt(entry, "link"), 32);
     const json& addresses = At(entry, "addr_info");
     if (!addresses.is_array()) continue;
     for (const json& address : addresses) {
@@ -155,9 +157,16 @@ std::map<std::string, NetInterface> IpFromText(std::string_view text) {
       current = !name.empty() && words[0].back() == ':' && interfaces.size() < kMostInterfaces
                     ? &interfaces[Clean(name, 32)]
                     : nullptr;
-      const auto state = std::find(words.begin(), words.end(), "state");
-      if (current != nullptr && state != words.end() && state + 1 != words.end()) {
-        current->up = OperState(*(state + 1));
+      if (current == nullptr) continue;
+      const auto after = [&words](std::string_view key) {
+        const auto found = std::find(words.begin(), words.end(), key);
+        return found == words.end() || found + 1 == words.end() ? std::string_view() : *(found + 1);
+      };
+      current->up = OperState(after("state"));
+      current->master = Clean(after("master"), 32);
+      if (const std::size_t at = words[1].find('@'); at != std::string_view::npos) {
+        const std::string_view lower = words[1].substr(at + 1);
+        current->lower = Clean(lower.substr(0, lower.find(':')), 32);
       }
     } else if (current != nullptr && (words[0] == "inet" || words[0] == "inet6")) {
       const std::string address = Clean(words[1].substr(0, words[1].find('/')), 64);
@@ -181,6 +190,11 @@ std::optional<agent::Processor> ParseLscpu(std::string_view text) {
     }
   }
   return reader.Finish();
+}
+
+bool LabelsAreTranslated(std::string_view lscpu) {
+  // "CPU(s)" is the same in every language that was seen, "Architecture" is not.
+  return Contains(lscpu, "CPU(s)") && !Contains(lscpu, "Architecture");
 }
 
 std::optional<agent::Processor> ParseCpuinfo(std::string_view text) {

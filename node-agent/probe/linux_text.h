@@ -16,6 +16,10 @@ namespace capacity::probe {
 // `lscpu`, plain or -J, with one block a core model ("Cortex-X925" and "Cortex-A725").
 std::optional<agent::Processor> ParseLscpu(std::string_view text);
 
+// Output of `lscpu` whose labels are in another language than English ("Architektur",
+// "Modellname").
+bool LabelsAreTranslated(std::string_view lscpu);
+
 // /proc/cpuinfo. Arm cores have no model name there; their part numbers are looked up.
 std::optional<agent::Processor> ParseCpuinfo(std::string_view text);
 
@@ -37,6 +41,8 @@ std::optional<Kernel> ParseUname(std::string_view text);
 struct NetInterface {
   std::optional<bool> up;
   std::vector<std::string> addresses;  // global ones
+  std::string master;                  // the bond or bridge that it is a part of; empty: none
+  std::string lower;                   // what a VLAN runs over; empty: it is none
 };
 // `ip -j address`, `ip -j link`, `ip address`, `ip link`.
 std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text);

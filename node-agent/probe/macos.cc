@@ -423,7 +423,7 @@ void JoinRdma(const RdmaDevices& devices, bool listed, bool studio, Finding& fin
       port = report.ports.insert(first_other, std::move(unplaced));
     }
     port->rdma_device = name;
-    port->rdma_active = device.active;
+    port->rdma_active = device.active();
     port->rdma_capable = true;
   }
   for (Port& port : report.ports) {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kMostDevices = 256;
 constexpr std::size_t kLongestName = 64;
+constexpr int kMostPorts = 255;  // of a device: a byte in the verbs interface
 
 // ACTIVE carries traffic; every other state (DOWN, INIT, ARMED, NOP) does not.
 std::optional<bool> Active(std::string_view state) {
@@ -25,7 +26,37 @@ bool IsDeviceName(std::string_view word) {
   return true;
 }
 
+void ReadIbstatField(std::string_view key, std::string_view value, int number, RdmaDevice& device) {
+  if (key == "Link layer") device.ports[number].infiniband = IsInfiniband(value);
+  if (key == "State" && !device.ports[number].active) device.ports[number].active = Active(value);
+  if (key != "Rate" || device.ports[number].rate_bits_per_second) return;
+  const auto gigabits = ParseLeadingNumber(value);
+  if (gigabits && *gigabits > 0 && *gigabits < 1e5) {
+    device.ports[number].rate_bits_per_second = *gigabits * 1e9;
+  }
+}
+
 }  // namespace
+
+std::optional<bool> RdmaDevice::active() const {
+  std::optional<bool> any;
+  for (const auto& [number, port] : ports) {
+    if (port.active) any = any.value_or(false) || *port.active;
+  }
+  return any;
+}
+
+std::optional<int> RdmaPortNumber(std::string_view text) {
+  const auto number = ParseWhole(text);
+  if (!number || *number < 1 || *number > kMostPorts) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
+std::optional<bool> IsInfiniband(std::string_view link_layer) {
+  if (ContainsWord(link_layer, "infiniband")) return true;
+  if (ContainsWord(link_layer, "ethernet")) return false;
+  return std::nullopt;
+}
 
 std::optional<RdmaDevices> ParseIbvDevices(std::string_view text) {
   RdmaDevices devices;
@@ -47,6 +78,7 @@ std::optional<RdmaDevices> ParseIbvDevices(std::string_view text) {
 std::optional<RdmaDevices> ParseIbvDevinfo(std::string_view text) {
   RdmaDevices devices;
   RdmaDevice* current = nullptr;
+  int number = 1;
   for (const std::string_view line : Lines(text)) {
     const auto pair = SplitPair(line, ':');
     if (!pair) continue;
@@ -54,8 +86,13 @@ std::optional<RdmaDevices> ParseIbvDevinfo(std::string_view text) {
       current = IsDeviceName(pair->value) && devices.size() < kMostDevices
                     ? &devices[std::string(pair->value)]
                     : nullptr;
-    } else if (current != nullptr && pair->key == "state" && !current->active) {
-      current->active = Active(pair->value);
+      number = 1;
+    } else if (pair->key == "port") {
+      number = RdmaPortNumber(pair->value).value_or(number);
+    } else if (current != nullptr && pair->key == "state" && !current->ports[number].active) {
+      current->ports[number].active = Active(pair->value);
+    } else if (current != nullptr && pair->key == "link_layer") {
+      current->ports[number].infiniband = IsInfiniband(pair->value);
     }
   }
   if (devices.empty()) {
@@ -69,23 +106,22 @@ std::optional<RdmaDevices> ParseIbvDevinfo(std::string_view text) {
 std::optional<RdmaDevices> ParseIbstat(std::string_view text) {
   RdmaDevices devices;
   RdmaDevice* current = nullptr;
+  int number = 1;
   for (const std::string_view line : Lines(text)) {
     const std::string_view trimmed = Trim(line);
     if (StartsWith(trimmed, "CA '") && trimmed.size() > 5) {
       const std::string_view name = trimmed.substr(4, trimmed.find('\'', 4) - 4);
       current = IsDeviceName(name) && devices.size() < kMostDevices ? &devices[std::string(name)]
                                                                     : nullptr;
+      number = 1;
       continue;
     }
     const auto pair = SplitPair(trimmed, ':');
     if (!pair || current == nullptr) continue;
-    if (pair->key == "State" && !current->active) current->active = Active(pair->value);
-    if (pair->key == "Rate" && !current->rate_bits_per_second) {
-      const auto gigabits = ParseLeadingNumber(pair->value);
-      if (gigabits && *gigabits > 0 && *gigabits < 1e5) {
-        current->rate_bits_per_second = *gigabits * 1e9;
-      }
+    if (constexpr std::string_view kPort = "Port "; StartsWith(pair->key, kPort)) {
+      number = RdmaPortNumber(pair->key.substr(kPort.size())).value_or(number);
     }
+    ReadIbstatField(pair->key, pair->value, number, *current);
   }
   if (devices.empty()) return std::nullopt;
   return devices;
@@ -101,10 +137,10 @@ std::optional<RdmaDevices> ParseIbdev2netdev(std::string_view text) {
     if (left.empty() || right.empty() || !IsDeviceName(left[0]) || !IsDeviceName(right[0]))
       continue;
     if (devices.size() == kMostDevices) break;
-    RdmaDevice& device = devices[std::string(left[0])];
-    if (!device.netdev.empty()) continue;  // a second port of the same device
-    device.netdev = std::string(right[0]);
-    if (right.size() > 1) device.netdev_up = ContainsWord(right[1], "up");
+    const int number = left.size() > 2 ? RdmaPortNumber(left[2]).value_or(1) : 1;
+    RdmaPort& port = devices[std::string(left[0])].ports[number];
+    port.netdev = std::string(right[0]);
+    if (right.size() > 1) port.netdev_up = ContainsWord(right[1], "up");
   }
   if (devices.empty()) return std::nullopt;
   return devices;
@@ -115,13 +151,18 @@ std::optional<RdmaDevices> ParseRdmaLink(std::string_view text) {
   for (const std::string_view line : Lines(text)) {
     const std::vector<std::string_view> words = Words(line);
     if (words.size() < 4 || words[0] != "link") continue;
-    const std::string_view name = words[1].substr(0, words[1].find('/'));
+    const std::size_t slash = words[1].find('/');
+    const std::string_view name = words[1].substr(0, slash);
     if (!IsDeviceName(name) || devices.size() == kMostDevices) continue;
-    RdmaDevice& device = devices[std::string(name)];
+    const int number = slash == std::string_view::npos
+                           ? 1
+                           : RdmaPortNumber(words[1].substr(slash + 1)).value_or(1);
+    RdmaPort& port = devices[std::string(name)].ports[number];
     for (std::size_t i = 2; i + 1 < words.size(); ++i) {
-      if (words[i] == "state" && !device.active) device.active = Active(words[i + 1]);
-      if (words[i] == "netdev" && device.netdev.empty() && IsDeviceName(words[i + 1])) {
-        device.netdev = std::string(words[i + 1]);
+      if (words[i] == "state" && !port.active) port.active = Active(words[i + 1]);
+      if (words[i] == "subnet_prefix") port.infiniband = true;  // only InfiniBand has subnets
+      if (words[i] == "netdev" && port.netdev.empty() && IsDeviceName(words[i + 1])) {
+        port.netdev = std::string(words[i + 1]);
       }
     }
   }
@@ -129,24 +170,27 @@ std::optional<RdmaDevices> ParseRdmaLink(std::string_view text) {
   return devices;
 }
 
-RdmaDevice ParseSysfsPort(std::string_view state, std::string_view rate) {
-  RdmaDevice device;
-  device.active = Active(state);
+RdmaPort ParseSysfsPort(std::string_view state, std::string_view rate) {
+  RdmaPort port;
+  port.active = Active(state);
   if (const auto speed = ParseSpeed(rate); speed && speed->leads) {
-    device.rate_bits_per_second = speed->bits_per_second;
+    port.rate_bits_per_second = speed->bits_per_second;
   }
-  return device;
-}
-
-void Merge(const RdmaDevice& other, RdmaDevice& device) {
-  if (!device.active) device.active = other.active;
-  if (!device.rate_bits_per_second) device.rate_bits_per_second = other.rate_bits_per_second;
-  if (device.netdev.empty()) device.netdev = other.netdev;
-  if (!device.netdev_up) device.netdev_up = other.netdev_up;
+  return port;
 }
 
 void Merge(const RdmaDevices& other, RdmaDevices& devices) {
-  for (const auto& [name, device] : other) Merge(device, devices[name]);
+  for (const auto& [name, device] : other) {
+    RdmaDevice& known = devices[name];
+    for (const auto& [number, from] : device.ports) {
+      RdmaPort& to = known.ports[number];
+      if (!to.active) to.active = from.active;
+      if (!to.rate_bits_per_second) to.rate_bits_per_second = from.rate_bits_per_second;
+      if (to.netdev.empty()) to.netdev = from.netdev;
+      if (!to.netdev_up) to.netdev_up = from.netdev_up;
+      if (!to.infiniband) to.infiniband = from.infiniband;
+    }
+  }
 }
 
 }  // namespace capacity::probe

@@ -8,12 +8,20 @@
 
 namespace capacity::probe {
 
-struct RdmaDevice {
-  std::optional<bool> active;  // of its first port
+struct RdmaPort {
+  std::optional<bool> active;
   // A port that is down still states a rate (40 Gb/s on a ConnectX-7 that does 200).
   std::optional<double> rate_bits_per_second;
   std::string netdev;  // "enp1s0f0np0"; empty: not said
   std::optional<bool> netdev_up;
+  std::optional<bool> infiniband;  // its link layer; nullopt: not said
+};
+
+struct RdmaDevice {
+  std::map<int, RdmaPort> ports;  // by number, from 1; empty: no more than the device is known
+
+  // Whether a port is active; nullopt: not said of any.
+  std::optional<bool> active() const;
 };
 
 // By device name, "rocep1s0f0", "rdma_en5".
@@ -29,11 +37,14 @@ std::optional<RdmaDevices> ParseIbstat(std::string_view text);
 std::optional<RdmaDevices> ParseIbdev2netdev(std::string_view text);
 // `rdma link`: "link rocep1s0f0/1 state ACTIVE physical_state LINK_UP netdev enp1s0f0np0".
 std::optional<RdmaDevices> ParseRdmaLink(std::string_view text);
-// /sys/class/infiniband/*/ports/1/{state,rate}: "4: ACTIVE", "200 Gb/sec (4X HDR)".
-RdmaDevice ParseSysfsPort(std::string_view state, std::string_view rate);
+// /sys/class/infiniband/*/ports/*/{state,rate}: "4: ACTIVE", "200 Gb/sec (4X HDR)".
+RdmaPort ParseSysfsPort(std::string_view state, std::string_view rate);
+// The number of a port, from 1 on; nullopt for what is none.
+std::optional<int> RdmaPortNumber(std::string_view text);
+// "InfiniBand", "Ethernet"; nullopt: neither.
+std::optional<bool> IsInfiniband(std::string_view link_layer);
 
-// What `other` knows and `device` does not.
-void Merge(const RdmaDevice& other, RdmaDevice& device);
+// Adds what `other` knows and `devices` does not.
 void Merge(const RdmaDevices& other, RdmaDevices& devices);
 
 }  // namespace capacity::probe

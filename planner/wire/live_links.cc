@@ -14,9 +14,18 @@ namespace capacity::wire {
 namespace {
 
 using v1::Port;
+using Nodes = std::vector<fleet::Node>;
 using Pair = std::pair<int, int>;  // indices of nodes, first < second
 
 Pair Ordered(int a, int b) { return {std::min(a, b), std::max(a, b)}; }
+
+// Cages of ConnectX-7 are those that the catalogue says the machine has. On any other machine a
+// network card of that make is an Ethernet port; agents before 2026-11-23 called every port that
+// can do RDMA a ConnectX.
+Port::Kind KindOf(const fleet::Node& node, const Port& port) {
+  const bool cages = node.machine != nullptr && node.machine->ports.connectx7.has_value();
+  return port.kind() == Port::KIND_CONNECTX && !cages ? Port::KIND_ETHERNET : port.kind();
+}
 
 // What is known of the way between two nodes over one kind of port.
 struct Measured {
@@ -27,7 +36,7 @@ struct Measured {
 // The newest measurement of each pair of addresses, found by the ports that have them.
 class Measurements {
  public:
-  Measurements(const std::vector<const v1::NodeReport*>& reports,
+  Measurements(const Nodes& nodes, const std::vector<const v1::NodeReport*>& reports,
                const std::vector<std::string>& node_ids, const std::vector<LiveLink>& measured);
 
   // Pairs with a successful measurement between ports of this kind.
@@ -78,7 +87,7 @@ Measured ReadMeasured(const v1::LinkMeasurement& measurement) {
   return out;
 }
 
-Measurements::Measurements(const std::vector<const v1::NodeReport*>& reports,
+Measurements::Measurements(const Nodes& nodes, const std::vector<const v1::NodeReport*>& reports,
                            const std::vector<std::string>& node_ids,
                            const std::vector<LiveLink>& measured) {
   std::map<std::string, int> index;
@@ -99,9 +108,11 @@ Measurements::Measurements(const std::vector<const v1::NodeReport*>& reports,
     const auto& [from, to, local, peer] = path;
     const Port* port = PortWith(*reports[static_cast<std::size_t>(from)], local);
     const Port* far = PortWith(*reports[static_cast<std::size_t>(to)], peer);
-    if (port == nullptr || far == nullptr || port->kind() != far->kind()) continue;
-    ways_.push_back({Ordered(from, to), port->kind(), SubnetOf(local).value_or(""),
-                     ReadMeasured(link->measurement)});
+    if (port == nullptr || far == nullptr) continue;
+    const Port::Kind kind = KindOf(nodes[static_cast<std::size_t>(from)], *port);
+    if (kind != KindOf(nodes[static_cast<std::size_t>(to)], *far)) continue;
+    ways_.push_back(
+        {Ordered(from, to), kind, SubnetOf(local).value_or(""), ReadMeasured(link->measurement)});
   }
 }
 
@@ -161,12 +172,13 @@ class LinkFinder {
              LiveFleet& fleet)
       : catalog_(catalog),
         reports_(reports),
-        measurements_(reports, node_ids, measured),
+        measurements_(fleet.nodes, reports, node_ids, measured),
         fleet_(fleet) {}
 
   void FindThunderbolt();
   void FindConnectX();
   void FindEthernet();
+  void NameOtherPorts();
 
  private:
   std::set<Pair> Possible(const catalog::Link& link, const std::set<Pair>& pairs);
@@ -177,6 +189,9 @@ class LinkFinder {
   int Measure(fleet::LinkGroup& group, Port::Kind kind, const std::string& subnet) const;
   const std::string& NameOf(int node) const {
     return fleet_.nodes[static_cast<std::size_t>(node)].name;
+  }
+  Port::Kind KindAt(int node, const Port& port) const {
+    return KindOf(fleet_.nodes[static_cast<std::size_t>(node)], port);
   }
   bool RdmaReady(int node, const Port& port) const;
   const catalog::Link* EthernetAt(double bits_per_second) const;
@@ -311,8 +326,8 @@ void LinkFinder::FindConnectX() {
   std::map<std::string, std::map<std::string, std::set<int>>> networks;  // subnet, address, nodes
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     for (const Port& port : reports_[i]->ports()) {
-      if (port.kind() != Port::KIND_CONNECTX || port.state() != Port::STATE_UP) continue;
       const int node = static_cast<int>(i);
+      if (KindAt(node, port) != Port::KIND_CONNECTX || port.state() != Port::STATE_UP) continue;
       if (port.rdma_active()) rdma_nodes.insert(node);
       for (const std::string& address : port.addresses()) {
         if (const auto subnet = SubnetOf(address)) {
@@ -373,7 +388,7 @@ void LinkFinder::FindEthernet() {
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const int node = static_cast<int>(i);
     for (const Port& port : reports_[i]->ports()) {
-      if (port.kind() != Port::KIND_ETHERNET || port.state() != Port::STATE_UP) continue;
+      if (KindAt(node, port) != Port::KIND_ETHERNET || port.state() != Port::STATE_UP) continue;
       for (const std::string& address : port.addresses()) {
         const std::optional<std::string> subnet = SubnetOf(address);
         if (!subnet) continue;
@@ -420,6 +435,20 @@ void LinkFinder::FindEthernet() {
   }
 }
 
+// A port of a kind that no link of the catalogue is of, which someone uses all the same.
+void LinkFinder::NameOtherPorts() {
+  for (std::size_t i = 0; i < reports_.size(); ++i) {
+    for (const Port& port : reports_[i]->ports()) {
+      if (port.kind() != Port::KIND_UNSPECIFIED || port.state() != Port::STATE_UP) continue;
+      if (port.addresses().empty()) continue;
+      fleet_.notes.push_back(absl::StrCat("the port ", port.name(), " of ",
+                                          NameOf(static_cast<int>(i)),
+                                          " is of no kind that plans know (InfiniBand, say): no "
+                                          "link is made of it"));
+    }
+  }
+}
+
 }  // namespace
 
 void FindLinks(const catalog::Catalog& catalog, const std::vector<const v1::NodeReport*>& reports,
@@ -429,6 +458,7 @@ void FindLinks(const catalog::Catalog& catalog, const std::vector<const v1::Node
   finder.FindThunderbolt();
   finder.FindConnectX();
   finder.FindEthernet();
+  finder.NameOtherPorts();
 }
 
 }  // namespace capacity::wire

@@ -37,7 +37,10 @@ void RequireDevices(const std::optional<probe::RdmaDevices>& devices) {
   if (!devices) return;
   for (const auto& [name, device] : *devices) {
     RequirePrintable(name);
-    RequireSpeed(device.rate_bits_per_second);
+    for (const auto& [number, port] : device.ports) {
+      Require(number >= 1 && number <= 255);
+      RequireSpeed(port.rate_bits_per_second);
+    }
   }
 }
 

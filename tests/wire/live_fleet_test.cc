@@ -179,6 +179,79 @@ TEST(LiveFleet, EthernetJoinsAtTheSlowerRate) {
   ExpectSameFleet(fleet, ReadBack(fleet).fleet);
 }
 
+// A workstation with one RTX 3090. `ports` is text of Port messages.
+LiveNode Rig(const std::string& name, const std::string& ports) {
+  return Node(name, R"(
+    machine { kind: KIND_LINUX_NVIDIA }
+    os { name: "Ubuntu" version: "24.04" }
+    accelerators { name: "NVIDIA GeForce RTX 3090" memory_bytes: 25769803776 driver_version: "580" }
+  )" + ports);
+}
+
+TEST(LiveFleet, APortThatCanDoRdmaTooJoinsItsEthernet) {
+  const auto port = [](const char* kind, const std::string& address) {
+    return std::string("ports { kind: ") + kind +
+           " state: STATE_UP name: 'ens1f0' interfaces: 'ens1f0' rdma_device: 'irdma0' "
+           "rdma_capable: true rdma_active: true negotiated_bits_per_second: 25e9 addresses: '" +
+           address + "' }\n";
+  };
+  // As agents say it today, and as they did before 2026-11-23.
+  for (const char* kind : {"KIND_ETHERNET", "KIND_CONNECTX"}) {
+    const LiveFleet fleet =
+        ReadLiveFleet(Shipped(),
+                      {Rig("a", "rdma { state: STATE_ENABLED }" + port(kind, "10.0.0.1")),
+                       Rig("b", "rdma { state: STATE_ENABLED }" + port(kind, "10.0.0.2")),
+                       Rig("c", Ethernet("10.0.0.3", 10))},
+                      {Link("a", "b", "10.0.0.1", "10.0.0.2", 40, 20e9)});
+    EXPECT_THAT(fleet.notes, IsEmpty()) << kind;
+    ASSERT_THAT(Kinds(fleet), ElementsAre("tcp-10gbe")) << kind;
+    EXPECT_THAT(fleet.links[0].group.members, ElementsAre(0, 1, 2)) << kind;
+    EXPECT_EQ(fleet.links[0].measured_pairs, 1) << kind;
+    ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+  }
+}
+
+TEST(LiveFleet, InfinibandIsNamedAndNoEthernet) {
+  const auto port = [](const std::string& address) {
+    return "ports { name: 'ib1' state: STATE_UP rdma_device: 'mlx4_0' negotiated_bits_per_second: "
+           "56e9 addresses: '" +
+           address + "' }\n";
+  };
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(), {Rig("a", port("10.0.0.1")), Rig("b", port("10.0.0.2"))}, {});
+  EXPECT_THAT(fleet.links, IsEmpty());
+  EXPECT_THAT(fleet.notes, ElementsAre(HasSubstr("the port ib1 of a is of no kind"),
+                                       HasSubstr("the port ib1 of b is of no kind")));
+}
+
+TEST(LiveFleet, ACardWithoutADriverIsNoneOfAWorkstations) {
+  const std::string card =
+      "accelerators { name: 'NVIDIA GeForce RTX 4080' memory_bytes: 17171480576 }";
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(),
+                    {Node("rig", card + card +
+                                     "accelerators { name: 'NVIDIA Corporation AD103 [GeForce RTX "
+                                     "4080] [10de:2704] (rev a1)' }")},
+                    {});
+  ASSERT_THAT(fleet.nodes, SizeIs(1));
+  EXPECT_EQ(fleet.nodes[0].cards(), 2);
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, AStrixHaloMachineOfAnotherSizeIsLeftOutWithTheReason) {
+  const auto framework = [](const std::string& kib) {
+    return Node("fw",
+                "machine { vendor: 'Framework' product: 'Desktop (AMD Ryzen AI Max 300 "
+                "Series)' kind: KIND_LINUX } processor { name: 'AMD RYZEN AI MAX+ 395 w/ "
+                "Radeon 8060S' } memory { visible_bytes: " +
+                    kib + "000 }");
+  };
+  EXPECT_THAT(ReadLiveFleet(Shipped(), {framework("133120000")}, {}).nodes, SizeIs(1));
+  const LiveFleet half = ReadLiveFleet(Shipped(), {framework("66560000")}, {});
+  ASSERT_THAT(half.omitted, SizeIs(1));
+  EXPECT_THAT(half.omitted[0].reason, HasSubstr("the system counts 62 GiB"));
+}
+
 TEST(LiveFleet, BridgesInsideMachinesAreNoNetwork) {
   const LiveFleet fleet = ReadLiveFleet(
       Shipped(), {Spark("a", Ethernet("172.17.0.1", 10)), Spark("b", Ethernet("172.17.0.1", 10))},

@@ -51,7 +51,9 @@ TEST(Captures, EveryOneGivesAReportWhoseUnknownsHaveReasons) {
     EXPECT_GE(report.probes.size(), 6u) << entry.path();
     for (const ProbeResult& probe : report.probes) {
       EXPECT_NE(probe.outcome, ProbeResult::Outcome::kUnknown) << entry.path() << probe.name;
-      if (probe.outcome == ProbeResult::Outcome::kOk) EXPECT_THAT(probe.unknowns, IsEmpty());
+      if (probe.outcome == ProbeResult::Outcome::kOk) {
+        EXPECT_THAT(probe.unknowns, IsEmpty());
+      }
       for (const std::string& unknown : probe.unknowns) {
         EXPECT_TRUE(unknown.find("because") != std::string::npos ||
                     unknown.find(':') != std::string::npos)
@@ -268,6 +270,114 @@ TEST(Captures, LinuxWithoutACardIsAValidNode) {
   EXPECT_EQ(report.rdma.state, Rdma::State::kUnsupported);
   ASSERT_THAT(report.ports, SizeIs(1));  // eth0; neither lo nor ifb0
   EXPECT_EQ(report.ports[0].name, "eth0");
+}
+
+TEST(Captures, AnEthernetPortThatCanDoRdmaIsAnEthernetPort) {
+  const Report report = FromCapture("linux-rdma-nic");
+  ASSERT_THAT(report.ports, SizeIs(1));
+  const Port& port = report.ports[0];
+  EXPECT_EQ(port.kind, Port::Kind::kEthernet);
+  EXPECT_EQ(port.name, "ens1f0");
+  EXPECT_EQ(port.negotiated_bits_per_second, 25e9);
+  EXPECT_THAT(port.addresses, ElementsAre("192.168.1.5"));
+  EXPECT_EQ(port.rdma_device, "irdma0");
+  EXPECT_EQ(port.rdma_active, true);
+  EXPECT_FALSE(port.capable_bits_per_second.has_value());
+  EXPECT_EQ(report.rdma.state, Rdma::State::kEnabled);
+  EXPECT_EQ(report.rdma.reason, "1 RDMA device in 1 port, 1 active");
+}
+
+TEST(Captures, RdmaInSoftwareIsNoRdma) {
+  const Report report = FromCapture("linux-soft-roce");
+  ASSERT_THAT(report.ports, SizeIs(1));
+  EXPECT_EQ(report.ports[0].kind, Port::Kind::kEthernet);
+  EXPECT_EQ(report.ports[0].negotiated_bits_per_second, 10e9);
+  EXPECT_EQ(report.ports[0].rdma_device, "");
+  EXPECT_EQ(report.rdma.state, Rdma::State::kUnsupported);
+  EXPECT_THAT(report.rdma.reason, HasSubstr("but rxe_eth0, which the processor does in software"));
+}
+
+TEST(Captures, EveryPortOfAnRdmaDeviceIsRead) {
+  const Report report = FromCapture("linux-mlx4-two-ports");
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].name, "ib0");
+  EXPECT_EQ(report.ports[0].state, Port::State::kDown);
+  EXPECT_EQ(report.ports[0].rdma_active, false);
+  const Port& port = report.ports[1];
+  EXPECT_EQ(port.name, "ib1");
+  EXPECT_EQ(port.kind, Port::Kind::kUnknown) << "InfiniBand is neither Ethernet nor ConnectX-7";
+  EXPECT_EQ(port.state, Port::State::kUp);
+  EXPECT_EQ(port.negotiated_bits_per_second, 56e9);
+  EXPECT_EQ(port.rdma_device, "mlx4_0");
+  EXPECT_EQ(port.rdma_active, true);
+  EXPECT_THAT(port.addresses, ElementsAre("192.168.208.3"));
+  EXPECT_EQ(report.rdma.reason, "1 RDMA device in 2 ports, 1 active");
+}
+
+TEST(Captures, ABondIsOnePort) {
+  const Report report = FromCapture("linux-bond");
+  ASSERT_THAT(report.ports, SizeIs(1)) << "neither its members nor docker0";
+  const Port& port = report.ports[0];
+  EXPECT_EQ(port.kind, Port::Kind::kEthernet);
+  EXPECT_EQ(port.name, "bond0");
+  EXPECT_THAT(port.interfaces, ElementsAre("eno1", "eno2"));
+  EXPECT_THAT(port.addresses, ElementsAre("192.168.1.10"));
+  EXPECT_EQ(port.state, Port::State::kUp);
+  EXPECT_EQ(port.negotiated_bits_per_second, 10e9) << "one connection runs over one member";
+  EXPECT_TRUE(port.management);
+  EXPECT_THAT(ProbeNamed(report, "network").unknowns, Not(Contains(HasSubstr("bond0"))));
+}
+
+TEST(Captures, SparkBondOverTheTwinsIsTheCage) {
+  const Report report = FromCapture("spark-bond");
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].name, "cage 0");
+  EXPECT_THAT(report.ports[0].interfaces, ElementsAre("enp1s0f0np0", "enP2p1s0f0np0", "bond0"));
+  EXPECT_THAT(report.ports[0].addresses, ElementsAre("10.100.0.1"));
+  EXPECT_EQ(report.ports[0].negotiated_bits_per_second, 200e9);
+  EXPECT_EQ(report.ports[1].name, "enP7s7");
+}
+
+TEST(Captures, SparkCagesByTheNamesOfTheirInterfaces) {
+  const Report report = FromCapture("spark-mlx5-names");
+  ASSERT_THAT(report.ports, SizeIs(2));
+  for (const Port& port : report.ports) {
+    EXPECT_EQ(port.kind, Port::Kind::kConnectx);
+    EXPECT_EQ(port.capable_bits_per_second, 200e9);
+    EXPECT_THAT(port.interfaces, SizeIs(2));
+  }
+  EXPECT_EQ(report.ports[0].name, "cage 0");
+  EXPECT_EQ(report.ports[0].rdma_device, "mlx5_0");
+  EXPECT_EQ(report.ports[0].rdma_twin, "mlx5_2");
+  EXPECT_EQ(report.ports[0].negotiated_bits_per_second, 200e9);
+  EXPECT_EQ(report.ports[1].name, "cage 1");
+  EXPECT_EQ(report.ports[1].state, Port::State::kDown);
+  EXPECT_EQ(report.rdma.reason, "4 RDMA devices in 2 cages, 1 active");
+}
+
+TEST(Captures, AJetsonSharesItsMemory) {
+  const Report report = FromCapture("jetson-orin-nano");
+  ASSERT_THAT(report.accelerators, SizeIs(1));
+  EXPECT_EQ(report.accelerators[0].name, "Orin (nvgpu)");
+  EXPECT_TRUE(report.memory.unified);
+  EXPECT_EQ(report.machine.kind, Machine::Kind::kLinuxNvidia);
+  EXPECT_THAT(ProbeNamed(report, "nvidia-smi").unknowns, Contains(HasSubstr("MemAvailable")));
+}
+
+TEST(Captures, WslWithoutTheToolMayHaveACard) {
+  const Report report = FromCapture("linux-wsl2-no-tool");
+  EXPECT_EQ(ProbeNamed(report, "nvidia-smi").outcome, ProbeResult::Outcome::kFailed);
+  EXPECT_THAT(ProbeNamed(report, "nvidia-smi").unknowns,
+              ElementsAre(HasSubstr("which NVIDIA cards there are is unknown")));
+}
+
+TEST(Captures, ACardThatNvidiaSmiDoesNotShowIsListed) {
+  const Report report = FromCapture("linux-one-card-undriven");
+  ASSERT_THAT(report.accelerators, SizeIs(2));
+  EXPECT_EQ(report.accelerators[0].name, "NVIDIA GeForce RTX 3090");
+  EXPECT_THAT(report.accelerators[1].name, HasSubstr("GA102 [GeForce RTX 3090]"));
+  EXPECT_THAT(ProbeNamed(report, "nvidia-smi").unknowns,
+              ElementsAre(HasSubstr("PCI lists 2 and nvidia-smi 1")));
 }
 
 }  // namespace

@@ -345,6 +345,20 @@ TEST(NvidiaSmi, MigSlicesOfTheTable) {
   EXPECT_EQ(cards->cards[0].slices[1].memory_bytes, std::uint64_t{9728} << 20);
 }
 
+TEST(NvidiaSmi, ThePersistenceModeIsNoPartOfAName) {
+  const auto cards = ParseNvidiaSmi(
+      {"nvidia-smi"},
+      "| NVIDIA-SMI 540.4.0                Driver Version: 540.4.0      CUDA Version: 12.6     |\n"
+      "|=========================================+======================+======================|\n"
+      "|   0  Orin (nvgpu)                  N/A  | N/A              N/A |                  N/A |\n"
+      "| N/A   N/A  N/A               N/A /  N/A | Not Supported        |     N/A          N/A "
+      "|\n");
+  ASSERT_TRUE(cards.has_value());
+  ASSERT_THAT(cards->cards, SizeIs(1));
+  EXPECT_EQ(cards->cards[0].name, "Orin (nvgpu)");
+  EXPECT_EQ(cards->cards[0].memory_said, "Not Supported");
+}
+
 TEST(NvidiaSmi, FailuresAreTold) {
   struct Case {
     int exit_code;
@@ -396,12 +410,99 @@ TEST(NvidiaSmi, AToolThatFailsIsNoProofThatThereIsNoCard) {
   const Report empty = ReportOf({Slow(kQueryCommand)}, with_slots);
   EXPECT_THAT(UnknownsOf(empty, "nvidia-smi"), ElementsAre(HasSubstr("no NVIDIA card: no PCI")));
   EXPECT_EQ(OutcomeOf(empty, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
-  for (const host::Output& output :
-       {Ran("nvidia-smi", "No devices were found\n", 6), Ran("uname -r", "6.1\n")}) {
-    const Report none = ReportOf({output}, files);
-    EXPECT_THAT(UnknownsOf(none, "nvidia-smi"), ElementsAre(HasSubstr("no NVIDIA card: nvidia")));
-    EXPECT_EQ(OutcomeOf(none, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
+  const Report none = ReportOf({Ran("nvidia-smi", "No devices were found\n", 6)}, files);
+  EXPECT_THAT(UnknownsOf(none, "nvidia-smi"), ElementsAre(HasSubstr("no NVIDIA card: nvidia")));
+  EXPECT_EQ(OutcomeOf(none, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
+}
+
+TEST(NvidiaSmi, WithoutTheToolOnlyTheSlotsTellThatThereIsNoCard) {
+  const std::map<std::string, std::string> files = {{"/proc/meminfo", "MemTotal: 1 kB\n"}};
+  const Report nothing = ReportOf({Ran("lscpu", "Architecture: x86_64\n")}, files);
+  EXPECT_THAT(UnknownsOf(nothing, "nvidia-smi"),
+              ElementsAre(HasSubstr("which NVIDIA cards there are is unknown, because nvidia-smi "
+                                    "is not there, and nothing lists the PCI slots")));
+  EXPECT_EQ(OutcomeOf(nothing, "nvidia-smi"), ProbeResult::Outcome::kFailed);
+  std::map<std::string, std::string> slots = files;
+  slots["/sys/bus/pci/drivers_autoprobe"] = "1\n";
+  const Report empty = ReportOf({Ran("lscpu", "Architecture: x86_64\n")}, slots);
+  EXPECT_THAT(UnknownsOf(empty, "nvidia-smi"), ElementsAre(HasSubstr("no NVIDIA card: no PCI")));
+  EXPECT_EQ(OutcomeOf(empty, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
+}
+
+TEST(NvidiaSmi, TheSlotsOfAWslMachineHoldNoGpuEvenWhereThereIsOne) {
+  const std::string device = "/sys/bus/pci/devices/fe50:00:00.0/";
+  const Report report = ReportOf({}, {{"/proc/meminfo", "MemTotal: 1 kB\n"},
+                                      {device + "vendor", "0x1414\n"},
+                                      {device + "class", "0x030200\n"},
+                                      {device + "device", "0x008e\n"}});
+  EXPECT_THAT(UnknownsOf(report, "nvidia-smi"),
+              ElementsAre(HasSubstr("the GPUs of a WSL or Hyper-V machine are in no PCI slot")));
+  EXPECT_EQ(OutcomeOf(report, "nvidia-smi"), ProbeResult::Outcome::kFailed);
+}
+
+TEST(NvidiaSmi, ACardThatOnlyPciListsIsSaid) {
+  const std::string query = "index, name, driver_version, memory.total [MiB]\n";
+  const std::string card = "NVIDIA GeForce RTX 3090, 580.95, 24576 MiB\n";
+  const std::string lspci_3090 =
+      "VGA compatible controller [0300]: NVIDIA Corporation GA102 [GeForce RTX 3090] [10de:2204] "
+      "(rev a1)\n";
+  const std::string lspci_3060 =
+      "VGA compatible controller [0300]: NVIDIA Corporation GA106 [GeForce RTX 3060] [10de:2504] "
+      "(rev a1)\n";
+  const auto report = [&](const std::string& lspci) {
+    return ReportOf({Ran(kQueryCommand, query + "0, " + card), Ran("lspci -nn", lspci)},
+                    {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  };
+  for (const std::string& other : {lspci_3090, lspci_3060}) {
+    const Report two = report("05:00.0 " + other + "0a:00.0 " + lspci_3090);
+    ASSERT_THAT(two.accelerators, SizeIs(2));
+    EXPECT_EQ(two.accelerators[0].name, "NVIDIA GeForce RTX 3090");
+    EXPECT_EQ(two.accelerators[1].name,
+              other.substr(other.find("NVIDIA"), other.size() - 1 - other.find("NVIDIA")));
+    EXPECT_EQ(two.accelerators[1].driver_version, "");
+    EXPECT_THAT(UnknownsOf(two, "nvidia-smi"),
+                ElementsAre(HasSubstr("driver and memory of 1 NVIDIA card are unknown, because PCI "
+                                      "lists 2 and nvidia-smi 1")));
+    EXPECT_EQ(OutcomeOf(two, "nvidia-smi"), ProbeResult::Outcome::kPartial);
   }
+  EXPECT_THAT(report("05:00.0 " + lspci_3090).accelerators, SizeIs(1));
+  EXPECT_THAT(UnknownsOf(report("05:00.0 " + lspci_3090), "nvidia-smi"), IsEmpty());
+  // Which of two others has no driver, their names do not tell.
+  const Report unclear =
+      ReportOf({Ran(kQueryCommand, query + "0, NVIDIA Graphics Device, 580.95, 24576 MiB\n"),
+                Ran("lspci -nn", "05:00.0 " + lspci_3060 + "0a:00.0 " + lspci_3090)},
+               {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  ASSERT_THAT(unclear.accelerators, SizeIs(2));
+  EXPECT_EQ(unclear.accelerators[1].name, "NVIDIA Corporation card");
+}
+
+TEST(NvidiaSmi, PartsOfACardForVirtualMachinesAreNoCards) {
+  const std::string card = "/sys/bus/pci/devices/0000:05:00.0/";
+  const std::string part = "/sys/bus/pci/devices/0000:05:00.4/";
+  const Report report =
+      ReportOf({Ran(kQueryCommand, kQueryHeader + "0, NVIDIA A40, 580.95, 46068 MiB\n")},
+               {{"/proc/meminfo", "MemTotal: 1 kB\n"},
+                {card + "vendor", "0x10de\n"},
+                {card + "class", "0x030200\n"},
+                {card + "device", "0x2235\n"},
+                {part + "vendor", "0x10de\n"},
+                {part + "class", "0x030200\n"},
+                {part + "device", "0x2235\n"},
+                {part + "physfn/vendor", "0x10de\n"}});
+  EXPECT_THAT(report.accelerators, SizeIs(1));
+}
+
+TEST(NvidiaSmi, OnlyChipsThatAreKnownToShareTheMemoryDo) {
+  const auto unified = [](const std::string& row) {
+    return ReportOf({Ran(kQueryCommand, kQueryHeader + row)},
+                    {{"/proc/meminfo", "MemTotal: 1 kB\n"}})
+        .memory.unified;
+  };
+  EXPECT_TRUE(unified("0, Orin (nvgpu), 540.4.0, [N/A]\n"));
+  EXPECT_TRUE(unified("0, NVIDIA Thor, 580.00, [N/A]\n"));
+  EXPECT_TRUE(unified("0, NVIDIA GB10, 580.95, [N/A]\n"));
+  EXPECT_FALSE(unified("0, NVIDIA GeForce RTX 3090, 580.95, [N/A]\n"));
+  EXPECT_FALSE(unified("0, NVIDIA Thor, 580.95, 24576 MiB\n"));
 }
 
 TEST(NvidiaSmi, ACardWhoseLineIsCutOffCounts) {
@@ -491,6 +592,19 @@ TEST(Lscpu, AnotherLanguageFallsBackToCpuinfo) {
   EXPECT_EQ(report.processor.name, "AMD EPYC");
 }
 
+TEST(Lscpu, LabelsInAnotherLanguageAreTheReasonNotAMissingName) {
+  const host::Output german = Ran("lscpu",
+                                  "Architektur:             x86_64\nCPU(s):                  16\n"
+                                  "Modellname:              AMD Ryzen 7 5800X 8-Core Processor\n");
+  const Report report = ReportOf({german}, {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  EXPECT_EQ(report.processor.logical_cores, 16u);
+  EXPECT_THAT(UnknownsOf(report, "processor"),
+              ElementsAre(HasSubstr("lscpu printed its labels in another language")));
+  const Report nameless = ReportOf({Ran("lscpu", "Architecture: aarch64\nCPU(s): 4\n")},
+                                   {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  EXPECT_THAT(UnknownsOf(nameless, "processor"), ElementsAre(HasSubstr("neither lscpu nor")));
+}
+
 TEST(Cpuinfo, ACoreWhosePartIsNotStatedIsNoGroup) {
   const auto processor = ParseCpuinfo(
       "processor\t: 0\nCPU part\t: 0xd85\nprocessor\t: 1\nCPU part\t: \nprocessor\t: 2\nCPU "
@@ -509,6 +623,15 @@ TEST(Ip, TextAndJson) {
   EXPECT_EQ(text->at("enP7s7").up, true);
   EXPECT_THAT(text->at("enP7s7").addresses, ElementsAre("10.0.0.7"));
   EXPECT_FALSE(ParseIp("garbage").has_value());
+  const auto joined = ParseIp(
+      "2: eno1: <BROADCAST,SLAVE,UP> mtu 1500 qdisc mq master bond0 state UP group default\n"
+      "3: bond0: <BROADCAST,MASTER,UP> mtu 1500 qdisc noqueue state UP group default\n"
+      "4: bond0.7@bond0: <BROADCAST,UP> mtu 1500 qdisc noqueue state UP group default\n");
+  ASSERT_TRUE(joined.has_value());
+  EXPECT_EQ(joined->at("eno1").master, "bond0");
+  EXPECT_EQ(joined->at("bond0").master, "");
+  EXPECT_EQ(joined->at("bond0.7").lower, "bond0");
+  EXPECT_EQ(joined->at("bond0.7").up, true);
 }
 
 TEST(Verbs, EveryListing) {
@@ -518,7 +641,39 @@ TEST(Verbs, EveryListing) {
   EXPECT_EQ(ParseSysfsPort("1: DOWN", "").active, false);
   const auto netdevs = ParseIbdev2netdev("x@y:~$ ibdev2netdev\nmlx5_0 port 1 ==> ib0 (Up)\n");
   ASSERT_TRUE(netdevs.has_value());
-  EXPECT_EQ(netdevs->at("mlx5_0").netdev, "ib0");
+  EXPECT_EQ(netdevs->at("mlx5_0").ports.at(1).netdev, "ib0");
+}
+
+TEST(Verbs, EveryPortOfADevice) {
+  const std::string devinfo =
+      "hca_id:\tmlx4_0\n\ttransport:\t\t\tInfiniBand (0)\n\tphys_port_cnt:\t\t\t2\n"
+      "\t\tport:\t1\n\t\t\tstate:\t\t\tPORT_DOWN (1)\n\t\t\tlink_layer:\t\tInfiniBand\n"
+      "\t\tport:\t2\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n\t\t\tlink_layer:\t\tEthernet\n";
+  const std::string ibstat =
+      "CA 'mlx4_0'\n\tNumber of ports: 2\n\tPort 1:\n\t\tState: Down\n\t\tRate: 10\n"
+      "\t\tPort GUID: 0x1\n\t\tLink layer: InfiniBand\n"
+      "\tPort 2:\n\t\tState: Active\n\t\tRate: 56\n\t\tLink layer: Ethernet\n";
+  for (const auto& devices : {ParseIbvDevinfo(devinfo), ParseIbstat(ibstat)}) {
+    ASSERT_TRUE(devices.has_value());
+    const RdmaDevice& device = devices->at("mlx4_0");
+    ASSERT_THAT(device.ports, SizeIs(2));
+    EXPECT_EQ(device.ports.at(1).active, false);
+    EXPECT_EQ(device.ports.at(1).infiniband, true);
+    EXPECT_EQ(device.ports.at(2).active, true);
+    EXPECT_EQ(device.ports.at(2).infiniband, false);
+    EXPECT_EQ(device.active(), true);
+  }
+  EXPECT_EQ(ParseIbstat(ibstat)->at("mlx4_0").ports.at(2).rate_bits_per_second, 56e9);
+  const auto netdevs =
+      ParseIbdev2netdev("mlx4_0 port 1 ==> ib0 (Down)\nmlx4_0 port 2 ==> ib1 (Up)\n");
+  EXPECT_EQ(netdevs->at("mlx4_0").ports.at(2).netdev, "ib1");
+  EXPECT_EQ(netdevs->at("mlx4_0").ports.at(2).netdev_up, true);
+  const auto links = ParseRdmaLink(
+      "link mlx4_0/1 subnet_prefix fe80:0000:0000:0000 lid 1 state DOWN physical_state POLLING\n"
+      "link mlx4_0/2 state ACTIVE physical_state LINK_UP netdev enp1s0\n");
+  EXPECT_EQ(links->at("mlx4_0").ports.at(1).infiniband, true);
+  EXPECT_EQ(links->at("mlx4_0").ports.at(2).netdev, "enp1s0");
+  for (const char* none : {"0", "256", "x", ""}) EXPECT_FALSE(RdmaPortNumber(none)) << none;
 }
 
 TEST(Verbs, RdmaLink) {
@@ -526,9 +681,9 @@ TEST(Verbs, RdmaLink) {
       "link rocep1s0f0/1 state ACTIVE physical_state LINK_UP netdev enp1s0f0np0 \n"
       "link rocep1s0f1/1 state DOWN physical_state DISABLED netdev enp1s0f1np1 \n");
   ASSERT_TRUE(devices.has_value());
-  EXPECT_EQ(devices->at("rocep1s0f0").active, true);
-  EXPECT_EQ(devices->at("rocep1s0f1").active, false);
-  EXPECT_EQ(devices->at("rocep1s0f1").netdev, "enp1s0f1np1");
+  EXPECT_EQ(devices->at("rocep1s0f0").active(), true);
+  EXPECT_EQ(devices->at("rocep1s0f1").active(), false);
+  EXPECT_EQ(devices->at("rocep1s0f1").ports.at(1).netdev, "enp1s0f1np1");
 }
 
 TEST(Uname, ApartAndTogether) {
