@@ -339,10 +339,10 @@ std::string Contradiction(const Catalog& catalog, const Machine& machine, const 
                               Described(machine.memory));
   }
   if (MayBeInstalled(*chip, machine.memory, *seen.visible)) return "";
-  return absl::StrCat("the system counts ", Described(*seen.visible), " of memory; ", machine.id,
-                      " has ", Described(machine.memory),
+  return absl::StrCat("the system counts ", Described(*seen.visible), " of memory, and ",
+                      machine.id, " has ", Described(machine.memory),
                       is_processor && *seen.visible < machine.memory
-                          ? ", which this may be where firmware gives the rest to the GPU"
+                          ? ": it is another size of it, or firmware gives much to the GPU"
                           : "");
 }
 
