@@ -730,6 +730,135 @@ TEST(Spark, TheManagementPortIsToldApart) {
   EXPECT_EQ(report.ports[2].kind, agent::Port::Kind::kWifi);
 }
 
+// ---------------------------------------------------------------- interfaces over interfaces
+
+using Files = std::map<std::string, std::string>;
+
+// Two cards of 10 and 1 Gb/s, joined by whatever `more` says. `ip` is what `ip -j address` lists.
+Report Joined(const std::string& ip, Files more) {
+  Files files = {{"/proc/meminfo", "MemTotal: 1 kB\n"}};
+  for (const auto& [name, megabits] : {std::pair{"eno1", "10000\n"}, std::pair{"eno2", "1000\n"}}) {
+    const std::string at = std::string("/sys/class/net/") + name;
+    files[at + "/operstate"] = "up\n";
+    files[at + "/speed"] = megabits;
+    files[at + "/device/uevent"] = "DRIVER=ixgbe\n";
+  }
+  files.merge(more);
+  return ReportOf({Ran("ip -j address", ip)}, files);
+}
+
+std::string Link(const std::string& name, const std::string& more,
+                 const std::string& address = "") {
+  return R"({"ifname":")" + name + R"(","operstate":"UP",)" + more + R"("addr_info":[)" +
+         (address.empty() ? "" : R"({"local":")" + address + R"("})") + "]}";
+}
+
+const std::string kMember = R"("master":"bond0",)";
+const std::string kBonded = Link("eno1", kMember) + "," + Link("eno2", kMember) + ",";
+
+TEST(Joined, ABondRunsAtTheSlowestThatIsUpOrTheOneInUse) {
+  const std::string ip = "[" + kBonded + Link("bond0", "", "10.0.0.1") + "]";
+  const Files bond = {{"/sys/class/net/bond0/speed", "11000\n"}};
+  const Report both = Joined(ip, bond);
+  ASSERT_THAT(both.ports, SizeIs(1));
+  EXPECT_THAT(both.ports[0].interfaces, ElementsAre("eno1", "eno2"));
+  EXPECT_EQ(both.ports[0].negotiated_bits_per_second, 1e9);
+  Files spare = bond;
+  spare["/sys/class/net/bond0/bonding/active_slave"] = "eno1\n";
+  EXPECT_EQ(Joined(ip, spare).ports.at(0).negotiated_bits_per_second, 10e9);
+  Files unplugged = bond;
+  unplugged["/sys/class/net/eno2/operstate"] = "down\n";
+  const std::string without =
+      "[" + Link("eno1", kMember) + "," + Link("bond0", "", "10.0.0.1") + "]";
+  EXPECT_EQ(Joined(without, unplugged).ports.at(0).negotiated_bits_per_second, 10e9);
+}
+
+TEST(Joined, ABridgeOverABondAndAVlanOverItHaveTheirAddresses) {
+  const Report bridge = Joined("[" + kBonded + Link("bond0", R"("master":"br-lan",)") + "," +
+                                   Link("br-lan", "", "10.0.0.1") + "," +
+                                   Link("veth1", R"("master":"br-lan",)") + "]",
+                               {{"/sys/class/net/br-lan/speed", "20000\n"}});
+  ASSERT_THAT(bridge.ports, SizeIs(1));
+  EXPECT_EQ(bridge.ports[0].name, "br-lan");
+  EXPECT_THAT(bridge.ports[0].interfaces, ElementsAre("eno1", "eno2"));
+  EXPECT_THAT(bridge.ports[0].addresses, ElementsAre("10.0.0.1"));
+  EXPECT_EQ(bridge.ports[0].negotiated_bits_per_second, 1e9);
+  const Report vlan = Joined("[" + kBonded + Link("bond0", "") + "," +
+                                 Link("bond0.7", R"("link":"bond0",)", "10.0.7.1") + "]",
+                             {{"/sys/class/net/bond0.7/speed", "11000\n"}});
+  ASSERT_THAT(vlan.ports, SizeIs(2));
+  EXPECT_EQ(vlan.ports[1].name, "bond0.7");
+  EXPECT_THAT(vlan.ports[1].addresses, ElementsAre("10.0.7.1"));
+  EXPECT_EQ(vlan.ports[1].negotiated_bits_per_second, 1e9);
+}
+
+TEST(Joined, ContainersBridgesAndIdleBondsAreNoPorts) {
+  const Report report =
+      Joined("[" + Link("eno1", "", "10.0.0.1") + "," + Link("docker0", "", "172.17.0.1") + "," +
+                 Link("br-1f2e", "", "172.18.0.1") + "," + Link("veth9", R"("master":"br-1f2e",)") +
+                 "," + Link("bond0", "") + "]",
+             {{"/sys/class/net/bonding_masters", "bond0\n"}});
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].name, "eno1");
+  EXPECT_EQ(report.ports[1].name, "eno2");
+}
+
+TEST(Joined, WhatOpenVswitchHoldsStaysAPort) {
+  const std::string datapath = R"("master":"ovs-system",)";
+  const Report report = Joined("[" + Link("eno1", datapath) + "," + Link("ovs-system", "") + "," +
+                                   Link("vmbr0", "", "10.0.0.1") + "]",
+                               {});
+  ASSERT_THAT(report.ports, SizeIs(3));
+  EXPECT_EQ(report.ports[0].name, "eno1");
+  EXPECT_EQ(report.ports[2].name, "vmbr0");
+  EXPECT_THAT(report.ports[2].addresses, ElementsAre("10.0.0.1"));
+}
+
+TEST(Joined, ABondWhoseMembersAreNotListedIsSaid) {
+  const Report report = Joined("[" + Link("bond0", "", "10.0.0.1") + "]",
+                               {{"/sys/class/net/bond0/speed", "20000\n"}});
+  ASSERT_THAT(report.ports, SizeIs(3));
+  EXPECT_EQ(report.ports[0].name, "bond0");
+  EXPECT_THAT(report.ports[0].addresses, ElementsAre("10.0.0.1"));
+  EXPECT_FALSE(report.ports[0].negotiated_bits_per_second.has_value()) << "20 Gb/s is a sum";
+  EXPECT_THAT(UnknownsOf(report, "network"), Contains(HasSubstr("which interfaces bond0 joins")));
+}
+
+TEST(Joined, InterfacesThatAreJoinedInARingEnd) {
+  const Report report = Joined(
+      "[" + Link("eno1", R"("master":"a",)") + "," + Link("a", R"("master":"b",)") + "," +
+          Link("b", R"("master":"a",)") + "," + Link("c", R"("link":"c",)", "10.0.0.1") + "]",
+      {});
+  EXPECT_FALSE(report.ports.empty());
+}
+
+TEST(RdmaPorts, ACardOfWhichOnlyVerbsToolsTell) {
+  const Report report =
+      ReportOf({Ran("ibstat",
+                    "CA 'mlx5_0'\n\tPort 1:\n\t\tState: Active\n\t\tRate: 100\n\t\tLink layer: "
+                    "Ethernet\n"),
+                Ran("ibdev2netdev", "mlx5_1 port 1 ==> enp9s0np0 (Up)\n")},
+               {{"/proc/meminfo", "MemTotal: 1 kB\n"}});
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].name, "mlx5_0");
+  EXPECT_EQ(report.ports[0].kind, agent::Port::Kind::kEthernet);
+  EXPECT_EQ(report.ports[0].negotiated_bits_per_second, 100e9);
+  EXPECT_EQ(report.ports[1].name, "enp9s0np0");
+  EXPECT_EQ(report.ports[1].kind, agent::Port::Kind::kEthernet);
+  EXPECT_EQ(report.ports[1].state, agent::Port::State::kUp);
+  EXPECT_EQ(report.ports[1].rdma_device, "mlx5_1");
+}
+
+TEST(RdmaPorts, AGb10DeviceWithoutACageIsNoCageOf200Gigabits) {
+  const Report report =
+      ReportOf({Ran("ibstat", "CA 'mlx5_2'\n\tPort 1:\n\t\tState: Down\n\t\tRate: 40\n")},
+               {{"/sys/class/dmi/id/product_name", "NVIDIA_DGX_Spark\n"}});
+  ASSERT_THAT(report.ports, SizeIs(1));
+  EXPECT_EQ(report.ports[0].kind, agent::Port::Kind::kConnectx);
+  EXPECT_FALSE(report.ports[0].capable_bits_per_second.has_value());
+  EXPECT_THAT(UnknownsOf(report, "network"), Contains(HasSubstr("which cage mlx5_2 belongs to")));
+}
+
 // ---------------------------------------------------------------- what goes wrong
 
 TEST(Degradation, ASlowToolIsUnknownBecauseItWasSlow) {
