@@ -28,13 +28,17 @@ struct ServeArguments {
   std::string log = "text";
 };
 
-// One descriptor a connection: as many as the system lets us have.
+// One descriptor a connection: as many as the system lets us have. macOS states no limit, gives a
+// terminal 256, and refuses more than a limit of its own that it states elsewhere.
 void RaiseDescriptorLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   constexpr rlim_t kEnough = 65'536;
-  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? kEnough : std::min(kEnough, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t before = limit.rlim_cur;
+  for (rlim_t wanted = std::min(kEnough, limit.rlim_max); wanted > before; wanted /= 2) {
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  }
 }
 
 // Lets agents on the local network find the address that others can reach, if there is one.
