@@ -4,11 +4,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -486,7 +488,7 @@ class FakeRpc {
     thread_ = std::thread([this] { Serve(); });
   }
   ~FakeRpc() {
-    shutdown(socket_, SHUT_RDWR);
+    stopping_ = true;
     thread_.join();
     close(socket_);
   }
@@ -497,9 +499,12 @@ class FakeRpc {
  private:
   // Versions up to 3 take a hello without a body and answer with three bytes.
   void Serve() {
-    for (;;) {
+    // Looks up now and then: what wakes accept() on one system does not on another.
+    while (!stopping_) {
+      pollfd ready{socket_, POLLIN, 0};
+      if (poll(&ready, 1, 20) <= 0) continue;
       const int client = accept(socket_, nullptr, nullptr);
-      if (client < 0) return;
+      if (client < 0) continue;
       unsigned char head[9] = {};
       recv(client, head, sizeof head, MSG_WAITALL);
       const std::size_t wanted = major_ > 3 ? 24 : 0;
@@ -515,6 +520,7 @@ class FakeRpc {
   const unsigned char major_;
   int socket_ = -1;
   int port_ = 0;
+  std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
 
