@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -329,8 +330,10 @@ class Scanner {
         absl::StartsWith(address, "255.")) {
       return address;
     }
-    const std::string bits = absl::HexStringToBytes(Hash(address, 6));
-    const auto octet = [&bits](int i) { return static_cast<unsigned char>(bits[i]); };
+    const std::string hex = Hash(address, 6);
+    std::uint32_t bits = 0;
+    std::from_chars(hex.data(), hex.data() + hex.size(), bits, 16);
+    const auto octet = [bits](int i) { return bits >> (16 - 8 * i) & 0xff; };
     return absl::StartsWith(address, "169.254.")
                ? absl::StrCat("169.254.", octet(1), ".", octet(2))
                : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2));

@@ -113,7 +113,7 @@ void Convert(const LinkResult& from, v1::LinkMeasurement& to) {
   if (from.receive_bits_per_second) to.set_receive_bits_per_second(*from.receive_bits_per_second);
   to.set_transferred_bytes(from.transferred_bytes);
   to.set_taken_at_unix_ms(from.taken_at_unix_ms);
-  to.mutable_conditions()->ParseFromString(Serialize(from.conditions));
+  if (!to.mutable_conditions()->ParseFromString(Serialize(from.conditions))) to.clear_conditions();
   to.set_failure(from.failure);
 }
 

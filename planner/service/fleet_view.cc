@@ -200,7 +200,7 @@ absl::StatusOr<v1::GetNodeResponse> FleetView::Details(const std::string& name_o
   v1::GetNodeResponse out;
   *out.mutable_summary() = *std::move(summary);
   if (const auto report = store_.GetReport(node->node_id); report.ok()) {
-    out.mutable_report()->ParseFromString(report->bytes);
+    if (!out.mutable_report()->ParseFromString(report->bytes)) out.clear_report();
   }
   const auto links = store_.ListLinks();
   if (!links.ok()) return links.status();

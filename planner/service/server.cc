@@ -199,7 +199,7 @@ absl::Status Server::Parts::Listen() {
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     Listener::Hooks hooks;
     hooks.count = [this](const char* what) { metrics.CountConnection(what); };
-    hooks.serve = [this, i](Listener::Protocol protocol, int fd) {
+    hooks.serve = [this](Listener::Protocol protocol, int fd) {
       ExternalConnectionAcceptor::NewConnectionParameters parameters;
       parameters.listener_fd = -1;
       parameters.fd = fd;
