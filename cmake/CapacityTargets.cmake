@@ -4,6 +4,10 @@ add_library(capacity_options INTERFACE)
 target_include_directories(capacity_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(capacity_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
                                                   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 warns wrongly (PR105651)
+# One answer on every machine: elsewhere compilers may fuse a multiplication and an addition, which rounds once.
+if(NOT CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  target_compile_options(capacity_options INTERFACE -ffp-contract=off)
+endif()
 if(CAPACITY_SANITIZE)
   target_compile_options(capacity_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer
                                                     -fno-sanitize-recover=all)
