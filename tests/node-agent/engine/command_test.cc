@@ -22,6 +22,8 @@
 #include "tests/support/json_schema.h"
 #include "tests/support/program.h"
 
+extern char** environ;
+
 namespace capacity {
 namespace {
 
