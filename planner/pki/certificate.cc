@@ -38,6 +38,7 @@ using Bio = std::unique_ptr<BIO, Freer<&BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<&EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freer<&X509_free>>;
 using Request = std::unique_ptr<X509_REQ, Freer<&X509_REQ_free>>;
+using Subject = std::unique_ptr<X509_NAME, Freer<&X509_NAME_free>>;
 using Number = std::unique_ptr<BIGNUM, Freer<&BN_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Freer<&X509_EXTENSION_free>>;
 using GeneralNames = std::unique_ptr<GENERAL_NAMES, Freer<&GENERAL_NAMES_free>>;
@@ -217,10 +218,12 @@ bool AddName(GENERAL_NAMES* names, int type, std::string_view value) {
 }
 
 bool SetSubject(X509* certificate, std::string_view name) {
-  X509_NAME* const subject = X509_get_subject_name(certificate);
-  return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+  const Subject subject(X509_NAME_new());  // that of a certificate is not to be changed: OpenSSL 4
+  return subject != nullptr &&
+         X509_NAME_add_entry_by_txt(subject.get(), "CN", MBSTRING_UTF8,
                                     reinterpret_cast<const unsigned char*>(name.data()),
-                                    static_cast<int>(name.size()), -1, 0) == 1;
+                                    static_cast<int>(name.size()), -1, 0) == 1 &&
+         X509_set_subject_name(certificate, subject.get()) == 1;
 }
 
 struct Validity {
