@@ -58,7 +58,8 @@ void AddWarnings(const v1::NodeReport* report, std::int64_t now_unix_ms, v1::Nod
     }
   }
   if (out.dropped_reports() > 0) {
-    out.add_warnings(absl::StrCat("it dropped ", out.dropped_reports(), " reports: its spool was full or damaged"));
+    out.add_warnings(absl::StrCat("it dropped ", out.dropped_reports(),
+                                  " reports: its spool was full or damaged"));
   }
   if (report == nullptr) return;
   if (report->rdma().state() == v1::Rdma::STATE_DISABLED) {
