@@ -15,6 +15,7 @@
 #include "planner/cli/commands.h"
 #include "planner/cli/model_file.h"
 #include "planner/inventory/own_models.h"
+#include "planner/modelfile/shown_text.h"
 #include "planner/prices/date.h"
 #include "planner/prices/store.h"
 #include "planner/report/json.h"
@@ -97,7 +98,8 @@ std::string Obstacle(const catalog::Catalog& catalog, const std::string& id, boo
     return absl::StrCat("\"", id, "\" is ", held->id, " of the shipped catalogue; name another");
   }
   if (replace && held->id == id) return "";
-  return absl::StrCat("you already have a model \"", held->id, "\", ", held->own_file->path,
+  return absl::StrCat("you already have a model \"", held->id, "\", ",
+                      modelfile::Shown(held->own_file->path),
                       "; name another, or replace it with --replace");
 }
 

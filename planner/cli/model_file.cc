@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "planner/cli/common.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::cli {
 
@@ -33,7 +34,7 @@ std::optional<modelfile::Description> DescribeOrPrint(const ModelFileArguments& 
     return std::nullopt;
   }
   for (const std::string& warning : description->warnings) {
-    std::cerr << description->path << ": warning: " << warning << "\n";
+    std::cerr << modelfile::Shown(description->path) << ": warning: " << warning << "\n";
   }
   return *std::move(description);
 }

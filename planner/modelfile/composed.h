@@ -79,7 +79,8 @@ absl::StatusOr<FileFacts> CheckpointFacts(Folder& folder);
 absl::StatusOr<Description> Compose(FileFacts facts, const std::string& path, const std::string& id,
                                     const catalog::Catalog& catalog);
 
-// A metadata number as a count; nullopt beyond what a model can have (2^30) or below zero.
+// A metadata number as a count; nullopt beyond what a model can have (2^30), below zero, and for
+// what is no whole number.
 std::optional<int> Count(std::optional<double> number);
 
 }  // namespace capacity::modelfile

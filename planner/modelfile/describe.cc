@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "planner/catalog/recognize.h"
 #include "planner/modelfile/composed.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -327,13 +328,18 @@ void FileFacts::Add(TensorClass kind, int layer, std::string_view type, double p
 
 std::optional<int> Count(std::optional<double> number) {
   constexpr double kMost = 1 << 30;
-  if (!number || !(*number >= 0) || *number > kMost) return std::nullopt;
+  if (!number || !(*number >= 0) || *number > kMost || *number != std::floor(*number)) {
+    return std::nullopt;
+  }
   return static_cast<int>(*number);
 }
 
 absl::StatusOr<Description> Compose(FileFacts facts, const std::string& path, const std::string& id,
                                     const catalog::Catalog& catalog) {
-  return Composer(std::move(facts), path, id, catalog).Run();
+  absl::StatusOr<Description> description = Composer(std::move(facts), path, id, catalog).Run();
+  if (!description.ok()) return Shown(description.status());
+  for (std::string& warning : description->warnings) warning = Shown(warning);
+  return description;
 }
 
 std::string IdFromPath(std::string_view path) {

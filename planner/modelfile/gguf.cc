@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -533,7 +534,9 @@ std::optional<std::uint64_t> GgufHeader::Length(std::string_view key) const {
 }
 
 absl::StatusOr<GgufHeader> ReadGgufHeader(ByteSource& source, const GgufLimits& limits) {
-  return Reader(source, limits).Run();
+  absl::StatusOr<GgufHeader> header = Reader(source, limits).Run();
+  if (!header.ok()) return Shown(header.status());
+  return header;
 }
 
 }  // namespace capacity::modelfile

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,9 +17,11 @@ using nlohmann::json;
 // Builds the tree from the parser's events, which come without recursion.
 class Builder : public nlohmann::json_sax<json> {
  public:
-  Builder(std::uint64_t offset, const JsonLimits& limits) : offset_(offset), limits_(limits) {}
+  // `take`: null to build the whole tree.
+  Builder(std::uint64_t offset, const JsonLimits& limits, const TakeMember* take)
+      : offset_(offset), limits_(limits), take_(take) {}
 
-  bool null() override { return Add(JsonValue::Kind::kNull) != nullptr; }
+  bool null() override { return Add(JsonValue::Kind::kNull) != nullptr && GiveMember(); }
   bool boolean(bool value) override { return AddNumber(JsonValue::Kind::kBoolean, value ? 1 : 0); }
   bool number_integer(number_integer_t value) override {
     return AddNumber(JsonValue::Kind::kNumber, static_cast<double>(value));
@@ -32,29 +35,27 @@ class Builder : public nlohmann::json_sax<json> {
   bool string(string_t& value) override {
     JsonValue* added = Add(JsonValue::Kind::kString);
     if (added != nullptr) added->text = std::move(value);
-    return added != nullptr;
+    return added != nullptr && GiveMember();
   }
   bool binary(binary_t&) override { return false; }  // not in JSON text
   bool start_object(std::size_t) override { return Open(JsonValue::Kind::kObject); }
   bool start_array(std::size_t) override { return Open(JsonValue::Kind::kArray); }
   bool key(string_t& name) override {
+    if (IsTakenFrom() && !taken_.insert(name).second) return Twice(name);
     open_.back()->keys.push_back(std::move(name));
     return true;
   }
   bool end_object() override {
     std::set<std::string_view> seen;
     for (const std::string& key : open_.back()->keys) {
-      if (seen.insert(key).second) continue;
-      status_ = absl::InvalidArgumentError(absl::StrCat(
-          "key \"", Shortened(key), "\" stands twice in one object; each may stand once"));
-      return false;
+      if (!seen.insert(key).second) return Twice(key);
     }
     open_.pop_back();
-    return true;
+    return GiveMember();
   }
   bool end_array() override {
     open_.pop_back();
-    return true;
+    return GiveMember();
   }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
     const std::uint64_t read =
@@ -84,7 +85,26 @@ class Builder : public nlohmann::json_sax<json> {
   bool AddNumber(JsonValue::Kind kind, double number) {
     JsonValue* added = Add(kind);
     if (added != nullptr) added->number = number;
-    return added != nullptr;
+    return added != nullptr && GiveMember();
+  }
+
+  bool Twice(const std::string& key) {
+    status_ = absl::InvalidArgumentError(absl::StrCat(
+        "key \"", Shortened(key), "\" stands twice in one object; each may stand once"));
+    return false;
+  }
+
+  // Whether the innermost open value is the object whose members are given away.
+  bool IsTakenFrom() const { return take_ != nullptr && open_.size() == 1 && root_.is_object(); }
+
+  // Gives away the member that was just completed, if one was.
+  bool GiveMember() {
+    if (!IsTakenFrom() || root_.items.empty()) return true;
+    status_ = (*take_)(root_.keys.back(), std::move(root_.items.back()));
+    root_.keys.clear();
+    root_.items.clear();
+    count_ = 0;
+    return status_.ok();
   }
 
   // Null at the limit. Pointers in open_ stay valid: a parent does not grow while a child is open.
@@ -110,6 +130,8 @@ class Builder : public nlohmann::json_sax<json> {
 
   std::uint64_t offset_;
   const JsonLimits& limits_;
+  const TakeMember* take_;
+  std::unordered_set<std::string> taken_;  // keys of the members given away
   JsonValue root_;
   std::vector<JsonValue*> open_;
   std::size_t count_ = 0;
@@ -145,9 +167,49 @@ std::string_view JsonValue::Text(std::string_view key) const {
 
 absl::StatusOr<JsonValue> ParseJson(std::string_view text, std::uint64_t offset,
                                     const JsonLimits& limits) {
-  Builder builder(offset, limits);
+  Builder builder(offset, limits, nullptr);
   const bool complete = json::sax_parse(text.begin(), text.end(), &builder);
   return builder.Take(complete);
+}
+
+absl::Status ForEachMember(std::string_view text, const TakeMember& take, std::uint64_t offset,
+                           const JsonLimits& limits) {
+  Builder builder(offset, limits, &take);
+  const bool complete = json::sax_parse(text.begin(), text.end(), &builder);
+  const absl::StatusOr<JsonValue> rest = builder.Take(complete);
+  if (!rest.ok()) return rest.status();
+  return rest->is_object() ? absl::OkStatus() : absl::InvalidArgumentError("no JSON object");
+}
+
+void BlankNonNumbers(std::string& text) {
+  constexpr std::string_view kNames[] = {"-Infinity", "Infinity", "NaN"};
+  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
+  char before = ':';  // the last character that is no space; a text may be one value
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
+      before = '"';
+      ++i;
+      continue;
+    }
+    std::size_t length = 0;
+    for (std::string_view name : kNames) {
+      if (text.compare(i, name.size(), name) == 0) length = name.size();
+    }
+    std::size_t after = i + length;
+    while (length > 0 && after < text.size() && is_space(text[after])) ++after;
+    const bool ends =
+        after >= text.size() || text[after] == ',' || text[after] == ']' || text[after] == '}';
+    if (length > 0 && ends && (before == ':' || before == ',' || before == '[')) {
+      text.replace(i, length, "\"\"" + std::string(length - 2, ' '));
+      i = after;
+      before = '"';
+      continue;
+    }
+    if (!is_space(c)) before = c;
+    ++i;
+  }
 }
 
 }  // namespace capacity::modelfile

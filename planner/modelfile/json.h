@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,5 +41,17 @@ class JsonValue {
 // InvalidArgument with "byte N: what"; `offset` is the byte of the file that `text` begins at.
 absl::StatusOr<JsonValue> ParseJson(std::string_view text, std::uint64_t offset = 0,
                                     const JsonLimits& limits = {});
+
+// Gives the members of an object to `take`, one by one, and holds no more than one of them: what a
+// large object may have is then the caller's to bound. `limits.values` is for each member. The
+// first status of `take` that is not OK ends it and is returned. InvalidArgument as ParseJson, and
+// where `text` is no object.
+using TakeMember = std::function<absl::Status(const std::string& key, JsonValue value)>;
+absl::Status ForEachMember(std::string_view text, const TakeMember& take, std::uint64_t offset = 0,
+                           const JsonLimits& limits = {});
+
+// Python writes numbers that JSON has not: NaN, Infinity and -Infinity. Puts "" in place of each
+// that stands where a value may, without moving a byte; a field read as a number is then missing.
+void BlankNonNumbers(std::string& text);
 
 }  // namespace capacity::modelfile

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "planner/modelfile/json.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -41,22 +42,19 @@ class Reader {
   absl::StatusOr<SafetensorsHeader> Run() {
     absl::StatusOr<std::string> text = ReadText();
     if (!text.ok()) return text.status();
-    absl::StatusOr<JsonValue> root = ParseJson(*text, kLengthBytes);
-    if (!root.ok()) return Wrong(std::string(root.status().message()));
-    if (!root->is_object()) return Wrong("the header is no JSON object");
     data_bytes_ = source_.size() - kLengthBytes - text->size();
-    text->clear();
-    text->shrink_to_fit();
     out_.file_bytes = source_.size();
-    for (std::size_t i = 0; i < root->items.size(); ++i) {
-      if (root->keys[i] == "__metadata__") {
-        out_.format = std::string(root->items[i].Text("format").substr(0, 32));
-        continue;
+    const auto take = [this](const std::string& name, const JsonValue& value) {
+      if (name != "__metadata__") {
+        wrong_ = AddTensor(name, value);
+        return wrong_;
       }
-      if (absl::Status status = AddTensor(root->keys[i], root->items[i]); !status.ok()) {
-        return status;
-      }
-    }
+      out_.format = std::string(value.Text("format").substr(0, 32));
+      return absl::OkStatus();
+    };
+    const absl::Status read = ForEachMember(*text, take, kLengthBytes);
+    if (!wrong_.ok()) return wrong_;  // names the file itself
+    if (!read.ok()) return Wrong(std::string(read.message()));
     if (absl::Status status = CheckOverlaps(); !status.ok()) return status;
     return std::move(out_);
   }
@@ -168,6 +166,7 @@ class Reader {
   ByteSource& source_;
   const SafetensorsLimits& limits_;
   SafetensorsHeader out_;
+  absl::Status wrong_;  // of the tensor that ended the reading
   std::uint64_t data_bytes_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges_;
 };
@@ -176,7 +175,9 @@ class Reader {
 
 absl::StatusOr<SafetensorsHeader> ReadSafetensorsHeader(ByteSource& source,
                                                         const SafetensorsLimits& limits) {
-  return Reader(source, limits).Run();
+  absl::StatusOr<SafetensorsHeader> header = Reader(source, limits).Run();
+  if (!header.ok()) return Shown(header.status());
+  return header;
 }
 
 }  // namespace capacity::modelfile

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
+#include "planner/modelfile/shown_text.h"
 #include "planner/report/json_values.h"
 
 namespace capacity::report {
@@ -114,7 +115,8 @@ Json LayersJson(const Description& description) {
 std::string ModelFileHead(const Description& description, const Style& style) {
   const catalog::Model& model = description.model;
   std::string text = absl::StrCat(
-      model.id, ": ", description.name.empty() ? description.path : description.name, ", ",
+      model.id, ": ",
+      description.name.empty() ? modelfile::Shown(description.path) : description.name, ", ",
       description.architecture, ", ", FormatNumber(*model.parameters.total / 1e9),
       " B parameters, ", description.quantization, ", ", Gigabytes(description.artifact.bytes),
       " GB in ", description.files.size(), description.files.size() == 1 ? " file" : " files");

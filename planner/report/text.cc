@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "planner/modelfile/shown_text.h"
 #include "planner/report/placement_text.h"
 
 namespace capacity::report {
@@ -79,7 +80,7 @@ std::string ModelsText(const catalog::Catalog& catalog, const Style& style) {
                absl::StrCat(model.architecture.layers), Name(model.architecture.attention),
                kv ? FormatNumber((*kv + model.kv_cache.window_bytes_per_token_bf16) / 1e3) : "-",
                model.max_context ? absl::StrCat(*model.max_context) : "-", model.provenance.as_of,
-               model.own_file ? absl::StrCat("your own: ", model.own_file->path)
+               model.own_file ? absl::StrCat("your own: ", modelfile::Shown(model.own_file->path))
                               : model.provenance.source});
   }
   return table.Render(style);

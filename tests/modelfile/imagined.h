@@ -167,8 +167,15 @@ class SafetensorsWriter {
 // A checkpoint in memory.
 class ImaginedFolder : public Folder {
  public:
+  explicit ImaginedFolder(std::string path = "dir") : path_(std::move(path)) {}
+
   ImaginedFolder& Add(const std::string& name, const std::string& text) {
     files_[name] = {text, text.size()};
+    return *this;
+  }
+  // A text and as many zeros behind it.
+  ImaginedFolder& Add(const std::string& name, const std::string& text, std::uint64_t zeros) {
+    files_[name] = {text, text.size() + zeros};
     return *this;
   }
   ImaginedFolder& Add(const std::string& name, const SafetensorsWriter& tensors) {
@@ -179,8 +186,9 @@ class ImaginedFolder : public Folder {
   const std::string& path() const override { return path_; }
   absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& name) override {
     const auto held = files_.find(name);
-    if (held == files_.end()) return absl::NotFoundError("dir/" + name);
-    return std::make_unique<ImaginedSource>("dir/" + name, held->second.first, held->second.second);
+    if (held == files_.end()) return absl::NotFoundError(path_ + "/" + name);
+    return std::make_unique<ImaginedSource>(path_ + "/" + name, held->second.first,
+                                            held->second.second);
   }
   absl::StatusOr<std::vector<std::string>> List() override {
     std::vector<std::string> names;
@@ -189,7 +197,7 @@ class ImaginedFolder : public Folder {
   }
 
  private:
-  std::string path_ = "dir";
+  std::string path_;
   std::map<std::string, std::pair<std::string, std::uint64_t>> files_;
 };
 

@@ -114,9 +114,32 @@ TEST(Safetensors, DeepNestingAndManyValuesEnd) {
   EXPECT_THAT(Failure(many + "]}"), HasSubstr("more than 2000000 values"));
 }
 
+TEST(Safetensors, AsManyTensorsAsAreDocumented) {
+  std::string json = "{";
+  for (int i = 0; i < 400'000; ++i) {
+    absl::StrAppend(&json, i == 0 ? "" : ",", "\"", i,
+                    R"(":{"dtype":"U8","shape":[0,1,1,1],"data_offsets":[0,0]})");
+  }
+  const std::string bytes = WithLength(json + "}");
+  MemorySource source("x.safetensors", bytes);
+  const auto header = ReadSafetensorsHeader(source);
+  ASSERT_TRUE(header.ok()) << header.status();
+  EXPECT_EQ(header->tensors.size(), 400'000u);
+}
+
+TEST(Safetensors, MoreTensorsAreRefused) {
+  SafetensorsWriter writer;
+  writer.Tensor("a", "U8", {1}).Tensor("b", "U8", {1}).Tensor("c", "U8", {1});
+  ImaginedSource source("x.safetensors", writer.Header(), writer.size());
+  SafetensorsLimits limits;
+  limits.tensors = 2;
+  EXPECT_THAT(std::string(ReadSafetensorsHeader(source, limits).status().message()),
+              HasSubstr("x.safetensors: more than 2 tensors"));
+}
+
 TEST(Safetensors, TextThatIsNoUtf8IsRefused) {
   EXPECT_THAT(Failure("{\"\xff\": 1}"), HasSubstr("not UTF-8"));
-  EXPECT_THAT(Failure("{\"a\": 1"), StartsWith("x.safetensors: byte "));
+  EXPECT_THAT(Failure("{\"__metadata__\": {}"), StartsWith("x.safetensors: byte "));
 }
 
 }  // namespace
