@@ -1,14 +1,15 @@
 #include "planner/modelfile/config.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "planner/modelfile/composed.h"
+#include "planner/modelfile/decoder_types.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -17,117 +18,6 @@ using catalog::AttentionKind;
 using catalog::LayerCache;
 
 constexpr int kMostLayers = 4'096;
-
-// model_type of the decoders whose layers' caches this file knows how to count (transformers 4.57
-// and mlx-lm 0.28, their configuration files).
-bool IsKnown(std::string_view type) {
-  static const std::set<std::string_view> kKnown = {
-      "llama",
-      "llama4",
-      "llama4_text",
-      "mistral",
-      "mistral3",
-      "ministral",
-      "ministral3",
-      "mixtral",
-      "qwen2",
-      "qwen2_moe",
-      "qwen2_vl",
-      "qwen2_vl_text",
-      "qwen2_5_vl",
-      "qwen2_5_vl_text",
-      "qwen3",
-      "qwen3_moe",
-      "qwen3_next",
-      "qwen3_vl",
-      "qwen3_vl_text",
-      "qwen3_vl_moe",
-      "qwen3_vl_moe_text",
-      "qwen3_5",
-      "qwen3_5_text",
-      "qwen3_5_moe",
-      "qwen3_5_moe_text",
-      "gemma",
-      "gemma2",
-      "gemma3",
-      "gemma3_text",
-      "gemma3n",
-      "gemma3n_text",
-      "gemma4",
-      "gemma4_text",
-      "phi",
-      "phi3",
-      "phimoe",
-      "phi4mm",
-      "deepseek",
-      "deepseek_v2",
-      "deepseek_v3",
-      "deepseek_v32",
-      "kimi_k2",
-      "kimi_linear",
-      "gpt_oss",
-      "glm",
-      "glm4",
-      "glm4_moe",
-      "glm4v_moe",
-      "glm4_moe_lite",
-      "glm_moe_dsa",
-      "cohere",
-      "cohere2",
-      "command-r",
-      "granite",
-      "granitemoe",
-      "granitemoehybrid",
-      "granitemoeshared",
-      "nemotron",
-      "nemotron_h",
-      "jamba",
-      "bamba",
-      "falcon",
-      "falcon_h1",
-      "falcon_mamba",
-      "mamba",
-      "mamba2",
-      "minimax",
-      "minimax_m2",
-      "olmo",
-      "olmo2",
-      "olmo3",
-      "olmoe",
-      "exaone",
-      "exaone4",
-      "starcoder2",
-      "stablelm",
-      "gpt2",
-      "gpt_neox",
-      "internlm2",
-      "internlm3",
-      "smollm3",
-      "ernie4_5",
-      "ernie4_5_moe",
-      "hunyuan_v1_dense",
-      "hunyuan_v1_moe",
-      "seed_oss",
-      "apertus",
-      "dots1",
-      "bailing_moe",
-      "bailing_moe_v2",
-      "lfm2",
-      "lfm2_moe",
-      "arcee",
-      "solar",
-      "dbrx",
-      "mimo_v2_flash",
-      "baichuan",
-  };
-  return kKnown.count(type) > 0;
-}
-
-// Windows that a config states and engines do not keep to: planned as the whole context.
-bool IgnoresWindow(std::string_view type) {
-  return type == "mistral" || type == "mixtral" || type == "phi3" || type == "phimoe" ||
-         type == "starcoder2" || type == "minimax" || type == "ministral" || type == "ministral3";
-}
 
 std::string Words(std::string_view text) {
   constexpr std::size_t kMost = 120;
@@ -145,10 +35,49 @@ const JsonValue& TextPart(const JsonValue& root) {
     const JsonValue* part = root.Find(key);
     if (part != nullptr && part->is_object()) return *part;
   }
-  if (const JsonValue* thinker = root.Find("thinker_config"); thinker != nullptr) {
-    return TextPart(*thinker);
+  // Qwen's Omni models: one that thinks, whose text is planned, and one that talks.
+  const JsonValue* thinker = root.Find("thinker_config");
+  if (thinker == nullptr || !thinker->is_object()) return root;
+  const JsonValue* part = thinker->Find("text_config");
+  return part != nullptr && part->is_object() ? *part : *thinker;
+}
+
+// The members of an object by their names: a stranger's object may have a million.
+class Fields {
+ public:
+  explicit Fields(const JsonValue& object) {
+    for (std::size_t i = 0; i < object.keys.size() && i < object.items.size(); ++i) {
+      by_name_[object.keys[i]] = &object.items[i];
+    }
   }
-  return root;
+
+  bool Has(std::string_view key) const { return by_name_.count(key) > 0; }
+  // Null where there is none, and where it is null.
+  const JsonValue* Find(std::string_view key) const {
+    const auto held = by_name_.find(key);
+    if (held == by_name_.end() || held->second->kind == JsonValue::Kind::kNull) return nullptr;
+    return held->second;
+  }
+
+ private:
+  std::map<std::string_view, const JsonValue*> by_name_;
+};
+
+// A count, or the largest of a list of them; 0 for a count below 0 (some configs write -1 for
+// "none"). Nullopt for what is neither.
+std::optional<int> CountIn(const JsonValue& value) {
+  if (value.kind == JsonValue::Kind::kNumber) {
+    return value.number < 0 ? 0 : Count(value.number);
+  }
+  if (!value.is_array()) return std::nullopt;
+  std::optional<int> most;
+  for (std::size_t i = 0; i < value.items.size() && i < kMostLayers; ++i) {
+    const JsonValue& item = value.items[i];
+    if (item.kind != JsonValue::Kind::kNumber) continue;
+    const std::optional<int> count = Count(item.number);
+    if (count && (!most || *count > *most)) most = count;
+  }
+  return most;
 }
 
 enum class LayerKind { kFull, kWindow, kRecurrent, kBoth, kNone };
@@ -156,7 +85,7 @@ enum class LayerKind { kFull, kWindow, kRecurrent, kBoth, kNone };
 class Reader {
  public:
   Reader(const JsonValue& root, const std::string& file)
-      : root_(root), text_(TextPart(root)), file_(file) {}
+      : root_(root), text_(TextPart(root)), fields_(text_), file_(file) {}
 
   absl::StatusOr<Config> Run() {
     for (absl::Status (Reader::*step)() : {&Reader::Identify, &Reader::Quantization, &Reader::Shape,
@@ -172,20 +101,41 @@ class Reader {
         absl::StrCat(file_, ": /", std::string(path), ": ", std::string(what)));
   }
 
-  const JsonValue* Find(std::string_view key) const {
-    const JsonValue* held = text_.Find(key);
-    return held != nullptr ? held : root_.Find(key);
-  }
-
-  // The first of the keys that the text part has, as a count; 0 for a count below 0 (some configs
-  // write -1 for "none").
+  // The first of the keys that the text part has, as a count. What a nested config leaves out has
+  // its type's default; the first key is the one that defaults go by.
   std::optional<int> CountOf(std::initializer_list<std::string_view> keys) const {
     for (std::string_view key : keys) {
-      if (const std::optional<double> number = text_.Number(key)) {
-        return *number < 0 ? 0 : Count(number);
-      }
+      const JsonValue* value = fields_.Find(key);
+      if (value == nullptr) continue;
+      if (const std::optional<int> count = CountIn(*value)) return count;
+      if (value->kind == JsonValue::Kind::kNumber) return std::nullopt;
+    }
+    return Default(*keys.begin());
+  }
+
+  std::optional<int> Default(std::string_view key) const {
+    if (fields_.Has(key)) return std::nullopt;  // null: expressly none
+    const bool nested = &text_ != &root_;
+    if (!nested && key != "head_dim") return std::nullopt;
+    return DefaultOf(out_.model_type, key);
+  }
+
+  // The item for `layer` of the first key that holds a list.
+  std::optional<int> ItemOf(std::initializer_list<std::string_view> keys, int layer) const {
+    for (std::string_view key : keys) {
+      const JsonValue* list = fields_.Find(key);
+      const auto index = static_cast<std::size_t>(layer);
+      if (list == nullptr || !list->is_array() || index >= list->items.size()) continue;
+      if (list->items[index].kind == JsonValue::Kind::kNumber) return CountIn(list->items[index]);
     }
     return std::nullopt;
+  }
+
+  // DBRX and MPT keep some fields in objects of their own.
+  std::optional<int> CountWithin(std::string_view object, std::string_view key) const {
+    const JsonValue* held = fields_.Find(object);
+    const JsonValue* value = held == nullptr ? nullptr : held->Find(key);
+    return value == nullptr ? std::nullopt : CountIn(*value);
   }
 
   absl::Status Identify() {
@@ -196,164 +146,44 @@ class Reader {
       out_.architecture = Words(names->items[0].text);
     }
     out_.model_type = Words(text_.Text("model_type"));
-    if (out_.model_type.empty()) out_.model_type = Words(root_.Text("model_type"));
+    if (out_.model_type.empty()) {
+      out_.model_type = Words(root_.Text("model_type"));
+      const std::string_view inside = TextTypeOf(out_.model_type);
+      if (&text_ != &root_ && !inside.empty()) out_.model_type = inside;
+    }
     if (out_.model_type.empty()) {
       return Wrong("model_type", "missing; a text model's config states it, for example \"qwen3\"");
     }
     if (out_.architecture.empty()) out_.architecture = out_.model_type;
-    out_.known = IsKnown(out_.model_type);
+    if (absl::Status status = CheckDecodes(); !status.ok()) return status;
+    out_.known = KnowsCaches(out_.model_type);
     out_.name = Words(root_.Text("_name_or_path"));
-    for (const char* key : {"max_position_embeddings", "n_positions", "max_seq_len",
-                            "max_sequence_length", "seq_length", "model_max_length"}) {
-      const std::optional<double> length = text_.Number(key);
-      if (!length || !(*length > 0) || *length > 1e9) continue;
-      out_.max_context = static_cast<std::int64_t>(*length);
+    for (const char* key :
+         {"max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length",
+          "seq_length", "model_max_length", "max_context_length", "context_length", "n_ctx"}) {
+      const JsonValue* length = fields_.Find(key);
+      if (length == nullptr || !(length->number > 0) || length->number > 1e9) continue;
+      out_.max_context = static_cast<std::int64_t>(length->number);
       break;
     }
+    if (!out_.max_context) out_.max_context = Default("max_position_embeddings");
     return absl::OkStatus();
   }
 
-  // ---------------------------------------------------------------- quantization
+  absl::Status CheckDecodes() const {
+    std::string_view other = NoDecoder(out_.model_type);
+    if (other.empty() && text_.Flag("is_encoder_decoder") == true) other = NoDecoder("t5");
+    if (other.empty() && text_.Flag("use_bidirectional_attention") == true) {
+      other = NoDecoder("bert");  // EmbeddingGemma
+    }
+    if (other.empty()) return absl::OkStatus();
+    return Wrong("model_type", absl::StrCat("\"", out_.model_type, "\" is ", std::string(other)));
+  }
 
   absl::Status Quantization() {
-    QuantScheme& quant = out_.quant;
-    quant.number_type = Words(text_.Text("torch_dtype"));
-    for (const JsonValue* part : {&text_, &root_}) {
-      if (quant.number_type.empty()) quant.number_type = Words(part->Text("dtype"));
-      if (quant.number_type.empty()) quant.number_type = Words(part->Text("torch_dtype"));
-    }
-    const JsonValue* mlx = Find("quantization");
-    const JsonValue* block = Find("quantization_config");
-    if (block == nullptr) block = Find("compression_config");
-    // MLX writes its own block under both names; Hugging Face's always states a method.
-    if (mlx != nullptr && mlx->is_object() && mlx->Number("group_size")) return MlxBlock(*mlx);
-    if (block == nullptr || !block->is_object()) return absl::OkStatus();
-    if (block->Text("quant_method").empty() && block->Number("group_size") &&
-        block->Number("bits")) {
-      return MlxBlock(*block);
-    }
-    return HuggingFaceBlock(*block);
-  }
-
-  absl::StatusOr<GroupBits> ReadGroup(const JsonValue& value, const std::string& path,
-                                      const GroupBits& usual) const {
-    GroupBits out = usual;
-    if (const std::optional<double> bits = value.Number("bits")) {
-      out.bits = Count(bits).value_or(0);
-    }
-    if (const std::optional<double> group = value.Number("group_size")) {
-      out.group = Count(group).value_or(0);
-    }
-    if (!value.Text("mode").empty()) out.mode = Words(value.Text("mode"));
-    if (out.bits < 1 || out.bits > 8) return Wrong(path + "/bits", "1 to 8 would be right");
-    if (out.group < 1 || out.group > 65'536) {
-      return Wrong(path + "/group_size", "1 to 65536 would be right");
-    }
-    return out;
-  }
-
-  absl::Status MlxBlock(const JsonValue& block) {
-    QuantScheme& quant = out_.quant;
-    quant.packing = Packing::kMlx;
-    quant.method = "mlx";
-    absl::StatusOr<GroupBits> usual = ReadGroup(block, "quantization", {0, 64, "affine"});
-    if (!usual.ok()) return usual.status();
-    quant.usual = *std::move(usual);
-    for (std::size_t i = 0; i < block.items.size(); ++i) {
-      if (!block.items[i].is_object()) continue;  // false: that module is not quantized
-      absl::StatusOr<GroupBits> own =
-          ReadGroup(block.items[i], "quantization/" + Words(block.keys[i]), quant.usual);
-      if (!own.ok()) return own.status();
-      quant.overrides[block.keys[i]] = *std::move(own);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status HuggingFaceBlock(const JsonValue& block) {
-    QuantScheme& quant = out_.quant;
-    quant.method = Words(block.Text("quant_method"));
-    if (quant.method.empty()) quant.method = Words(block.Text("quant_algo"));
-    const std::string& method = quant.method;
-    quant.usual.bits = 4;
-    if (const std::optional<int> bits = Count(block.Number("bits"))) quant.usual.bits = *bits;
-    if (const std::optional<int> group = Count(block.Number("group_size"))) {
-      quant.usual.group = *group;
-    }
-    if (method == "fp8" || method == "fbgemm_fp8" || method == "FP8") {
-      quant.packing = Packing::kFp8;
-      quant.usual.bits = 8;
-      quant.block_scales = block.Find("weight_block_size") != nullptr;
-    } else if (method == "awq" || method == "gptq" || method == "auto-round" ||
-               method == "intel/auto-round") {
-      quant.packing = Packing::kAwq;
-    } else if (method == "mxfp4") {
-      quant.packing = Packing::kMxfp4;
-      quant.usual.group = 32;
-    } else if (method == "compressed-tensors") {
-      return CompressedTensors(block);
-    } else if (method == "modelopt" || method == "modelopt_fp4" || method == "NVFP4") {
-      ModelOpt(block);
-    } else if (method == "bitsandbytes") {
-      quant.packing = Packing::kBitsAndBytes;
-      quant.usual.bits = block.Flag("load_in_8bit").value_or(false) ? 8 : 4;
-      quant.usual.group = 64;
-    } else {
-      return Wrong("quantization_config/quant_method",
-                   absl::StrCat("\"", method,
-                                "\" is not known; fp8, awq, gptq, mxfp4, "
-                                "compressed-tensors, modelopt and bitsandbytes are"));
-    }
-    if (quant.usual.bits < 1 || quant.usual.bits > 16) {
-      return Wrong("quantization_config/bits", "1 to 16 would be right");
-    }
-    return absl::OkStatus();
-  }
-
-  void ModelOpt(const JsonValue& block) {
-    QuantScheme& quant = out_.quant;
-    std::string_view algorithm = block.Text("quant_algo");
-    if (const JsonValue* inner = block.Find("quantization");
-        algorithm.empty() && inner != nullptr) {
-      algorithm = inner->Text("quant_algo");
-    }
-    const bool fp8 = algorithm.substr(0, 3) == "FP8";
-    quant.packing = fp8 ? Packing::kFp8 : Packing::kNvfp4;
-    quant.usual = {fp8 ? 8 : 4, fp8 ? 0 : 16, ""};
-  }
-
-  absl::Status CompressedTensors(const JsonValue& block) {
-    QuantScheme& quant = out_.quant;
-    const std::string format = Words(block.Text("format"));
-    const JsonValue* groups = block.Find("config_groups");
-    const JsonValue* weights = nullptr;
-    if (groups != nullptr && !groups->items.empty()) weights = groups->items[0].Find("weights");
-    if (weights != nullptr) {
-      quant.usual.bits = Count(weights->Number("num_bits")).value_or(4);
-      quant.usual.group = Count(weights->Number("group_size")).value_or(0);
-      quant.block_scales = weights->Find("block_structure") != nullptr;
-    }
-    if (format == "nvfp4-pack-quantized") {
-      quant.packing = Packing::kNvfp4;
-    } else if (format == "mxfp4-pack-quantized") {
-      quant.packing = Packing::kMxfp4;
-    } else if (format == "pack-quantized" || format == "marlin-24") {
-      quant.packing = Packing::kPacked;
-    } else if (format == "float-quantized" || format == "naive-quantized") {
-      quant.packing = Packing::kFp8;
-    } else if (format == "int-quantized") {
-      quant.packing = Packing::kInt8;
-    } else if (format == "mixed-precision") {
-      quant.packing = Packing::kPacked;
-    } else {
-      return Wrong(
-          "quantization_config/format",
-          absl::StrCat("\"", format,
-                       "\" is not known; pack-quantized, float-quantized, "
-                       "int-quantized, nvfp4-pack-quantized and mxfp4-pack-quantized are"));
-    }
-    if (quant.usual.bits < 1 || quant.usual.bits > 16) {
-      return Wrong("quantization_config/config_groups", "num_bits of 1 to 16 would be right");
-    }
+    absl::StatusOr<QuantScheme> scheme = ReadQuantScheme(root_, text_, file_);
+    if (!scheme.ok()) return scheme.status();
+    out_.quant = *std::move(scheme);
     return absl::OkStatus();
   }
 
@@ -361,22 +191,37 @@ class Reader {
 
   absl::Status Shape() {
     catalog::Architecture& shape = out_.shape;
-    const std::optional<int> layers =
-        CountOf({"num_hidden_layers", "n_layer", "num_layers", "n_layers"});
+    const std::optional<int> layers = CountOf(
+        {"num_hidden_layers", "n_layer", "num_layers", "n_layers", "num_transformer_layers"});
     if (!layers || *layers < 1 || *layers > kMostLayers) {
       return Wrong("num_hidden_layers",
                    absl::StrCat("missing or no count from 1 to ", kMostLayers));
     }
     shape.layers = *layers;
-    shape.hidden_size = CountOf({"hidden_size", "n_embd", "d_model", "dim"}).value_or(0);
-    shape.heads = CountOf({"num_attention_heads", "n_head", "n_heads"}).value_or(0);
+    for (const char* key :
+         {"hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim"}) {
+      const JsonValue* value = fields_.Find(key);
+      if (value != nullptr && !CountIn(*value)) return Wrong(key, "no count; a whole number is");
+    }
+    shape.hidden_size =
+        CountOf({"hidden_size", "n_embd", "n_embed", "d_model", "dim", "model_dim"}).value_or(0);
+    shape.heads =
+        CountOf({"num_attention_heads", "n_head", "n_heads", "attention_heads", "num_query_heads"})
+            .value_or(0);
     shape.kv_heads = KvHeads(shape.heads);
-    shape.head_dim = CountOf({"head_dim", "kv_channels", "attention_head_dim"});
+    if (out_.model_type.substr(0, 5) == "zamba") {  // twice as wide as the model
+      shape.head_dim = CountOf({"attention_head_dim"});
+    }
+    if (!shape.head_dim) {
+      shape.head_dim = CountOf({"head_dim", "kv_channels", "attention_head_dim"});
+    }
     if (!shape.head_dim && shape.heads > 0) shape.head_dim = shape.hidden_size / shape.heads;
     if (shape.head_dim == 0) shape.head_dim.reset();
     shape.global_head_dim = CountOf({"global_head_dim"});
     if (shape.global_head_dim == 0) shape.global_head_dim.reset();
-    shape.ffn_size = CountOf({"intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size"});
+    shape.ffn_size =
+        CountOf({"intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "block_ff_dim"});
+    if (!shape.ffn_size) shape.ffn_size = CountWithin("ffn_config", "ffn_hidden_size");
     shape.vocab = CountOf({"vocab_size"}).value_or(0);
     if (shape.vocab > 0) out_.vocab = shape.vocab;
     if (shape.vocab == 0) shape.vocab = Count(root_.Number("vocab_size")).value_or(0);
@@ -403,21 +248,34 @@ class Reader {
   }
 
   int KvHeads(int heads) const {
+    const bool one_for_all = text_.Flag("multi_query").value_or(false);
+    if (out_.model_type == "falcon") {
+      // Its num_kv_heads counts in the new architecture only.
+      if (text_.Flag("new_decoder_architecture").value_or(false)) {
+        return CountOf({"num_kv_heads", "n_head_kv"}).value_or(heads);
+      }
+      return one_for_all ? 1 : heads;
+    }
+    if (out_.model_type == "gpt_bigcode") return one_for_all ? 1 : heads;
+    if (out_.model_type == "chatglm") {
+      return text_.Flag("multi_query_attention").value_or(false)
+                 ? CountOf({"multi_query_group_num"}).value_or(heads)
+                 : heads;
+    }
     if (const std::optional<int> stated =
             CountOf({"num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num",
                      "num_query_groups"})) {
       return *stated;
     }
-    const bool one = text_.Flag("multi_query").value_or(false) &&
-                     !text_.Flag("new_decoder_architecture").value_or(false);
-    return one ? 1 : heads;
+    if (const std::optional<int> stated = CountWithin("attn_config", "kv_n_heads")) return *stated;
+    return one_for_all ? 1 : heads;
   }
 
   absl::Status Experts() {
     catalog::Architecture& shape = out_.shape;
     shape.experts = CountOf({"num_local_experts", "num_experts", "n_routed_experts",
                              "moe_num_experts", "num_routed_experts"})
-                        .value_or(0);
+                        .value_or(CountWithin("ffn_config", "moe_num_experts").value_or(0));
     if (shape.experts <= 1) {
       shape.experts = 0;
       return absl::OkStatus();
@@ -425,7 +283,7 @@ class Reader {
     shape.experts_per_token =
         CountOf({"num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k",
                  "top_k_experts", "moe_top_k", "num_selected_experts", "experts_per_token"})
-            .value_or(0);
+            .value_or(CountWithin("ffn_config", "moe_top_k").value_or(0));
     if (shape.experts_per_token <= 0 || shape.experts_per_token > shape.experts) {
       out_.warnings.push_back(
           "how many experts a token passes is not stated: all are taken to be read");
@@ -433,8 +291,8 @@ class Reader {
     }
     shape.expert_ffn_size = CountOf({"moe_intermediate_size", "expert_ffn_size"});
     if (!shape.expert_ffn_size) shape.expert_ffn_size = shape.ffn_size;
-    const std::optional<int> shared =
-        CountOf({"n_shared_experts", "num_shared_experts", "num_shared_expert"});
+    const std::optional<int> shared = CountOf(
+        {"n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts"});
     const std::optional<int> width =
         CountOf({"shared_expert_intermediate_size", "moe_shared_expert_intermediate_size",
                  "shared_intermediate_size", "share_expert_dim"});
@@ -480,8 +338,9 @@ class Reader {
   absl::Status Kinds() {
     const auto layers = static_cast<std::size_t>(out_.shape.layers);
     kinds_.assign(layers, LayerKind::kFull);
-    window_ =
-        CountOf({"sliding_window", "sliding_window_size", "attention_chunk_size"}).value_or(0);
+    window_ = CountOf({"sliding_window", "sliding_window_size", "attention_chunk_size",
+                       "attention_window_size"})
+                  .value_or(0);
     for (const char* key : {"layer_types", "layers_block_type"}) {
       if (const JsonValue* list = text_.Find(key); list != nullptr && list->is_array()) {
         return StatedKinds(key, *list);
@@ -491,6 +350,11 @@ class Reader {
       return LetteredKinds(pattern);
     }
     if (out_.model_type == "kimi_linear") return KimiLinearKinds();
+    if (out_.model_type == "recurrent_gemma") return GriffinKinds();
+    if (const JsonValue* blocks = fields_.Find("block_configs");
+        blocks != nullptr && blocks->is_array()) {
+      return SearchedKinds(*blocks);
+    }
     UsualKinds();
     return absl::OkStatus();
   }
@@ -542,6 +406,38 @@ class Reader {
         return Wrong("linear_attn_config/kda_layers", "names a layer that does not exist");
       }
       kinds_[static_cast<std::size_t>(layer) - 1] = LayerKind::kRecurrent;
+    }
+    return absl::OkStatus();
+  }
+
+  // RecurrentGemma: a few names, over and over; its attention sees a window.
+  absl::Status GriffinKinds() {
+    const JsonValue* list = fields_.Find("block_types");
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+      const bool attends = list != nullptr && !list->items.empty()
+                               ? list->items[i % list->items.size()].text == "attention"
+                               : i % 3 == 2;
+      kinds_[i] = attends ? LayerKind::kWindow : LayerKind::kRecurrent;
+    }
+    return absl::OkStatus();
+  }
+
+  // Nemotron-NAS: each block was searched for, and may lack its attention or all.
+  absl::Status SearchedKinds(const JsonValue& blocks) {
+    if (blocks.items.size() < kinds_.size()) {
+      return Wrong("block_configs",
+                   absl::StrCat(blocks.items.size(), " items for ", kinds_.size(), " layers"));
+    }
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+      const JsonValue* attention = blocks.items[i].Find("attention");
+      if (attention == nullptr) continue;
+      const bool none = attention->Flag("no_op").value_or(false);
+      const bool linear = attention->Flag("replace_with_linear").value_or(false);
+      if (none || linear) kinds_[i] = LayerKind::kNone;
+      const JsonValue* ffn = blocks.items[i].Find("ffn");
+      if (none && ffn != nullptr && ffn->Flag("no_op").value_or(false)) empty_.insert(i);
+      const int shared = Count(attention->Number("n_heads_in_group")).value_or(0);
+      if (shared > 0) kv_heads_of_[i] = out_.shape.heads / shared;
     }
     return absl::OkStatus();
   }
@@ -665,30 +561,69 @@ class Reader {
       const double kernel = Count(linear->Number("short_conv_kernel_size")).value_or(1);
       return kBytes * (heads * dim * dim + 3 * std::max(0.0, kernel - 1) * heads * dim);
     }
-    if (out_.model_type == "minimax") {  // lightning attention
-      return kBytes * shape.heads * std::pow(shape.head_dim.value_or(0), 2);
-    }
+    if (IsLightning()) return kBytes * shape.heads * std::pow(shape.head_dim.value_or(0), 2);
     if (const double length = count({"conv_L_cache"}); length > 0) {
       return kBytes * shape.hidden_size * (length - 1);
+    }
+    if (out_.model_type == "rwkv") {  // version 4: two shifts, and three sums of the attention's
+      const double width = count({"attention_hidden_size"});
+      return kBytes * (2.0 * shape.hidden_size + 3 * (width > 0 ? width : shape.hidden_size));
     }
     if (out_.model_type.substr(0, 4) == "rwkv") {
       const double head = count({"head_dim", "head_size"});
       return kBytes * shape.hidden_size * (head + 2);
     }
-    const double heads = count({"mamba_num_heads", "mamba_n_heads", "num_heads"});
-    const double dim = count({"mamba_head_dim", "mamba_d_head"});
+    if (out_.model_type == "recurrent_gemma") {  // RG-LRU and its convolution
+      const double width = count({"lru_width"});
+      return kBytes * (width > 0 ? width : shape.hidden_size) *
+             CountOf({"conv1d_width"}).value_or(4);
+    }
+    return MambaBytes();
+  }
+
+  double MambaBytes() const {
+    constexpr double kBytes = 4;
+    const auto count = [&](std::initializer_list<std::string_view> keys) {
+      return static_cast<double>(CountOf(keys).value_or(0));
+    };
+    const std::string& type = out_.model_type;
+    const bool first = type == "mamba" || type == "falcon_mamba" || type == "jamba";
     const double state = count({"ssm_state_size", "mamba_d_state", "state_size"});
-    const double groups = count({"n_groups", "mamba_n_groups", "mamba_ngroups"});
+    const double groups = first ? 0 : count({"n_groups", "mamba_n_groups", "mamba_ngroups"});
     const double kernel = count({"conv_kernel", "mamba_d_conv", "mamba_conv_kernel"});
-    double inner = heads * dim;
-    if (inner == 0) inner = count({"mamba_d_ssm", "intermediate_size"});
-    if (out_.model_type == "jamba") inner = count({"mamba_expand"}) * shape.hidden_size;
-    const double mixed = inner + (out_.model_type == "jamba" ? 0 : 2 * groups * state);
-    return kBytes * (inner * state + std::max(0.0, kernel - 1) * mixed);
+    const double inner = MambaWidth(first);
+    return kBytes * (inner * state + std::max(0.0, kernel - 1) * (inner + 2 * groups * state));
+  }
+
+  // Channels of the state space. `first`: Mamba 1, which has no heads.
+  double MambaWidth(bool first) const {
+    const auto count = [&](std::initializer_list<std::string_view> keys) {
+      return static_cast<double>(CountOf(keys).value_or(0));
+    };
+    if (!first) {
+      const double heads =
+          count({"mamba_num_heads", "mamba_n_heads", "n_mamba_heads", "num_heads"});
+      const double dim = out_.model_type == "mamba2"
+                             ? count({"head_dim"})
+                             : count({"mamba_head_dim", "mamba_d_head", "mamba_headdim"});
+      if (heads * dim > 0) return heads * dim;
+      if (const double stated = count({"mamba_d_ssm"}); stated > 0) return stated;
+    }
+    const JsonValue* expand = fields_.Find("expand");
+    if (expand == nullptr) expand = fields_.Find("mamba_expand");
+    if (expand != nullptr && expand->number > 0 && expand->number < 1'000) {
+      return std::floor(expand->number * out_.shape.hidden_size);
+    }
+    return count({"intermediate_size"});
+  }
+
+  bool IsLightning() const {
+    return out_.model_type == "minimax" || out_.model_type == "minimax_text_01" ||
+           out_.model_type == "minimax_m1";
   }
 
   // Key and value cells of one attending layer.
-  std::pair<double, double> Cells(LayerKind kind) const {
+  std::pair<double, double> Cells(LayerKind kind, int layer) const {
     const catalog::Architecture& shape = out_.shape;
     if (shape.is_mla()) {
       return {static_cast<double>(*shape.kv_lora_rank) + shape.qk_rope_head_dim.value_or(0) +
@@ -698,6 +633,14 @@ class Reader {
     double heads = shape.kv_heads;
     double keys = shape.head_dim.value_or(0);
     std::optional<int> values = CountOf({"v_head_dim"});
+    if (values == 0) values.reset();  // DeepSeek-VL2's small ones, which have no latent attention
+    if (const auto own = kv_heads_of_.find(static_cast<std::size_t>(layer));
+        own != kv_heads_of_.end()) {
+      heads = own->second;
+    } else if (const std::optional<int> item =
+                   ItemOf({"num_key_value_heads", "num_kv_heads"}, layer)) {
+      heads = *item;
+    }
     if (kind == LayerKind::kWindow) {
       heads = CountOf({"swa_num_key_value_heads"}).value_or(shape.kv_heads);
       keys = CountOf({"swa_head_dim"}).value_or(shape.head_dim.value_or(0));
@@ -713,34 +656,55 @@ class Reader {
     catalog::Architecture& shape = out_.shape;
     const int shared = CountOf({"num_kv_shared_layers"}).value_or(0);
     const int own = std::max(0, shape.layers - shared);
-    bool complete = true;
-    std::vector<LayerCache> caches;
+    const bool recurrent = std::any_of(kinds_.begin(), kinds_.end(), IsRecurrent);
+    double state = recurrent ? StateBytes() : 0;
+    if (absl::Status status = CheckState(recurrent, state); !status.ok()) return status;
     for (int i = 0; i < shape.layers; ++i) {
       const LayerKind kind = kinds_[static_cast<std::size_t>(i)];
-      LayerCache cache;
-      cache.windowed = kind == LayerKind::kWindow;
-      if (kind == LayerKind::kRecurrent || kind == LayerKind::kBoth) {
-        cache.state_bytes = StateBytes();
-        if (!(cache.state_bytes > 0) || cache.state_bytes > 1e12) {
-          return Wrong("", absl::StrCat("layer ", i,
-                                        " is recurrent and the config does not say "
-                                        "how large its state is"));
-        }
-      }
-      const bool attends = kind != LayerKind::kRecurrent && kind != LayerKind::kNone;
-      if (attends && i < own) {
-        const auto [keys, values] = Cells(kind);
-        complete = complete && keys > 0;
+      LayerPlan layer;
+      layer.cache.windowed = kind == LayerKind::kWindow;
+      if (IsRecurrent(kind)) layer.cache.state_bytes = state;
+      layer.attends = kind != LayerKind::kRecurrent && kind != LayerKind::kNone && i < own;
+      layer.heads = ItemOf({"num_attention_heads", "num_query_heads"}, i).value_or(shape.heads);
+      layer.may_be_empty = empty_.count(static_cast<std::size_t>(i)) > 0;
+      if (layer.attends) {
+        const auto [keys, values] = Cells(kind, i);
         if (!Count(keys) || !Count(values)) {
           return Wrong("num_key_value_heads", "heads and widths that make no cache");
         }
-        cache.key_cells_per_token = static_cast<int>(keys);
-        cache.value_cells_per_token = static_cast<int>(values);
+        layer.cache.key_cells_per_token = static_cast<int>(keys);
+        layer.cache.value_cells_per_token = static_cast<int>(values);
       }
-      caches.push_back(cache);
+      out_.layers.push_back(layer);
     }
-    if (complete) out_.cache = std::move(caches);
     Summary();
+    return absl::OkStatus();
+  }
+
+  static bool IsRecurrent(LayerKind kind) {
+    return kind == LayerKind::kRecurrent || kind == LayerKind::kBoth;
+  }
+
+  // Puts `state` to 0 where an unknown architecture does not tell it.
+  absl::Status CheckState(bool recurrent, double& state) {
+    if (!recurrent) return absl::OkStatus();
+    const bool makes_one = state > 0 && state <= 1e12;
+    if (makes_one && !out_.known) {
+      out_.warnings.push_back(
+          "the state of its recurrent layers is worked out from its fields as other architectures' "
+          "is; how large this one's is, is not known");
+    }
+    if (makes_one) return absl::OkStatus();
+    if (out_.known || state > 0) {
+      return Wrong(
+          "", absl::StrCat("layer ",
+                           std::find_if(kinds_.begin(), kinds_.end(), IsRecurrent) - kinds_.begin(),
+                           " is recurrent and the config does not say how large its "
+                           "state is"));
+    }
+    out_.warnings.push_back(
+        "how large the state of its recurrent layers is, is not known: it is planned as nothing");
+    state = 0;
     return absl::OkStatus();
   }
 
@@ -764,7 +728,7 @@ class Reader {
     if (recurrent > 0) {
       const bool delta = CountOf({"linear_num_value_heads"}) ||
                          text_.Find("linear_attn_config") != nullptr ||
-                         out_.model_type.substr(0, 4) == "rwkv" || out_.model_type == "minimax";
+                         out_.model_type.substr(0, 4) == "rwkv" || IsLightning();
       shape.attention = delta ? AttentionKind::kHybridDeltaNet : AttentionKind::kHybridMamba2;
       shape.recurrent_layers = recurrent;
       shape.full_attention_layers = full;
@@ -773,9 +737,12 @@ class Reader {
 
   const JsonValue& root_;
   const JsonValue& text_;
+  const Fields fields_;  // of text_
   const std::string& file_;
   Config out_;
   std::vector<LayerKind> kinds_;
+  std::set<std::size_t> empty_;             // layers made without tensors
+  std::map<std::size_t, int> kv_heads_of_;  // of the layers that state their own
   int window_ = 0;
 };
 

@@ -1,7 +1,6 @@
 // What config.json says: Hugging Face's, and MLX's with its quantization block.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,35 +9,16 @@
 #include "absl/status/statusor.h"
 #include "planner/catalog/catalog.h"
 #include "planner/modelfile/json.h"
+#include "planner/modelfile/quant_scheme.h"
 
 namespace capacity::modelfile {
 
-// How the weights of a checkpoint are packed.
-enum class Packing {
-  kPlain,         // one number of the tensor's own type for each weight
-  kMlx,           // words of packed integers, with scales and, unless floating, biases
-  kFp8,           // 8-bit floats with scales
-  kAwq,           // 32-bit words of packed integers: AWQ, GPTQ
-  kPacked,        // the same in compressed-tensors' layout
-  kNvfp4,         // two 4-bit floats in a byte, one 8-bit scale for 16
-  kMxfp4,         // two 4-bit floats in a byte, one 8-bit scale for 32
-  kBitsAndBytes,  // two 4-bit codes in a byte, or 8-bit integers
-  kInt8,
-};
-
-struct GroupBits {
-  int bits = 0;
-  int group = 0;
-  std::string mode;  // of MLX: "affine", "mxfp4", "mxfp8", "nvfp4"
-};
-
-struct QuantScheme {
-  Packing packing = Packing::kPlain;
-  std::string method;  // as the file calls it: "awq", "compressed-tensors"; "" when plain
-  GroupBits usual;
-  std::map<std::string, GroupBits, std::less<>> overrides;  // of MLX, by module
-  bool block_scales = false;                                // FP8 with one scale per block
-  std::string number_type;  // of what is not packed: "bfloat16", "float16", "float32"
+// What one layer keeps of a sequence.
+struct LayerPlan {
+  catalog::LayerCache cache;  // cells 0 where the layer attends and the config does not tell
+  bool attends = false;       // caches keys and values of its own
+  int heads = 0;              // of queries; 0: unknown
+  bool may_be_empty = false;  // the model was made without the layer's tensors
 };
 
 // The text decoder's part of a config.
@@ -51,7 +31,7 @@ struct Config {
   std::optional<int> vocab;
   QuantScheme quant;
   catalog::Architecture shape;
-  std::vector<catalog::LayerCache> cache;  // empty: to be taken from the tensors
+  std::vector<LayerPlan> layers;  // one for each of shape.layers
   std::vector<std::string> warnings;
 };
 

@@ -1,7 +1,8 @@
 // A directory with config.json and safetensors as a model: docs/models.md.
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
-#include <limits>
+#include <iterator>
 #include <map>
 #include <set>
 #include <system_error>
@@ -12,6 +13,7 @@
 #include "planner/modelfile/config.h"
 #include "planner/modelfile/json.h"
 #include "planner/modelfile/safetensors.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -38,146 +40,31 @@ absl::StatusOr<JsonValue> ReadJson(ByteSource& source, std::uint64_t most) {
   std::string text(static_cast<std::size_t>(source.size()), '\0');
   if (absl::Status status = source.Read(0, text.data(), text.size()); !status.ok()) return status;
   if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(name, ": the file is empty"));
+  BlankNonNumbers(text);
   absl::StatusOr<JsonValue> root = ParseJson(text);
   if (root.ok()) return root;
   return absl::InvalidArgumentError(absl::StrCat(name, ": ", std::string(root.status().message())));
 }
 
-// ---------------------------------------------------------------- names
-
-// "model.layers.3.mlp.up_proj" and "weight_scale_inv" of the name with both.
-struct Named {
-  std::string_view module;
-  std::string_view leaf;
-};
-
-Named Split(std::string_view name) {
-  // bitsandbytes: "up_proj.weight.absmax" belongs to "up_proj.weight".
-  constexpr std::string_view kWithin = ".weight.";
-  if (const std::size_t at = name.find(kWithin); at != std::string_view::npos) {
-    return {name.substr(0, at), name.substr(at + kWithin.size())};
-  }
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return {"", name};
-  Named named{name.substr(0, dot), name.substr(dot + 1)};
-  // gpt-oss: "mlp.experts.gate_up_proj_blocks" and "..._scales" belong together.
-  for (std::string_view suffix : {"_blocks", "_scales"}) {
-    if (named.leaf.size() <= suffix.size() || !EndsWith(named.leaf, suffix)) continue;
-    named.module = name.substr(0, name.size() - suffix.size());
-    named.leaf = name.substr(name.size() - suffix.size());
-    return named;
-  }
-  return named;
-}
-
-// What stands beside packed weights and counts as no weight itself.
-bool IsCompanion(std::string_view leaf) {
-  static const std::set<std::string_view> kLeaves = {"scales",
-                                                     "biases",
-                                                     "_scales",
-                                                     "weight_scale",
-                                                     "weight_scale_inv",
-                                                     "weight_scale_2",
-                                                     "weight_global_scale",
-                                                     "input_global_scale",
-                                                     "input_scale",
-                                                     "output_scale",
-                                                     "k_scale",
-                                                     "v_scale",
-                                                     "kv_scale",
-                                                     "q_scale",
-                                                     "prob_output_scale",
-                                                     "qzeros",
-                                                     "g_idx",
-                                                     "weight_shape",
-                                                     "weight_zero_point",
-                                                     "zeros",
-                                                     "weight_g_idx",
-                                                     "absmax",
-                                                     "quant_map",
-                                                     "nested_absmax",
-                                                     "nested_quant_map",
-                                                     "SCB",
-                                                     "weight_format",
-                                                     "activation_scale"};
-  return kLeaves.count(leaf) > 0 || leaf.find("quant_state") != std::string_view::npos ||
-         leaf.find("bitsandbytes") != std::string_view::npos;
-}
-
-// ---------------------------------------------------------------- tensors
-
-// How many weights a tensor holds, and what their type is called.
-struct Weights {
-  double parameters = 0;
-  std::string type;
-};
-
-class Packer {
- public:
-  explicit Packer(const QuantScheme& scheme) : scheme_(scheme) {}
-
-  Weights Of(const SafetensorsTensor& tensor, bool has_scales) const {
-    const Named named = Split(tensor.name);
-    const auto numbers = static_cast<double>(tensor.numbers);
-    const std::string_view type = tensor.type->name;
-    const bool words = type == "U32" || type == "I32";
-    const bool bytes = type == "U8" || type == "I8";
-    switch (scheme_.packing) {
-      case Packing::kMlx:
-        if (type == "U32" && has_scales) return MlxWords(named.module, numbers);
-        break;
-      case Packing::kAwq:
-        if (words && (named.leaf == "qweight" || has_scales)) return Codes(numbers, 32, "int");
-        break;
-      case Packing::kPacked:
-        if (words && named.leaf == "weight_packed") return Codes(numbers, 32, "int");
-        break;
-      case Packing::kNvfp4:
-        if (bytes && has_scales) return {numbers * 2, "NVFP4"};
-        break;
-      case Packing::kMxfp4:
-        if (bytes && has_scales) return {numbers * 2, "MXFP4"};
-        break;
-      case Packing::kBitsAndBytes:
-        if (bytes && has_scales) {
-          return {numbers * 8 / scheme_.usual.bits,
-                  absl::StrCat("bnb-", scheme_.usual.bits, "bit")};
-        }
-        break;
-      case Packing::kPlain:
-      case Packing::kFp8:
-      case Packing::kInt8:
-        break;
-    }
-    return {numbers, std::string(type.substr(0, 2) == "F8" ? std::string_view("FP8") : type)};
-  }
-
- private:
-  const GroupBits& GroupOf(std::string_view module) const {
-    const auto own = scheme_.overrides.find(module);
-    return own == scheme_.overrides.end() ? scheme_.usual : own->second;
-  }
-
-  Weights MlxWords(std::string_view module, double numbers) const {
-    const GroupBits& group = GroupOf(module);
-    const std::string type = group.mode == "affine" || group.mode.empty()
-                                 ? absl::StrCat(group.bits, "-bit g", group.group)
-                                 : group.mode;
-    return {numbers * 32 / group.bits, type};
-  }
-
-  Weights Codes(double numbers, double word_bits, std::string_view prefix) const {
-    return {numbers * word_bits / scheme_.usual.bits,
-            absl::StrCat(std::string(prefix), scheme_.usual.bits, " g", scheme_.usual.group)};
-  }
-
-  const QuantScheme& scheme_;
-};
-
-// What the cache of an unknown architecture can be told from.
+// Rows of a layer's projections: what it caches, whatever the config says. 0: no such tensor.
 struct LayerRows {
   std::uint64_t keys = 0;
   std::uint64_t values = 0;
+  std::uint64_t fused = 0;  // queries, keys and values together
+};
+
+// Whether the module holds queries, keys and values in one matrix.
+bool IsFused(std::string_view module) {
+  constexpr std::string_view kNames[] = {"qkv_proj", "query_key_value", "Wqkv",
+                                         "wqkv",     "c_attn",          "W_pack"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](std::string_view name) { return EndsWith(module, name); });
+}
+
+// What stands beside a module's packed weights.
+struct Companions {
+  bool any = false;
+  const SafetensorsTensor* scale = nullptr;
 };
 
 // ---------------------------------------------------------------- directory
@@ -188,9 +75,9 @@ class Directory {
 
   absl::StatusOr<FileFacts> Run() {
     for (absl::Status (Directory::*step)() :
-         {&Directory::ReadConfigFile, &Directory::FindShards, &Directory::ReadShards,
-          &Directory::CheckIndex, &Directory::CountTensors, &Directory::Blocks, &Directory::Caches,
-          &Directory::Format}) {
+         {&Directory::ReadConfigFile, &Directory::ReadModelOptFile, &Directory::FindShards,
+          &Directory::ReadShards, &Directory::CheckIndex, &Directory::CountTensors,
+          &Directory::Blocks, &Directory::Caches, &Directory::Format}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
     return std::move(facts_);
@@ -216,6 +103,20 @@ class Directory {
     if (!config.ok()) return config.status();
     config_ = *std::move(config);
     return absl::OkStatus();
+  }
+
+  // Exports of ModelOpt up to 2025 say beside config.json, not in it, how they are packed.
+  absl::Status ReadModelOptFile() {
+    if (config_.quant.packing != Packing::kPlain) return absl::OkStatus();
+    constexpr const char* kName = "hf_quant_config.json";
+    absl::StatusOr<std::unique_ptr<ByteSource>> source = folder_.Open(kName);
+    if (!source.ok()) {
+      return source.status().code() == absl::StatusCode::kNotFound ? absl::OkStatus()
+                                                                   : source.status();
+    }
+    absl::StatusOr<JsonValue> root = ReadJson(**source, kConfigBytes);
+    if (!root.ok()) return root.status();
+    return ReadModelOptConfig(*root, In(kName), config_.quant);
   }
 
   absl::Status FindShards() {
@@ -244,8 +145,8 @@ class Directory {
       const JsonValue& shard = map->items[i];
       // Only files of this very directory: the index is a stranger's.
       if (shard.kind != JsonValue::Kind::kString || shard.text.empty() ||
-          shard.text.find('/') != std::string::npos || shard.text.find('\0') != std::string::npos ||
-          shard.text.size() > 255 || shard.text.front() == '.') {
+          shard.text.find('/') != std::string::npos || shard.text.size() > 255 ||
+          shard.text.front() == '.' || Shown(shard.text) != shard.text) {
         return Wrong(file, "/weight_map: a value that is no plain file name");
       }
       names.insert(shard.text);
@@ -360,25 +261,33 @@ class Directory {
   }
 
   absl::Status CountTensors() {
-    // Which modules have packed weights, and what those are called.
-    std::set<std::string, std::less<>> scaled;
+    std::map<std::string_view, Companions> beside;  // by module
     for (const auto& [name, held] : tensors_) {
-      const Named named = Split(name);
-      if (IsCompanion(named.leaf)) scaled.emplace(named.module);
+      const Named named = SplitName(name);
+      if (!IsCompanion(named.leaf)) continue;
+      Companions& companions = beside[named.module];
+      companions.any = true;
+      if (IsScale(named.leaf)) companions.scale = &held.tensor;
     }
     const Packer packer(config_.quant);
-    std::map<std::string, std::string, std::less<>> types;
+    std::map<std::string_view, std::string> types;  // of packed modules
     for (const auto& [name, held] : tensors_) {
-      const Named named = Split(name);
+      const Named named = SplitName(name);
       if (IsCompanion(named.leaf)) continue;
-      const bool has_scales = scaled.find(named.module) != scaled.end();
-      const Weights weights = packer.Of(held.tensor, has_scales);
-      if (has_scales && named.leaf != "bias") types[std::string(named.module)] = weights.type;
-      Keep(name, weights.type, weights.parameters, held.tensor.bytes);
-      Note(named, name, held.tensor, weights.parameters);
+      const auto found = beside.find(named.module);
+      const Companions companions = found == beside.end() ? Companions() : found->second;
+      const absl::StatusOr<Weights> weights =
+          packer.Of(held.tensor, companions.any, companions.scale);
+      if (!weights.ok()) {
+        return Wrong(In(held.shard), absl::StrCat("tensor \"", name.substr(0, 80),
+                                                  "\": ", std::string(weights.status().message())));
+      }
+      if (companions.any && named.leaf != "bias") types[named.module] = weights->type;
+      Keep(name, weights->type, weights->parameters, held.tensor.bytes);
+      Note(named, held.tensor, weights->parameters, companions.scale);
     }
     for (const auto& [name, held] : tensors_) {
-      const Named named = Split(name);
+      const Named named = SplitName(name);
       if (!IsCompanion(named.leaf)) continue;
       const auto type = types.find(named.module);
       Keep(name, type == types.end() ? held.tensor.type->name : std::string_view(type->second), 0,
@@ -392,7 +301,12 @@ class Directory {
     const ClassifiedTensor seen = ClassifyHuggingFace(name);
     facts_.Add(seen.kind, seen.layer, type, parameters, bytes);
     if (!seen.known) facts_.unknown_bytes += std::min(bytes, ~facts_.unknown_bytes);
-    if (seen.layer < 0 || seen.layer >= config_.shape.layers) return;
+    if (seen.kind == Kind::kTower || seen.kind == Kind::kMtp || seen.layer < 0) return;
+    last_layer_ = std::max(last_layer_, seen.layer);
+    if (seen.layer >= config_.shape.layers) return;
+    layers_.insert(seen.layer);
+    if (seen.kind == Kind::kRecurrent) recurrent_layers_.insert(seen.layer);
+    if (seen.kind == Kind::kAttention) attention_layers_.insert(seen.layer);
     if (seen.kind == Kind::kExperts) moe_layers_.insert(seen.layer);
     if (seen.kind == Kind::kMlp) mlp_layers_.insert(seen.layer);
     if (seen.kind == Kind::kRouter && name.find("correction_bias") != std::string::npos) {
@@ -400,22 +314,43 @@ class Directory {
     }
   }
 
-  void Note(const Named& named, const std::string& name, const SafetensorsTensor& tensor,
-            double parameters) {
+  void Note(const Named& named, const SafetensorsTensor& tensor, double parameters,
+            const SafetensorsTensor* scale) {
+    const std::string& name = tensor.name;
     const ClassifiedTensor seen = ClassifyHuggingFace(name);
     if (seen.kind == Kind::kEmbedding && tensor.shape.size() == 2)
       embedding_rows_ = tensor.shape[0];
-    if (seen.kind == Kind::kExperts && name.find("gate") != std::string::npos) gated_ = true;
-    if (seen.layer < 0 || seen.kind != Kind::kAttention || config_.shape.hidden_size <= 0) return;
+    if (seen.kind == Kind::kExperts &&
+        (name.find("gate") != std::string::npos || name.find("mlp.v1") != std::string::npos)) {
+      gated_ = true;  // DBRX calls the gated matrix v1
+    }
+    if (seen.layer < 0 || seen.kind != Kind::kAttention) return;
     if (named.leaf != "weight" && named.leaf != "qweight" && named.leaf != "weight_packed") return;
-    const auto rows =
-        static_cast<std::uint64_t>(std::min(parameters / config_.shape.hidden_size, 1e12));
+    const std::uint64_t rows = RowsOf(named, tensor, parameters, scale);
     if (EndsWith(named.module, "k_proj")) rows_[seen.layer].keys = rows;
     if (EndsWith(named.module, "v_proj")) rows_[seen.layer].values = rows;
+    if (IsFused(named.module)) rows_[seen.layer].fused = rows;
+  }
+
+  // Outputs of a projection; 0 where its shape does not tell.
+  std::uint64_t RowsOf(const Named& named, const SafetensorsTensor& tensor, double parameters,
+                       const SafetensorsTensor* scale) const {
+    const auto hidden = static_cast<std::uint64_t>(std::max(0, config_.shape.hidden_size));
+    if (named.leaf == "qweight") {  // AWQ and GPTQ hold the matrix turned round
+      return scale != nullptr && scale->shape.size() == 2 ? scale->shape[1] : 0;
+    }
+    if (config_.quant.packing == Packing::kBitsAndBytes) {
+      return hidden == 0 ? 0 : static_cast<std::uint64_t>(std::min(parameters, 1e15)) / hidden;
+    }
+    if (tensor.shape.size() != 2) return 0;
+    // GPT-2's, too.
+    const bool turned = EndsWith(named.module, "c_attn") && tensor.shape[0] == hidden;
+    return turned ? tensor.shape[1] : tensor.shape[0];
   }
 
   absl::Status Blocks() {
     catalog::Architecture& shape = config_.shape;
+    if (absl::Status status = CheckLayers(); !status.ok()) return status;
     if (shape.experts > 0) {
       shape.moe_layers = static_cast<int>(moe_layers_.size());
       shape.expert_matrices = gated_ ? 3 : 2;
@@ -431,29 +366,133 @@ class Directory {
     return absl::OkStatus();
   }
 
+  // Every layer that the config states has tensors, and the other way round.
+  absl::Status CheckLayers() {
+    const int stated = config_.shape.layers;
+    for (int i = 0; i < stated && !layers_.empty(); ++i) {
+      if (layers_.count(i) > 0 || config_.layers[static_cast<std::size_t>(i)].may_be_empty)
+        continue;
+      return Wrong(In("config.json"),
+                   absl::StrCat("/num_hidden_layers: ", stated,
+                                " and the files hold no tensor of "
+                                "layer ",
+                                i,
+                                ", counted from 0 (a download that lacks files, or "
+                                "the config of another model?)"));
+    }
+    if (last_layer_ >= stated + config_.shape.mtp_layers) {
+      facts_.warnings.push_back(absl::StrCat("num_hidden_layers is ", stated,
+                                             " and the files hold ", last_layer_ + 1,
+                                             " layers: what is beyond is planned as layers that "
+                                             "predict further tokens and are not loaded"));
+    }
+    return absl::OkStatus();
+  }
+
+  // ---------------------------------------------------------------- caches
+
   absl::Status Caches() {
-    facts_.cache = config_.cache;
-    if (!facts_.cache.empty()) return absl::OkStatus();
-    // The config does not tell: the projections' widths do.
-    bool any = false;
-    for (int i = 0; i < config_.shape.layers; ++i) {
-      catalog::LayerCache cache;
-      if (const auto rows = rows_.find(i); rows != rows_.end()) {
-        cache.key_cells_per_token = Count(static_cast<double>(rows->second.keys)).value_or(0);
-        cache.value_cells_per_token =
-            Count(static_cast<double>(rows->second.values)).value_or(cache.key_cells_per_token);
-        any = any || cache.key_cells_per_token > 0;
+    for (std::size_t i = 0; i < config_.layers.size(); ++i) {
+      const LayerPlan& plan = config_.layers[i];
+      catalog::LayerCache cache = plan.cache;
+      const int layer = static_cast<int>(i);
+      const bool mixes = recurrent_layers_.count(layer) > 0;
+      // Of an unknown architecture only the tensors say which layers attend.
+      const bool attends =
+          plan.attends && (config_.known || !mixes || attention_layers_.count(layer) > 0);
+      if (!attends) {
+        cache.key_cells_per_token = 0;
+        cache.value_cells_per_token = 0;
+      } else if (const auto rows = rows_.find(layer);
+                 rows != rows_.end() && !config_.shape.is_mla()) {
+        BelieveRows(rows->second, plan, cache);
       }
+      if (attends && cache.key_cells_per_token <= 0) {
+        return Wrong(In("config.json"),
+                     absl::StrCat("/num_key_value_heads: missing or 0, and no k_proj of layer ",
+                                  layer, " says what a token caches"));
+      }
+      if (mixes && !config_.known && cache.state_bytes <= 0) ++unknown_states_;
       facts_.cache.push_back(cache);
     }
-    if (any) return absl::OkStatus();
-    return Wrong(In("config.json"),
-                 "/num_key_value_heads: missing, and no k_proj says what a token caches");
+    WarnOfCaches();
+    return absl::OkStatus();
+  }
+
+  // Puts what the projections' rows say in place of what the config's head counts make.
+  void BelieveRows(const LayerRows& rows, const LayerPlan& plan, catalog::LayerCache& cache) {
+    const std::uint64_t keys = static_cast<std::uint64_t>(cache.key_cells_per_token);
+    const std::uint64_t values = static_cast<std::uint64_t>(cache.value_cells_per_token);
+    LayerRows own = rows;
+    if (own.keys == 0 && own.fused > 0) {
+      const auto width = static_cast<std::uint64_t>(config_.shape.head_dim.value_or(0));
+      const std::uint64_t queries = static_cast<std::uint64_t>(plan.heads) * width;
+      const std::uint64_t rest = own.fused > queries ? own.fused - queries : 0;
+      const bool gated = own.fused == 2 * queries + keys + values;
+      if (width == 0 || rest % (2 * width) != 0 || rest == keys + values || gated) return;
+      own.keys = own.values = rest / 2;
+    }
+    if (own.keys == 0 || !Count(static_cast<double>(own.keys))) return;
+    // Where keys serve as values (Gemma 4) there is no projection of values.
+    if (own.values == 0) own.values = keys == values ? own.keys : values;
+    if (!Count(static_cast<double>(own.values))) return;
+    if (own.keys == keys && own.values == values) return;
+    if (keys > 0) {
+      ++corrected_;
+      stated_keys_ = keys;
+      found_keys_ = own.keys;
+    }
+    cache.key_cells_per_token = static_cast<int>(own.keys);
+    cache.value_cells_per_token = static_cast<int>(own.values);
+  }
+
+  void WarnOfCaches() {
+    if (corrected_ > 0) {
+      facts_.warnings.push_back(absl::StrCat(
+          "config.json's heads make ", stated_keys_, " keys for a token and the projections of ",
+          corrected_, corrected_ == 1 ? " layer " : " layers ", "make ", found_keys_,
+          ": the projections are believed"));
+      CorrectHeads();
+    }
+    if (unknown_states_ > 0) {
+      facts_.warnings.push_back(
+          absl::StrCat(unknown_states_, unknown_states_ == 1 ? " layer keeps" : " layers keep",
+                       " a recurrent state whose size is not known: it is planned as nothing"));
+    }
+  }
+
+  // Of two numbers whose product was wrong the width of a head is believed where it divides.
+  void CorrectHeads() {
+    catalog::Architecture& shape = config_.shape;
+    const int keys = Count(static_cast<double>(found_keys_)).value_or(0);
+    const int width = shape.head_dim.value_or(0);
+    if (width > 0 && keys % width == 0 && keys / width <= std::max(1, shape.heads)) {
+      shape.kv_heads = keys / width;
+    } else if (shape.kv_heads > 0 && keys % shape.kv_heads == 0) {
+      shape.head_dim = keys / shape.kv_heads;
+    }
   }
 
   // ---------------------------------------------------------------- format
 
+  // Packed tensors whose config says nothing are what most of them show.
+  void FindPacking() {
+    if (config_.quant.packing != Packing::kPlain) return;
+    std::map<std::string, double> bytes;
+    for (const auto& [key, stored] : facts_.tensors) {
+      if (key.layer >= 0) bytes[key.type] += static_cast<double>(stored.bytes);
+    }
+    const auto most =
+        std::max_element(bytes.begin(), bytes.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == bytes.end()) return;
+    if (most->first == "FP8") config_.quant.packing = Packing::kFp8;
+    if (most->first == "NVFP4") config_.quant.packing = Packing::kNvfp4;
+    if (most->first == "MXFP4") config_.quant.packing = Packing::kMxfp4;
+  }
+
   absl::Status Format() {
+    FindPacking();
     facts_.form =
         config_.quant.packing == Packing::kMlx || mlx_ ? FileForm::kMlx : FileForm::kSafetensors;
     facts_.architecture = config_.model_type;
@@ -504,6 +543,7 @@ class Directory {
       case Packing::kMxfp4:
       case Packing::kBitsAndBytes:
       case Packing::kInt8:
+      case Packing::kMixed:
         facts_.engines = {Engine::kVllm};
         return;
     }
@@ -552,7 +592,28 @@ class Directory {
         facts_.quantization = "INT8";
         facts_.kernel_like = "int8";
         return;
+      case Packing::kMixed:
+        return QuantizedMixed();
     }
+  }
+
+  // Several formats: called after all of them, planned with the kernels of the one that most bytes
+  // are in.
+  void QuantizedMixed() {
+    std::map<std::string, double> bytes;
+    for (const auto& [key, stored] : facts_.tensors) {
+      const bool plain = key.type == "BF16" || key.type == "F16" || key.type == "F32";
+      if (key.layer >= 0 && !plain) bytes[key.type] += static_cast<double>(stored.bytes);
+    }
+    facts_.quantization = absl::StrCat(config_.quant.method, ", mixed:");
+    double most = 0;
+    for (const auto& [type, sum] : bytes) {
+      absl::StrAppend(&facts_.quantization, most == 0 ? " " : ", ", type);
+      if (sum <= most) continue;
+      most = sum;
+      facts_.kernel_like = type.substr(0, type.find(' '));
+    }
+    for (char& c : facts_.kernel_like) c = static_cast<char>(std::tolower(c));
   }
 
   void QuantizedByMlx(const GroupBits& usual) {
@@ -585,6 +646,14 @@ class Directory {
   std::optional<double> total_size_;
   std::map<std::string, Held> tensors_;
   std::map<int, LayerRows> rows_;
+  std::set<int> layers_;  // those that have tensors
+  int last_layer_ = -1;   // that has any, stated or not
+  std::set<int> recurrent_layers_;
+  std::set<int> attention_layers_;
+  int corrected_ = 0;  // layers whose projections contradict the config
+  std::uint64_t stated_keys_ = 0;
+  std::uint64_t found_keys_ = 0;
+  int unknown_states_ = 0;
   std::set<int> moe_layers_;
   std::set<int> mlp_layers_;
   std::uint64_t embedding_rows_ = 0;
@@ -637,11 +706,15 @@ absl::Status CheckDirectory(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<FileFacts> CheckpointFacts(Folder& folder) { return Directory(folder).Run(); }
+absl::StatusOr<FileFacts> CheckpointFacts(Folder& folder) {
+  absl::StatusOr<FileFacts> facts = Directory(folder).Run();
+  if (!facts.ok()) return Shown(facts.status());
+  return facts;
+}
 
 absl::StatusOr<Description> DescribeDirectory(const std::string& path, const std::string& id,
                                               const catalog::Catalog& catalog) {
-  if (absl::Status status = CheckDirectory(path); !status.ok()) return status;
+  if (absl::Status status = CheckDirectory(path); !status.ok()) return Shown(status);
   DiskFolder folder(path);
   absl::StatusOr<FileFacts> facts = CheckpointFacts(folder);
   if (!facts.ok()) return facts.status();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "planner/modelfile/composed.h"
 #include "planner/modelfile/gguf.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -58,6 +59,9 @@ std::string_view NoTextModel(std::string_view architecture, std::string_view typ
       "bert",      "modern-bert",     "nomic-bert",       "nomic-bert-moe",
       "neo-bert",  "jina-bert-v2",    "jina-bert-v3",     "eurobert",
       "t5encoder", "gemma-embedding", "gemma-embedding2", "wavtokenizer-dec"};
+  if (architecture == "t5") {
+    return "an encoder with a decoder; only models that are decoders alone are planned";
+  }
   return kEncoders.count(architecture) > 0 ? "an encoder, which generates no tokens" : "";
 }
 
@@ -310,6 +314,11 @@ class GgufModel {
                                 shape.mtp_layers, " of ", blocks_, " blocks"));
     }
     shape.layers = blocks_ - shape.mtp_layers;
+    if (!layers_.empty() && layers_.rbegin()->first >= blocks_) {
+      return Wrong(absl::StrCat("metadata \"", Key("block_count"), "\" is ", blocks_,
+                                "; the file holds tensors of block ", layers_.rbegin()->first,
+                                ", counted from 0"));
+    }
     shape.hidden_size = CountOf("embedding_length").value_or(Count(embedding_width_).value_or(0));
     shape.vocab = Vocabulary();
     facts_.max_context = header_->Integer(Key("context_length"));
@@ -346,10 +355,24 @@ class GgufModel {
     return absl::OkStatus();
   }
 
+  // Every block has tensors but one that was made without attention and feed-forward (Nemotron).
+  absl::Status CheckBlocks(const std::optional<std::vector<int>>& widths) const {
+    for (int i = 0; i < facts_.shape.layers && !layers_.empty(); ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      const bool empty = heads_ && widths && (*heads_)[index] == 0 && (*widths)[index] == 0;
+      if (layers_.count(i) > 0 || empty) continue;
+      return Wrong(absl::StrCat("metadata \"", Key("block_count"), "\" is ", blocks_,
+                                "; the file holds no tensor of block ", i,
+                                ", counted from 0 (a part of a model?)"));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status FeedForward() {
     catalog::Architecture& shape = facts_.shape;
     absl::StatusOr<std::optional<std::vector<int>>> widths = PerLayer("feed_forward_length");
     if (!widths.ok()) return widths.status();
+    if (absl::Status status = CheckBlocks(*widths); !status.ok()) return status;
     if (*widths) {
       double sum = 0;
       int blocks = 0;
@@ -741,6 +764,16 @@ absl::StatusOr<FileFacts> ReadGgufModel(const std::string& path) {
     }
     return ReadSplit(path, *part);
   }
+  // A name or a number of tensors that says otherwise is believed before the count of one part.
+  if (const std::optional<Part> part = PartOf(path);
+      part && part->count > 1 && header->Integer("split.count")) {
+    return CheckPart(path, *header, *part, part->number);
+  }
+  if (const std::optional<std::int64_t> stated = header->Integer("split.tensors.count");
+      stated && static_cast<std::uint64_t>(*stated) != header->tensors.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": split.tensors.count is ", *stated,
+                                                   "; the file holds ", header->tensors.size()));
+  }
   GgufModel model;
   model.AddTensors(*header);
   absl::StatusOr<FileFacts> facts = model.Finish(*header, path);
@@ -753,13 +786,15 @@ absl::StatusOr<FileFacts> ReadGgufModel(const std::string& path) {
 absl::StatusOr<FileFacts> GgufFacts(const GgufHeader& header, const std::string& file) {
   GgufModel model;
   model.AddTensors(header);
-  return model.Finish(header, file);
+  absl::StatusOr<FileFacts> facts = model.Finish(header, file);
+  if (!facts.ok()) return Shown(facts.status());
+  return facts;
 }
 
 absl::StatusOr<Description> DescribeFile(const std::string& path, const std::string& id,
                                          const catalog::Catalog& catalog) {
   absl::StatusOr<FileFacts> facts = ReadGgufModel(path);
-  if (!facts.ok()) return facts.status();
+  if (!facts.ok()) return Shown(facts.status());
   const std::string first = facts->files.front();
   return Compose(*std::move(facts), first, id, catalog);
 }

@@ -137,14 +137,39 @@ constexpr Rule kGgufInLayer[] = {
 // ---------------------------------------------------------------- Hugging Face
 
 constexpr std::string_view kTowers[] = {
-    "vision",  "visual", "audio_tower",   "embed_audio",   "multi_modal_projector",
-    "mm_proj", "vit.",   "image_newline", "patch_merger",  "speech",
-    "mlp1.",   "sound",  "audio_encoder", "img_projector", "perceiver",
+    "vision",
+    "visual",
+    "audio_tower",
+    "embed_audio",
+    "multi_modal_projector",
+    "mm_proj",
+    "vit.",
+    "image_newline",
+    "patch_merger",
+    "speech",
+    "mlp1.",
+    "sound",
+    "audio_encoder",
+    "img_projector",
+    "perceiver",
+    "talker.",
+    "tts.",
+    "token2wav.",
+    "code2wav.",
+    "vpm.",
+    "apm.",
+    "aligner",
+    "resampler",
+    "audio_projection_layer",
+    "projector.",
+    "gen_",
+    "sam_model",
+    "view_seperator",
 };
 // What models put before the text decoder's own names.
-constexpr std::string_view kPrefixes[] = {"language_model.", "model.",    "transformer.",
-                                          "backbone.",       "gpt_neox.", "text_model.",
-                                          "decoder.",        "rwkv."};
+constexpr std::string_view kPrefixes[] = {
+    "transformer.encoder.", "language_model.", "model.", "transformer.", "backbone.", "gpt_neox.",
+    "text_model.",          "decoder.",        "rwkv.",  "thinker.",     "llm.",      "language."};
 constexpr std::string_view kLayerLists[] = {"layers.", "h.", "blocks.", "block.", "layer."};
 
 constexpr Rule kHfWhole[] = {
@@ -153,6 +178,9 @@ constexpr Rule kHfWhole[] = {
     {"embeddings.", Kind::kEmbedding},
     {"embedding.", Kind::kEmbedding},
     {"word_embeddings.", Kind::kEmbedding},
+    {"word_embeddings_layernorm", Kind::kNorm},
+    {"token_embeddings", Kind::kEmbedding},
+    {"embed_positions", Kind::kLookup},
     {"tok_embeddings", Kind::kEmbedding},
     {"wte.", Kind::kEmbedding},
     {"embed_in.", Kind::kEmbedding},
@@ -172,6 +200,9 @@ constexpr Rule kHfWhole[] = {
     {"per_layer_projection_norm", Kind::kNorm},
     {"altup_", Kind::kOther},
     {"rotary_emb", Kind::kOther},
+    {"rotary_pos_emb", Kind::kOther},
+    {"project_in", Kind::kOther},
+    {"project_out", Kind::kOther},
     {"mtp", Kind::kMtp},
 };
 constexpr Rule kHfInLayer[] = {
@@ -181,8 +212,15 @@ constexpr Rule kHfInLayer[] = {
     {"router", Kind::kRouter},
     {"gate.", Kind::kRouter},
     {"self_attn.rotary_emb", Kind::kOther},
+    {"self_attn_layer_norm", Kind::kNorm},
     {"self_attn", Kind::kAttention},
+    // RWKV-4 calls its mixer attention.
+    {"attention.key.", Kind::kRecurrent},
+    {"attention.value.", Kind::kRecurrent},
+    {"attention.receptance.", Kind::kRecurrent},
+    {"attention.time_", Kind::kRecurrent},
     {"attention.", Kind::kAttention},
+    {"norm_attn_norm.attn.", Kind::kAttention},
     {"self_attention", Kind::kAttention},
     {"attn.", Kind::kAttention},
     {"linear_attn", Kind::kRecurrent},
@@ -190,7 +228,11 @@ constexpr Rule kHfInLayer[] = {
     {"ssm.", Kind::kRecurrent},
     {"conv.", Kind::kRecurrent},
     {"time_mix", Kind::kRecurrent},
-    {"temporal_block", Kind::kRecurrent},
+    {"temporal_pre_norm", Kind::kNorm},
+    {"channel_pre_norm", Kind::kNorm},
+    {"shared_transformer.self_attn", Kind::kAttention},
+    {"shared_transformer.feed_forward", Kind::kMlp},
+    {"shared_transformer", Kind::kNorm},
     {"input_layernorm", Kind::kNorm},
     {"post_", Kind::kNorm},
     {"pre_", Kind::kNorm},
@@ -205,6 +247,10 @@ constexpr Rule kHfInLayer[] = {
     {"shared_head", Kind::kMtp},
     {"embed_tokens", Kind::kMtp},
     {"mlp", Kind::kMlp},
+    {"fc1.", Kind::kMlp},
+    {"fc2.", Kind::kMlp},
+    {"final_layer_norm", Kind::kNorm},
+    {"linear.", Kind::kOther},
     {"feed_forward", Kind::kMlp},
     {"ffn", Kind::kMlp},
     {"block_sparse_moe", Kind::kMlp},
@@ -223,8 +269,8 @@ constexpr std::string_view kExperts[] = {".experts.", "switch_mlp",       "switc
 constexpr std::string_view kRouters[] = {".gate.",          ".gate_",      "router",
                                          "correction_bias", "expert_bias", "moe.gate"};
 
-// A block named "mixer" is a state space, attention or a feed-forward (Nemotron-H), as the names
-// within it say.
+// A block named "mixer" (Nemotron-H) or "temporal_block" (RecurrentGemma) is a state space,
+// attention or a feed-forward, as the names within it say.
 Kind MixerKind(std::string_view inside) {
   constexpr std::string_view kAttention[] = {"q_proj", "k_proj",  "v_proj",
                                              "o_proj", "k_scale", "v_scale"};
@@ -241,7 +287,9 @@ std::optional<Kind> HfKindInLayer(std::string_view name) {
   const bool feed_forward = !StartsWith(name, "self_attn") && !StartsWith(name, "linear_attn") &&
                             !StartsWith(name, "mamba");
   if (feed_forward && ContainsAny(name, kExperts)) return Kind::kExperts;
-  if (StartsWith(name, "mixer.")) return MixerKind(name.substr(6));
+  for (std::string_view mixer : {"mixer.", "temporal_block."}) {
+    if (StartsWith(name, mixer)) return MixerKind(name.substr(mixer.size()));
+  }
   // "mlp.gate.weight" is a router, "mlp.gate_proj.weight" is not.
   if (feed_forward && ContainsAny(name, kRouters) && !Contains(name, "gate_proj") &&
       !Contains(name, "gate_up")) {

@@ -425,6 +425,34 @@ TEST(GgufModel, AbsurdMetadataAreNamedWithTheirKey) {
   EXPECT_THAT(Failure(state), HasSubstr("do not say how large its state is"));
 }
 
+TEST(GgufModel, BlocksThatTheFileLacksOrHasTooManyOfAreNamed) {
+  GgufWriter lacking = Start("llama", 3);
+  AddAttention(lacking, 0);
+  AddAttention(lacking, 2);
+  EXPECT_THAT(Failure(lacking), HasSubstr("\"llama.block_count\" is 3; the file holds no tensor of "
+                                          "block 1"));
+  GgufWriter surplus = Start("llama", 1);
+  AddAttention(surplus, 0);
+  AddAttention(surplus, 1);
+  EXPECT_THAT(Failure(surplus), HasSubstr("\"llama.block_count\" is 1; the file holds tensors of "
+                                          "block 1"));
+}
+
+TEST(GgufModel, BlocksMadeWithoutTensorsAreNone) {
+  GgufWriter writer("deci");
+  writer.Count("*.block_count", 2).Count("*.embedding_length", kHidden);
+  writer.Array("*.attention.head_count", {4, 0}).Array("*.attention.head_count_kv", {2, 0});
+  writer.Array("*.feed_forward_length", {64, 0}).Count("*.attention.key_length", 8);
+  writer.Tensor("token_embd.weight", {kHidden, kVocab}, kQ8_0);
+  AddAttention(writer, 0);
+  EXPECT_EQ(Failure(writer), "accepted");
+}
+
+TEST(GgufModel, EncodersWithADecoderAreRefused) {
+  GgufWriter writer = Start("t5", 1);
+  EXPECT_THAT(Failure(writer), HasSubstr("an encoder with a decoder"));
+}
+
 // ---------------------------------------------------------------- split files
 
 class SplitGguf : public ::testing::Test {
@@ -491,6 +519,18 @@ TEST_F(SplitGguf, PartsThatDoNotBelongTogetherAreNamed) {
                              std::filesystem::copy_options::overwrite_existing);
   EXPECT_THAT(Failure(Path(1, 2)),
               HasSubstr("by its name part 2 of 2, by its metadata part 1 of 2"));
+  WriteBoth(13);
+  GgufWriter alone = Start("llama", 1);
+  AddAttention(alone, 0);
+  alone.Count("split.no", 0).Count("split.count", 1);
+  Write(Path(1, 2), alone);
+  EXPECT_THAT(Failure(Path(1, 2)),
+              HasSubstr("by its name part 1 of 2, by its metadata part 1 of 1"));
+  alone.Count("split.tensors.count", 99);
+  Write(directory_ + "/alone.gguf", alone);
+  EXPECT_THAT(Failure(directory_ + "/alone.gguf"),
+              HasSubstr("split.tensors.count is 99; the file"));
+  WriteBoth(13);
   std::filesystem::rename(Path(1, 2), directory_ + "/renamed.gguf");
   EXPECT_THAT(Failure(directory_ + "/renamed.gguf"), HasSubstr("one of 2 parts"));
 }
