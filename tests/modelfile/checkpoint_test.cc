@@ -581,7 +581,8 @@ TEST(Checkpoint, IndexesThatLieAreNamed) {
     return Failure(folder);
   };
   EXPECT_THAT(failure("{}"), HasSubstr("/weight_map: missing or empty"));
-  for (const char* name : {"../../etc/passwd", "/etc/passwd", "", ".hidden", "a/b.safetensors"}) {
+  for (const char* name : {"../../etc/passwd", "/etc/passwd", "", ".hidden", "a/b.safetensors",
+                           "\\u001b[31m.safetensors"}) {
     EXPECT_THAT(failure(absl::StrCat(R"({"weight_map": {"t": ")", name, "\"}}")),
                 HasSubstr("/weight_map: a value that is no plain file name"))
         << name;
@@ -607,6 +608,196 @@ TEST(Checkpoint, TensorsOfTwoShardsMustDiffer) {
   folder.Add("config.json", kTiny).Add("a.safetensors", TinyTensors());
   folder.Add("b.safetensors", TinyTensors());
   EXPECT_THAT(Failure(folder), HasSubstr("dir/b.safetensors: holds a tensor that a.safetensors"));
+}
+
+// ---------------------------------------------------------------- configs against tensors
+
+// Layers of attention whose projections make `keys` and `values` for a token.
+SafetensorsWriter Attending(int layers, std::uint64_t queries, std::uint64_t keys,
+                            std::uint64_t values) {
+  SafetensorsWriter out;
+  out.Tensor("model.embed_tokens.weight", "BF16", {16, 64});
+  for (int i = 0; i < layers; ++i) {
+    out.Tensor(Layer(i) + "self_attn.q_proj.weight", "BF16", {queries, 64});
+    out.Tensor(Layer(i) + "self_attn.k_proj.weight", "BF16", {keys, 64});
+    out.Tensor(Layer(i) + "self_attn.v_proj.weight", "BF16", {values, 64});
+  }
+  return out;
+}
+
+TEST(Checkpoint, ProjectionsAreBelievedBeforeHeadCounts) {
+  const char kConfig[] = R"({"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64,
+      "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16})";
+  const auto agreeing = Described(kConfig, Attending(2, 64, 32, 32));
+  ASSERT_TRUE(agreeing.ok()) << agreeing.status();
+  EXPECT_TRUE(agreeing->warnings.empty());
+  const auto wider = Described(kConfig, Attending(2, 64, 64, 48));
+  ASSERT_TRUE(wider.ok()) << wider.status();
+  EXPECT_EQ(wider->model.kv_cache.global_bytes_per_token_bf16, 2 * 2 * (64 + 48));
+  EXPECT_EQ(wider->model.architecture.kv_heads, 4);
+  EXPECT_THAT(wider->warnings,
+              Contains(HasSubstr("heads make 32 keys for a token and the projections of 2 layers "
+                                 "make 64: the projections are believed")));
+}
+
+TEST(Checkpoint, PackedProjectionsAreBelieved) {
+  // Words of 4 bits: rows stay rows, and AWQ's are turned round.
+  SafetensorsWriter packed;
+  packed.Tensor("model.embed_tokens.weight", "BF16", {16, 64});
+  Mlx(4, 64).Matrix(packed, "model.layers.0.self_attn.k_proj", {64, 64});
+  Mlx(4, 64).Matrix(packed, "model.layers.0.self_attn.v_proj", {64, 64});
+  const std::string config = R"({"model_type": "llama", "num_hidden_layers": 1, "hidden_size": 64,
+      "num_attention_heads": 4, "num_key_value_heads": 2, )";
+  const auto as_mlx =
+      Described(config + R"("quantization": {"group_size": 64, "bits": 4}})", packed);
+  ASSERT_TRUE(as_mlx.ok()) << as_mlx.status();
+  EXPECT_EQ(as_mlx->model.kv_cache.global_bytes_per_token_bf16, 2 * (64 + 64));
+  SafetensorsWriter awq;
+  awq.Tensor("model.embed_tokens.weight", "BF16", {16, 64});
+  for (const char* name : {"k_proj", "v_proj"}) {
+    const std::string module = Layer(0) + "self_attn." + name;
+    awq.Tensor(module + ".qweight", "I32", {64, 8}).Tensor(module + ".scales", "F16", {2, 64});
+  }
+  const auto as_awq = Described(
+      config + R"("quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}})",
+      awq);
+  ASSERT_TRUE(as_awq.ok()) << as_awq.status();
+  EXPECT_EQ(as_awq->model.kv_cache.global_bytes_per_token_bf16, 2 * (64 + 64));
+}
+
+TEST(Checkpoint, FusedProjectionsAreBelieved) {
+  const char kConfig[] = R"({"model_type": "gpt_neox", "num_hidden_layers": 1, "hidden_size": 64,
+      "num_attention_heads": 4})";
+  const auto with = [&](std::uint64_t rows) {
+    SafetensorsWriter out;
+    out.Tensor("gpt_neox.embed_in.weight", "BF16", {16, 64});
+    out.Tensor("gpt_neox.layers.0.attention.query_key_value.weight", "BF16", {rows, 64});
+    return Described(kConfig, out);
+  };
+  const auto agreeing = with(192);
+  ASSERT_TRUE(agreeing.ok()) << agreeing.status();
+  EXPECT_EQ(agreeing->model.kv_cache.global_bytes_per_token_bf16, 2 * 2 * 64);
+  EXPECT_TRUE(agreeing->warnings.empty());
+  const auto fewer = with(64 + 2 * 16);
+  ASSERT_TRUE(fewer.ok()) << fewer.status();
+  EXPECT_EQ(fewer->model.kv_cache.global_bytes_per_token_bf16, 2 * 2 * 16);
+  EXPECT_EQ(fewer->model.architecture.kv_heads, 1);
+  // What no count of heads explains leaves the config's.
+  EXPECT_EQ(with(70)->model.kv_cache.global_bytes_per_token_bf16, 2 * 2 * 64);
+}
+
+TEST(Checkpoint, WindowsStayWhereOnlyTheTensorsTellTheWidth) {
+  const auto d = Described(R"({"model_type": "novel", "num_hidden_layers": 2, "hidden_size": 64,
+      "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]})",
+                           Attending(2, 64, 32, 32));
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_EQ(d->model.kv_cache.window_bytes_per_token_bf16, 2 * 64);
+  EXPECT_EQ(d->model.kv_cache.global_bytes_per_token_bf16, 2 * 64);
+}
+
+TEST(Checkpoint, LayersThatTheFilesLackAreNamed) {
+  const auto with = [](int stated, const std::string& more) {
+    return Described(absl::StrCat(R"({"model_type": "llama", "hidden_size": 64,
+        "num_attention_heads": 4, "num_hidden_layers": )",
+                                  stated, more, "}"),
+                     Attending(2, 64, 64, 64));
+  };
+  EXPECT_TRUE(with(2, "").ok());
+  EXPECT_THAT(std::string(with(4'000, "").status().message()),
+              HasSubstr("/num_hidden_layers: 4000 and the files hold no tensor of layer 2"));
+  const auto fewer = with(1, "");
+  ASSERT_TRUE(fewer.ok()) << fewer.status();
+  EXPECT_THAT(fewer->warnings, Contains(HasSubstr("num_hidden_layers is 1 and the files hold 2")));
+  EXPECT_TRUE(with(1, R"(, "num_nextn_predict_layers": 1)")->warnings.empty());
+}
+
+TEST(Checkpoint, RecurrentTensorsOfUnknownArchitecturesAreSaidToBe) {
+  SafetensorsWriter out = Attending(1, 64, 32, 32);
+  out.Tensor("model.layers.1.mamba.in_proj.weight", "BF16", {128, 64});
+  const auto d = Described(R"({"model_type": "novel", "num_hidden_layers": 2, "hidden_size": 64,
+      "num_attention_heads": 4, "num_key_value_heads": 2})",
+                           out);
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_EQ(d->model.kv_cache.global_bytes_per_token_bf16, 2 * 64) << "one layer attends";
+  EXPECT_THAT(d->warnings, Contains(HasSubstr("1 layer keeps a recurrent state whose size is not "
+                                              "known")));
+}
+
+TEST(Checkpoint, NumbersThatJsonHasNotAreRead) {
+  std::string config = kTiny;
+  config.insert(1, R"("time_step_limit": [0.0, Infinity], "x": NaN, )");
+  EXPECT_TRUE(Described(config, TinyTensors()).ok());
+}
+
+// ---------------------------------------------------------------- packed as the tensors show
+
+TEST(Checkpoint, ModelOptsOwnConfigIsRead) {
+  const std::string up = "model.layers.0.mlp.up_proj.";
+  SafetensorsWriter tensors = TinyTensors();
+  tensors.Tensor(up + "weight", "U8", {1'024, 128});
+  tensors.Tensor(up + "weight_scale", "F8_E4M3", {1'024, 16}).Tensor(up + "input_scale", "F32", {});
+  ImaginedFolder folder;
+  folder.Add("config.json", kTiny).Add("model.safetensors", tensors);
+  folder.Add("hf_quant_config.json", R"({"producer": {"name": "modelopt"},
+      "quantization": {"quant_algo": "NVFP4", "group_size": 16}})");
+  auto facts = CheckpointFacts(folder);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->quant_id, "nvfp4");
+  EXPECT_EQ(facts->engines, std::vector<catalog::Engine>{catalog::Engine::kVllm});
+  const auto d = Compose(*std::move(facts), "dir", "x", testing::Shipped());
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_EQ(d->Of(TensorClass::kMlp).parameters, 1'024 * 256);
+  folder.Add("hf_quant_config.json", R"({"quantization": {"quant_algo": "W2A2"}})");
+  EXPECT_THAT(Failure(folder), HasSubstr("dir/hf_quant_config.json: /quantization/quant_algo: "
+                                         "\"W2A2\" is not known"));
+  folder.Add("hf_quant_config.json", "[");
+  EXPECT_THAT(Failure(folder), HasSubstr("dir/hf_quant_config.json: byte 1: not JSON"));
+}
+
+TEST(Checkpoint, BytesWithScalesAreNeverPlainNumbers) {
+  const std::string up = "model.layers.0.mlp.up_proj.";
+  const auto with = [&](const char* type, const std::vector<std::uint64_t>& scales) {
+    SafetensorsWriter tensors = TinyTensors();
+    tensors.Tensor(up + "weight", "U8", {256, 128}).Tensor(up + "weight_scale", type, scales);
+    return Described(kTiny, tensors);
+  };
+  const auto nvfp4 = with("F8_E4M3", {256, 16});
+  ASSERT_TRUE(nvfp4.ok()) << nvfp4.status();
+  EXPECT_EQ(nvfp4->Of(TensorClass::kMlp).parameters, 256 * 256);
+  EXPECT_EQ(nvfp4->quant.id, "nvfp4");
+  EXPECT_EQ(with("F8_E8M0", {256, 8})->quant.id, "mxfp4");
+  EXPECT_THAT(std::string(with("F32", {}).status().message()),
+              HasSubstr("up_proj.weight\": its bytes have no scales for groups"));
+  SafetensorsWriter words = TinyTensors();
+  words.Tensor(up + "weight", "U32", {256, 32}).Tensor(up + "scales", "BF16", {256, 4});
+  EXPECT_THAT(std::string(Described(kTiny, words).status().message()),
+              HasSubstr("its words are packed and config.json has no quantization block"));
+}
+
+TEST(Checkpoint, SeveralGroupsAreCountedByTheirShapes) {
+  const std::string layer = "model.layers.0.";
+  const char kGroups[] = R"({"quant_method": "compressed-tensors", "format": "mixed-precision",
+      "config_groups": {
+        "group_0": {"format": "float-quantized", "targets": ["re:.*mlp.*"],
+                    "weights": {"num_bits": 8, "type": "float"}},
+        "group_1": {"format": "pack-quantized", "targets": ["re:.*self_attn\\..*_proj$"],
+                    "weights": {"num_bits": 4, "group_size": 128, "type": "int"}},
+        "group_2": {"format": "pack-quantized", "targets": ["model.layers.0.self_attn.o_proj"],
+                    "weights": {"num_bits": 8, "group_size": 64, "type": "int"}}}})";
+  SafetensorsWriter tensors;
+  tensors.Tensor(layer + "mlp.up_proj.weight", "F8_E4M3", {1'024, 256});
+  tensors.Tensor(layer + "mlp.up_proj.weight_scale", "BF16", {1'024, 1});
+  tensors.Tensor(layer + "self_attn.q_proj.weight_packed", "I32", {256, 32});
+  tensors.Tensor(layer + "self_attn.q_proj.weight_scale", "BF16", {256, 2});
+  // 8 bits in groups of 64 have as many words for a scale as 4 in groups of 128: the name decides.
+  tensors.Tensor(layer + "self_attn.o_proj.weight_packed", "I32", {256, 64});
+  tensors.Tensor(layer + "self_attn.o_proj.weight_scale", "BF16", {256, 4});
+  const auto d = WithFormat(kGroups, tensors);
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_EQ(d->Of(TensorClass::kMlp).parameters, 1'024 * 256);
+  EXPECT_EQ(d->Of(TensorClass::kAttention).parameters, 2 * 256 * 256);
+  EXPECT_EQ(d->quantization, "compressed-tensors, mixed: FP8, int4 g128, int8 g64");
+  EXPECT_EQ(d->model.own_file->engines, std::vector<catalog::Engine>{catalog::Engine::kVllm});
 }
 
 TEST(Checkpoint, UnknownArchitectureIsPlannedFromItsProjections) {
