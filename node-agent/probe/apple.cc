@@ -14,6 +14,8 @@ using nlohmann::json;
 
 constexpr int kDeepestItem = 8;  // docks behind docks
 constexpr std::size_t kMostBuses = 64;
+constexpr std::size_t kMostReceptacles = 8;  // of one bus
+constexpr std::size_t kMostPeers = 64;       // of one bus
 constexpr std::uint64_t kMostCores = 4096;
 // The service by which macOS offers RDMA over a Thunderbolt cable: seen in outputs of macOS 26 and
 // 27 on Macs with RDMA enabled, absent where it is disabled.
@@ -82,9 +84,8 @@ std::optional<bool> Connected(std::string_view status) {
 
 void ReadReceptacle(std::string_view id, std::string_view status, std::string_view speed,
                     ThunderboltBus& bus) {
-  if (bus.receptacle.empty()) bus.receptacle = Clean(id, 8);
-  if (!bus.connected) bus.connected = Connected(status);
-  if (!bus.speed) bus.speed = ParseSpeed(speed);
+  if (bus.receptacles.size() == kMostReceptacles) return;
+  bus.receptacles.push_back({Clean(id, 8), Connected(status), ParseSpeed(speed)});
 }
 
 bool OffersRdma(const json& services) {
@@ -101,7 +102,7 @@ void ReadItems(const json& items, int depth, ThunderboltBus& bus) {
     const std::string domain = TextAt(item, "domain_uuid_key");
     if (domain.empty() || domain == bus.domain) {
       bus.device = bus.device || !TextAt(item, "_name").empty();
-    } else {
+    } else if (bus.peers.size() < kMostPeers) {
       bus.peers.push_back({Clean(TextAt(item, "_name")), Clean(TextAt(item, "device_name_key")),
                            Clean(domain), OffersRdma(At(item, "services_title"))});
     }
@@ -121,6 +122,7 @@ ThunderboltBus ReadBus(const json& entry, Thunderbolt& thunderbolt) {
                      TextAt(value, "current_speed_key"), bus);
     }
   }
+  if (bus.receptacles.empty()) bus.receptacles.emplace_back();
   ReadItems(At(entry, "_items"), 0, bus);
   return bus;
 }
@@ -131,6 +133,7 @@ void ReadTextItem(const Section& item, ThunderboltBus& bus) {
     bus.device = bus.device || item.fields.count("Device Name") > 0;
     return;
   }
+  if (bus.peers.size() == kMostPeers) return;
   ThunderboltPeer peer{Clean(item.title), Clean(Field(item.fields, "Device Name")), Clean(domain),
                        false};
   ForEachSection(item, [&peer](const Section& service) {
@@ -166,10 +169,38 @@ std::optional<Thunderbolt> ThunderboltFromText(std::string_view text) {
       // What is plugged in is indented below the port.
       ForEachSection(*child, [&bus](const Section& item) { ReadTextItem(item, bus); });
     }
+    if (bus.receptacles.empty()) bus.receptacles.emplace_back();
     thunderbolt.buses.push_back(std::move(bus));
   });
   if (!heading) return std::nullopt;
   return thunderbolt;
+}
+
+// ---------------------------------------------------------------- ifconfig
+
+// "1000baseT", "10Gbase-T", "2500Base-T", "100baseTX", "10baseT/UTP" as bits a second: megabits
+// unless a G follows the number.
+std::optional<double> ParseMedium(std::string_view word) {
+  const auto number = ParseLeadingNumber(word);
+  const std::size_t unit = word.find_first_not_of("0123456789.");
+  if (!number || *number <= 0 || unit == std::string_view::npos) return std::nullopt;
+  const std::string rest = Lower(word.substr(unit));
+  constexpr double kFastest = 1e13;
+  const bool giga = StartsWith(rest, "gbase");
+  if (!giga && !StartsWith(rest, "base")) return std::nullopt;
+  const double rate = *number * (giga ? 1e9 : 1e6);
+  return rate < kFastest ? std::optional<double>(rate) : std::nullopt;
+}
+
+// "media: autoselect (10Gbase-T <full-duplex>)": what was chosen, then what is in use where that
+// says more. "(none)" is no rate, whatever was chosen.
+std::optional<double> ParseMedia(std::string_view line) {
+  const std::size_t in_use = line.find('(');
+  if (in_use != std::string_view::npos) line.remove_prefix(in_use + 1);
+  for (const std::string_view word : Words(line)) {
+    if (const auto rate = ParseMedium(word)) return rate;
+  }
+  return std::nullopt;
 }
 
 bool LooksLikeJson(std::string_view text) {
@@ -357,11 +388,17 @@ std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {
     const std::vector<std::string_view> words = Words(line);
     if (words.size() < 2) continue;
     if (words[0] == "status:") current->up = words[1] == "active";
+    if (words[0] == "media:" && !current->bits_per_second) {
+      current->bits_per_second = ParseMedia(Trim(line));
+    }
     const bool address = words[0] == "inet" || words[0] == "inet6";
     if (address && !StartsWith(words[1], "fe80") && !StartsWith(words[1], "127.") &&
         words[1] != "::1") {
       current->addresses.push_back(Clean(words[1], 64));
     }
+  }
+  for (auto& [name, interface] : interfaces) {
+    if (interface.up == false) interface.bits_per_second.reset();
   }
   return interfaces;
 }

@@ -48,14 +48,18 @@ struct ThunderboltPeer {  // another computer, not a dock or a drive
   std::string domain;     // UUID
   bool offers_rdma = false;
 };
-struct ThunderboltBus {
-  std::string name;
-  std::string domain;      // UUID; empty: not said
-  std::string receptacle;  // "3"; empty: not said
+struct ThunderboltReceptacle {
+  std::string id;  // "3"; empty: not said
   std::optional<bool> connected;
   std::optional<Speed> speed;
-  std::vector<ThunderboltPeer> peers;
-  bool device = false;  // a dock, a drive or a display is plugged in
+};
+struct ThunderboltBus {
+  std::string name;
+  std::string domain;  // UUID; empty: not said
+  // Never empty. Apple's chips have one bus for each; on Intel Macs two share one.
+  std::vector<ThunderboltReceptacle> receptacles;
+  std::vector<ThunderboltPeer> peers;  // several behind a hub
+  bool device = false;                 // a dock, a drive or a display is plugged in
 };
 struct Thunderbolt {
   std::string product;  // of this computer, as its buses name it
@@ -86,7 +90,8 @@ std::vector<HardwarePort> ParseHardwarePorts(std::string_view text);
 // `ifconfig -a`, by interface.
 struct InterfaceState {
   std::optional<bool> up;
-  std::vector<std::string> addresses;  // without link-local IPv6 and loopback
+  std::optional<double> bits_per_second;  // negotiated; absent while down and where none is stated
+  std::vector<std::string> addresses;     // without link-local IPv6 and loopback
 };
 std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text);
 

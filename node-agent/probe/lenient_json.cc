@@ -1,5 +1,6 @@
 #include "node-agent/probe/lenient_json.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "nlohmann/json.hpp"
@@ -68,13 +69,8 @@ std::string AsciiOnly(std::string text) {
   return text;
 }
 
-}  // namespace
-
-json ParseJson(std::string_view text, bool& cut) {
-  cut = false;
-  const std::size_t start = text.find_first_of("{[");
-  if (start == std::string_view::npos) return nullptr;
-  text.remove_prefix(start);
+// The value at the start of `text`, or null. `cut`: its end is missing.
+json ParseAt(std::string_view text, bool& cut) {
   const Extent extent = Measure(text);
   if (extent.too_deep) return nullptr;
   std::string whole;
@@ -90,6 +86,42 @@ json ParseJson(std::string_view text, bool& cut) {
   if (value.is_discarded()) value = Parse(AsciiOnly(whole));
   if (value.is_discarded()) return nullptr;
   return value;
+}
+
+// Where a document may start: at the first bracket, after a prompt; else at the start of a line,
+// after lines of the log such as "2026-04-28 08:52:35 system_profiler[29046:41174793] hw: 0x1".
+std::vector<std::size_t> Starts(std::string_view text) {
+  constexpr std::size_t kMostStarts = 16;
+  std::vector<std::size_t> starts;
+  const std::size_t first = text.find_first_of("{[");
+  if (first == std::string_view::npos) return starts;
+  starts.push_back(first);
+  for (std::size_t line = text.find('\n', first);
+       line != std::string_view::npos && starts.size() < kMostStarts;
+       line = text.find('\n', line + 1)) {
+    const std::size_t at = text.find_first_not_of(" \t\r", line + 1);
+    if (at != std::string_view::npos && (text[at] == '{' || text[at] == '[')) starts.push_back(at);
+  }
+  return starts;
+}
+
+// What a tool prints as JSON is an object or a list of such. "[29046]" in a line of the log is not.
+bool IsDocument(const json& value) {
+  if (value.is_object()) return true;
+  return value.is_array() && std::all_of(value.begin(), value.end(),
+                                         [](const json& entry) { return entry.is_object(); });
+}
+
+}  // namespace
+
+json ParseJson(std::string_view text, bool& cut) {
+  for (std::size_t start : Starts(text)) {
+    cut = false;
+    json value = ParseAt(text.substr(start), cut);
+    if (IsDocument(value)) return value;
+  }
+  cut = false;
+  return nullptr;
 }
 
 const json& At(const json& object, std::string_view key) {

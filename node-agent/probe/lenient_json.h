@@ -10,8 +10,9 @@
 
 namespace capacity::probe {
 
-// Parses the first object or array in `text`. When its end is missing, what came before the last
-// comma is kept and `cut` set. Null JSON when nothing can be read. Never throws.
+// Parses the object or list of objects in `text`, behind a prompt or lines of a log. When its end
+// is missing, what came before the last comma is kept and `cut` set. Null JSON when nothing can be
+// read. Never throws.
 nlohmann::json ParseJson(std::string_view text, bool& cut);
 
 // `object[key]` as text: a string as it is, a number printed; "" when absent or of another kind.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -227,6 +228,38 @@ struct Network {
   std::map<std::string, InterfaceState> interfaces;
 };
 
+// "3" of "Thunderbolt 3", the interface of a receptacle; "" of all others: "Ethernet", "Ethernet
+// Adapter (en3)", "USB 10/100/1000 LAN", "Thunderbolt Ethernet Slot 1" (a card in a dock).
+std::string ReceptacleOf(const HardwarePort& hardware) {
+  constexpr std::string_view kPrefix = "Thunderbolt ";
+  if (!StartsWith(hardware.name, kPrefix)) return "";
+  const std::string number = hardware.name.substr(kPrefix.size());
+  return ParseWhole(number) ? number : "";
+}
+
+// macOS makes one IP interface of all Thunderbolt cables, "Thunderbolt Bridge", bridge0.
+bool IsThunderboltBridge(const HardwarePort& hardware) {
+  return StartsWith(hardware.name, "Thunderbolt") && StartsWith(hardware.device, "bridge");
+}
+
+Port NetworkPort(const HardwarePort& hardware, const Network& network) {
+  Port port;
+  const bool wifi = hardware.name == "Wi-Fi" || hardware.name == "AirPort";
+  port.kind = IsThunderboltBridge(hardware) ? Port::Kind::kThunderbolt
+              : wifi                        ? Port::Kind::kWifi
+                                            : Port::Kind::kEthernet;
+  port.name = hardware.name;
+  port.interfaces = {hardware.device};
+  port.rdma_capable = false;
+  const auto found = network.interfaces.find(hardware.device);
+  if (found == network.interfaces.end()) return port;
+  const InterfaceState& state = found->second;
+  port.addresses = state.addresses;
+  if (state.up) port.state = *state.up ? Port::State::kUp : Port::State::kDown;
+  if (port.state == Port::State::kUp) port.negotiated_bits_per_second = state.bits_per_second;
+  return port;
+}
+
 Network ProbeNetwork(Host& host, Report& report) {
   Finding finding("network");
   Network network;
@@ -258,48 +291,30 @@ Network ProbeNetwork(Host& host, Report& report) {
     finding.Unknown("addresses of the interfaces are", why);
   }
   for (const HardwarePort& hardware : network.ports) {
-    const bool wifi = hardware.name == "Wi-Fi" || hardware.name == "AirPort";
-    // "Ethernet", "Ethernet Adapter (en3)", "USB 10/100/1000 LAN"; Thunderbolt ports come apart.
-    if (StartsWith(hardware.name, "Thunderbolt")) continue;
-    Port port;
-    port.kind = wifi ? Port::Kind::kWifi : Port::Kind::kEthernet;
-    port.name = hardware.name;
-    port.interfaces = {hardware.device};
-    port.rdma_capable = false;
-    if (const auto found = network.interfaces.find(hardware.device);
-        found != network.interfaces.end()) {
-      port.addresses = found->second.addresses;
-      if (found->second.up) port.state = *found->second.up ? Port::State::kUp : Port::State::kDown;
-    }
+    if (!ReceptacleOf(hardware).empty()) continue;  // with the Thunderbolt buses
+    Port port = NetworkPort(hardware, network);
+    // Listed on every Mac; worth telling where programs can reach it.
+    if (port.kind == Port::Kind::kThunderbolt && port.addresses.empty()) continue;
     report.ports.push_back(std::move(port));
   }
   report.probes.push_back(finding.Finish());
   return network;
 }
 
-Port PortOf(const ThunderboltBus& bus, const std::string& salt) {
-  const auto hashed = [&salt](const std::string& domain) {
-    return domain.empty() ? "" : host::Pseudonym(salt, domain, kDomainDigits);
-  };
+Port PortOf(const ThunderboltBus& bus, const ThunderboltReceptacle& receptacle) {
   Port port;
   port.kind = Port::Kind::kThunderbolt;
-  port.name = bus.receptacle.empty() ? bus.name : absl::StrCat("receptacle ", bus.receptacle);
-  port.domain = hashed(bus.domain);
-  const bool idle = bus.connected ? !*bus.connected : bus.speed && !bus.speed->leads;
-  const bool used = bus.connected ? *bus.connected : bus.speed && bus.speed->leads;
+  port.name = receptacle.id.empty() ? bus.name : absl::StrCat("receptacle ", receptacle.id);
+  const auto& speed = receptacle.speed;
+  const bool idle = receptacle.connected ? !*receptacle.connected : speed && !speed->leads;
+  const bool used = receptacle.connected ? *receptacle.connected : speed && speed->leads;
   if (idle) port.state = Port::State::kEmpty;
   if (used) port.state = Port::State::kUp;
-  if (bus.speed && idle) {
-    port.capable_bits_per_second = bus.speed->bits_per_second;
-    if (bus.speed->bits_per_second <= kThunderbolt4BitsPerSecond) port.rdma_capable = false;
-  } else if (bus.speed && used && bus.speed->leads) {
-    port.negotiated_bits_per_second = bus.speed->bits_per_second;
-  }
-  if (!bus.peers.empty()) {
-    const ThunderboltPeer& peer = bus.peers.front();
-    port.peer_name = Prefer(peer.name, peer.model);
-    port.peer_domain = hashed(peer.domain);
-    port.peer_offers_rdma = peer.offers_rdma;
+  if (speed && idle) {
+    port.capable_bits_per_second = speed->bits_per_second;
+    if (speed->bits_per_second <= kThunderbolt4BitsPerSecond) port.rdma_capable = false;
+  } else if (speed && used && speed->leads) {
+    port.negotiated_bits_per_second = speed->bits_per_second;
   }
   return port;
 }
@@ -307,14 +322,61 @@ Port PortOf(const ThunderboltBus& bus, const std::string& salt) {
 // Receptacle N is what networksetup calls "Thunderbolt N".
 void JoinInterface(const Network& network, const std::string& receptacle, Port& port) {
   for (const HardwarePort& hardware : network.ports) {
-    if (receptacle.empty() || hardware.name != absl::StrCat("Thunderbolt ", receptacle)) continue;
+    if (receptacle.empty() || ReceptacleOf(hardware) != receptacle) continue;
     port.interfaces = {hardware.device};
     const auto found = network.interfaces.find(hardware.device);
     if (found != network.interfaces.end()) port.addresses = found->second.addresses;
   }
 }
 
-void ProbeThunderbolt(Host& host, const Options& options, const Network& network, Report& report) {
+// Those of the bus's ports that its peers may be behind: what is in use, else what may be.
+std::vector<std::size_t> PortsWithPeers(const std::vector<Port>& ports) {
+  for (const Port::State state : {Port::State::kUp, Port::State::kUnknown, Port::State::kEmpty}) {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      if (ports[i].state == state) found.push_back(i);
+    }
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+// One port for each receptacle; behind a hub one for each computer, since a port has one peer.
+std::vector<Port> PortsOf(const ThunderboltBus& bus, const Network& network,
+                          const std::string& salt, Finding& finding) {
+  const auto hashed = [&salt](const std::string& domain) {
+    return domain.empty() ? "" : host::Pseudonym(salt, domain, kDomainDigits);
+  };
+  std::vector<Port> ports;
+  for (const ThunderboltReceptacle& receptacle : bus.receptacles) {
+    ports.push_back(PortOf(bus, receptacle));
+    ports.back().domain = hashed(bus.domain);
+    JoinInterface(network, receptacle.id, ports.back());
+  }
+  const std::vector<std::size_t> used = PortsWithPeers(ports);
+  for (std::size_t i = 0; i < bus.peers.size() && !used.empty(); ++i) {
+    const ThunderboltPeer& peer = bus.peers[i];
+    const std::size_t at = used[std::min(i, used.size() - 1)];
+    if (i >= used.size()) {
+      ports.push_back(ports[at]);
+      ports.back().addresses.clear();  // they are those of the first
+    }
+    Port& port = i < used.size() ? ports[at] : ports.back();
+    port.peer_name = Prefer(peer.name, peer.model);
+    port.peer_domain = hashed(peer.domain);
+    port.peer_offers_rdma = peer.offers_rdma;
+  }
+  if (!bus.peers.empty() && used.size() > 1) {
+    finding.Unknown(absl::StrCat("which of ", ports[used[0]].name, " and ", ports[used[1]].name,
+                                 " leads to ", ports[used[0]].peer_name, " is"),
+                    "they share a bus, which does not state it");
+  }
+  return ports;
+}
+
+// How many buses there are; nullopt: not known.
+std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
+                                            const Network& network, Report& report) {
   Finding finding("thunderbolt");
   std::string why;
   const auto thunderbolt = FirstUnderstood(
@@ -326,21 +388,19 @@ void ProbeThunderbolt(Host& host, const Options& options, const Network& network
       finding.Unknown("the rest of the Thunderbolt buses is", "the end of the list is missing");
     report.machine.product = Prefer(report.machine.product, thunderbolt->product);
     for (const ThunderboltBus& bus : thunderbolt->buses) {
-      Port port = PortOf(bus, options.domain_salt);
-      JoinInterface(network, bus.receptacle, port);
-      if (port.state == Port::State::kUnknown) {
-        finding.Unknown(absl::StrCat("whether something is plugged into ", port.name, " is"),
-                        "the list of buses does not state it");
+      for (Port& port : PortsOf(bus, network, options.domain_salt, finding)) {
+        if (port.state == Port::State::kUnknown) {
+          finding.Unknown(absl::StrCat("whether something is plugged into ", port.name, " is"),
+                          "the list of buses does not state it");
+        }
+        ports.push_back(std::move(port));
       }
-      ports.push_back(std::move(port));
     }
   } else {
     finding.Unknown("what is plugged into the Thunderbolt ports is", why);
     for (const HardwarePort& hardware : network.ports) {
-      constexpr std::string_view kPrefix = "Thunderbolt ";
-      if (!StartsWith(hardware.name, kPrefix)) continue;
-      const std::string receptacle = hardware.name.substr(kPrefix.size());
-      if (!ParseWhole(receptacle)) continue;  // "Thunderbolt Bridge"
+      const std::string receptacle = ReceptacleOf(hardware);
+      if (receptacle.empty()) continue;
       Port port;
       port.kind = Port::Kind::kThunderbolt;
       port.name = absl::StrCat("receptacle ", receptacle);
@@ -352,6 +412,8 @@ void ProbeThunderbolt(Host& host, const Options& options, const Network& network
                    [](const Port& a, const Port& b) { return a.name < b.name; });
   report.ports.insert(report.ports.begin(), ports.begin(), ports.end());
   report.probes.push_back(finding.Finish());
+  if (!thunderbolt || thunderbolt->cut) return std::nullopt;
+  return thunderbolt->buses.size();
 }
 
 // ---------------------------------------------------------------- RDMA
@@ -394,38 +456,75 @@ bool HasThunderbolt4(const std::string& chip) {
          kThunderbolt4Chips.end();
 }
 
-// What `rdma_ctl status` says: "enabled", "disabled".
-std::optional<bool> ParseRdmaStatus(std::string_view text) {
-  if (ContainsWord(text, "disabled")) return false;
-  if (ContainsWord(text, "enabled")) return true;
+// What `rdma_ctl status` says.
+struct RdmaStatus {
+  enum class State { kEnabled, kDisabled, kCannot };
+  State state = State::kEnabled;
+  std::string words;
+};
+
+// "enabled", "disabled"; "RDMA is not enabled", "RDMA cannot be enabled on this device".
+std::optional<RdmaStatus> ParseRdmaStatus(const Output& output) {
+  const auto says = [&output](std::initializer_list<std::string_view> words) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view word) { return ContainsWord(output.text, word); });
+  };
+  const std::string words = Clean(output.text);
+  // That it cannot be enabled here is also what a Mac that can says outside of Recovery.
+  if (says({"cannot", "can't", "unable", "unsupported", "not support"}) && !says({"recovery"})) {
+    return RdmaStatus{RdmaStatus::State::kCannot, words};
+  }
+  if (says({"disabled", "not enabled", "isn't enabled", "cannot", "can't"})) {
+    return RdmaStatus{RdmaStatus::State::kDisabled, words};
+  }
+  if (output.exit_code == 0 && says({"enabled"})) {
+    return RdmaStatus{RdmaStatus::State::kEnabled, words};
+  }
   return std::nullopt;
 }
 
-void JoinRdma(const RdmaDevices& devices, bool listed, bool studio, Finding& finding,
-              Report& report) {
-  for (const auto& [name, device] : devices) {
-    constexpr std::string_view kPrefix = "rdma_";
-    const std::string interface = StartsWith(name, kPrefix) ? name.substr(kPrefix.size()) : name;
-    const auto behind = [&interface](const Port& port) {
-      return std::find(port.interfaces.begin(), port.interfaces.end(), interface) !=
-             port.interfaces.end();
-    };
-    auto port = std::find_if(report.ports.begin(), report.ports.end(), behind);
-    if (port == report.ports.end()) {
-      // Which receptacle it belongs to is not known; the device is.
-      Port unplaced;
-      unplaced.kind = Port::Kind::kThunderbolt;
-      unplaced.name = interface;
-      unplaced.interfaces = {interface};
-      const auto first_other =
-          std::find_if(report.ports.begin(), report.ports.end(),
-                       [](const Port& p) { return p.kind != Port::Kind::kThunderbolt; });
-      port = report.ports.insert(first_other, std::move(unplaced));
-    }
-    port->rdma_device = name;
-    port->rdma_active = device.active();
-    port->rdma_capable = true;
+// "en5" of "rdma_en5".
+std::string InterfaceOf(const std::string& device) {
+  constexpr std::string_view kPrefix = "rdma_";
+  return StartsWith(device, kPrefix) ? device.substr(kPrefix.size()) : device;
+}
+
+// macOS names its own after the interface, rdma_en5; drivers of network cards use names of theirs
+// (rdma_mcrdma0).
+bool IsThunderboltDevice(const std::string& device) {
+  const std::string interface = InterfaceOf(device);
+  return StartsWith(interface, "en") && ParseWhole(interface.substr(2)).has_value();
+}
+
+// The port behind which the device is, made when none is known.
+void JoinDevice(const std::string& name, const RdmaDevice& device, Report& report) {
+  const std::string interface = InterfaceOf(name);
+  const auto behind = [&interface](const Port& port) {
+    return std::find(port.interfaces.begin(), port.interfaces.end(), interface) !=
+           port.interfaces.end();
+  };
+  if (std::none_of(report.ports.begin(), report.ports.end(), behind)) {
+    // Which socket it belongs to is not known; the device is.
+    Port unplaced;
+    if (IsThunderboltDevice(name)) unplaced.kind = Port::Kind::kThunderbolt;
+    unplaced.name = interface;
+    unplaced.interfaces = {interface};
+    const auto first_other =
+        std::find_if(report.ports.begin(), report.ports.end(),
+                     [](const Port& p) { return p.kind != Port::Kind::kThunderbolt; });
+    report.ports.insert(first_other, std::move(unplaced));
   }
+  for (Port& port : report.ports) {
+    if (!behind(port)) continue;  // several where computers are behind a hub
+    port.rdma_device = name;
+    port.rdma_active = device.active();
+    port.rdma_capable = true;
+  }
+}
+
+void JoinRdma(const RdmaDevices& devices, bool listed, Finding& finding, Report& report) {
+  const bool studio = IsThunderbolt5Studio(report.machine);
+  for (const auto& [name, device] : devices) JoinDevice(name, device, report);
   for (Port& port : report.ports) {
     if (port.kind != Port::Kind::kThunderbolt) continue;
     if (listed && port.rdma_device.empty()) port.rdma_active = false;
@@ -443,14 +542,54 @@ void JoinRdma(const RdmaDevices& devices, bool listed, bool studio, Finding& fin
   }
 }
 
-void ProbeRdma(Host& host, Report& report) {
+// Why no Thunderbolt port of this Mac can do RDMA; "" where one may.
+std::string WhyThunderboltCannot(const Report& report, std::optional<std::size_t> buses) {
+  constexpr const char* kNeeds = "; RDMA needs Thunderbolt 5";
+  const std::string& chip = report.processor.name;
+  if (HasThunderbolt4(chip)) {
+    return absl::StrCat("Thunderbolt of the ", chip, " does 40 Gb/s", kNeeds);
+  }
+  if (StartsWith(chip, "Intel")) {
+    return absl::StrCat("Thunderbolt of Macs with an Intel processor does 40 Gb/s", kNeeds);
+  }
+  const bool any = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
+    return port.kind == Port::Kind::kThunderbolt;
+  });
+  if (buses == std::size_t{0} && !any) return absl::StrCat("this Mac has no Thunderbolt", kNeeds);
+  if (OnlyThunderbolt4(report.ports)) {
+    return absl::StrCat("the Thunderbolt ports do 40 Gb/s at most", kNeeds);
+  }
+  return "";
+}
+
+// What keeps RDMA off, where no device of a Thunderbolt port is listed.
+Rdma WithoutDevices(const std::optional<RdmaStatus>& status, bool listed, const Report& report) {
+  using Said = RdmaStatus::State;
+  const std::optional<bool> recent = RecentEnough(report.os.version);
+  if (recent && !*recent) {
+    return {Rdma::State::kUnsupported,
+            absl::StrCat("macOS ", report.os.version, " cannot; RDMA over Thunderbolt needs 26.2")};
+  }
+  if (status && status->state == Said::kCannot) {
+    return {Rdma::State::kUnsupported, absl::StrCat("rdma_ctl says \"", status->words, "\"")};
+  }
+  if (listed) {
+    return {Rdma::State::kDisabled,
+            status && status->state == Said::kEnabled
+                ? "ibv_devices lists no device, though rdma_ctl says enabled (it takes a restart)"
+                : "ibv_devices lists no device"};
+  }
+  if (!status) return {};
+  return status->state == Said::kEnabled ? Rdma{Rdma::State::kEnabled, "rdma_ctl says enabled"}
+                                         : Rdma{Rdma::State::kDisabled, "rdma_ctl says disabled"};
+}
+
+void ProbeRdma(Host& host, std::optional<std::size_t> buses, Report& report) {
   Finding finding("rdma");
   std::string why_status;
   std::string why_list;
   std::string why_ports;
-  const auto status = FirstUnderstood(
-      host, kRdmaStatus, [](const Output& output) { return ParseRdmaStatus(output.text); }, finding,
-      why_status);
+  const auto status = FirstUnderstood(host, kRdmaStatus, ParseRdmaStatus, finding, why_status);
   const auto list = FirstUnderstood(
       host, kIbvDevices, [](const Output& output) { return ParseIbvDevices(output.text); }, finding,
       why_list);
@@ -460,34 +599,38 @@ void ProbeRdma(Host& host, Report& report) {
   RdmaDevices devices = list.value_or(RdmaDevices{});
   if (info) Merge(*info, devices);
   const bool listed = list.has_value() || info.has_value();
-  JoinRdma(devices, listed, IsThunderbolt5Studio(report.machine), finding, report);
+  const std::string cannot = WhyThunderboltCannot(report, buses);
+  JoinRdma(devices, listed, finding, report);
 
-  const std::optional<bool> recent = RecentEnough(report.os.version);
+  const auto count = std::count_if(devices.begin(), devices.end(), [](const auto& device) {
+    return IsThunderboltDevice(device.first);
+  });
+  const bool active = std::any_of(devices.begin(), devices.end(), [](const auto& device) {
+    return IsThunderboltDevice(device.first) && device.second.active() == true;
+  });
+  const std::string lists =
+      absl::StrCat("ibv_devices lists ", count, count == 1 ? " device" : " devices");
   Rdma& rdma = report.rdma;
-  if (!devices.empty()) {
-    rdma = {Rdma::State::kEnabled, absl::StrCat("ibv_devices lists ", devices.size(),
-                                                devices.size() == 1 ? " device" : " devices")};
+  if (!cannot.empty() && !active) {
+    // macOS 26 lists devices for Thunderbolt 4 too; none of them ever becomes active.
+    rdma = {Rdma::State::kUnsupported,
+            count == 0 ? cannot : absl::StrCat(cannot, ", though ", lists)};
+    for (Port& port : report.ports) {
+      if (port.kind == Port::Kind::kThunderbolt) port.rdma_capable = false;
+    }
+  } else if (count > 0) {
+    rdma = {Rdma::State::kEnabled, lists};
     if (!info) finding.Unknown("which RDMA ports are active is", why_ports);
-  } else if (HasThunderbolt4(report.processor.name)) {
-    rdma = {Rdma::State::kUnsupported, absl::StrCat("Thunderbolt of the ", report.processor.name,
-                                                    " does 40 Gb/s; RDMA needs Thunderbolt 5")};
-  } else if (recent && !*recent) {
-    rdma = {Rdma::State::kUnsupported,
-            absl::StrCat("macOS ", report.os.version, " cannot; RDMA over Thunderbolt needs 26.2")};
-  } else if (OnlyThunderbolt4(report.ports)) {
-    rdma = {Rdma::State::kUnsupported,
-            "the Thunderbolt ports do 40 Gb/s at most; RDMA needs Thunderbolt 5"};
-  } else if (listed) {
-    rdma = {Rdma::State::kDisabled,
-            status.value_or(false)
-                ? "ibv_devices lists no device, though rdma_ctl says enabled (it takes a restart)"
-                : "ibv_devices lists no device"};
-  } else if (status) {
-    rdma = {*status ? Rdma::State::kEnabled : Rdma::State::kDisabled,
-            *status ? "rdma_ctl says enabled" : "rdma_ctl says disabled"};
+    if (!cannot.empty()) {
+      finding.Unknown("whether RDMA works in the long run is",
+                      absl::StrCat(cannot, ", and an RDMA port is ACTIVE"));
+    }
   } else {
-    rdma.reason = absl::StrCat(why_list, "; ", why_status);
-    finding.Unknown("whether RDMA is enabled is", rdma.reason);
+    rdma = WithoutDevices(status, listed, report);
+    if (rdma.state == Rdma::State::kUnknown) {
+      rdma.reason = absl::StrCat(why_list, "; ", why_status);
+      finding.Unknown("whether RDMA is enabled is", rdma.reason);
+    }
   }
   report.probes.push_back(finding.Finish());
 }
@@ -504,8 +647,8 @@ void ProbeMacos(Host& host, const Options& options, Report& report) {
   ProbeGpu(host, report);
   ProbeMemory(host, report);
   const Network network = ProbeNetwork(host, report);
-  ProbeThunderbolt(host, options, network, report);
-  ProbeRdma(host, report);
+  const std::optional<std::size_t> buses = ProbeThunderbolt(host, options, network, report);
+  ProbeRdma(host, buses, report);
 }
 
 bool LooksLikeMacos(Host& host) {

@@ -158,14 +158,101 @@ TEST(SystemProfiler, AnExternalDisplayIsNoGpu) {
   EXPECT_EQ(gpu->cores, 10u);
 }
 
+TEST(SystemProfiler, LinesOfTheLogBeforeTheJsonAreNoJson) {
+  for (const std::string log :
+       {"2026-04-28 08:52:35.280 system_profiler[29046:41174793] hw.cpufamily: 0x17d5b93a\n",
+        "system_profiler[29046] hw.cpufamily\n", "$ ", "[2026] {warning}\n\n  "}) {
+    const auto hardware = ParseHardware(
+        log + "{\n  \"SPHardwareDataType\": [\n    {\"machine_name\": \"Mac Studio\"}\n  ]\n}");
+    ASSERT_TRUE(hardware.has_value()) << log;
+    EXPECT_EQ(hardware->product, "Mac Studio") << log;
+    EXPECT_FALSE(hardware->cut) << log;
+  }
+}
+
+TEST(Ifconfig, TheNegotiatedRate) {
+  const auto rate = [](const std::string& media, const std::string& status) {
+    return ParseIfconfig("en0: flags=8863<UP> mtu 1500\n\tmedia: " + media +
+                         "\n\tstatus: " + status + "\n")
+        .at("en0")
+        .bits_per_second;
+  };
+  EXPECT_EQ(rate("autoselect (10Gbase-T <full-duplex,flow-control>)", "active"), 10e9);
+  EXPECT_EQ(rate("autoselect (1000baseT <full-duplex>)", "active"), 1e9);
+  EXPECT_EQ(rate("autoselect (2500Base-T <full-duplex>)", "active"), 2.5e9);
+  EXPECT_EQ(rate("autoselect (2.5GBase-T <full-duplex>)", "active"), 2.5e9);
+  EXPECT_EQ(rate("autoselect (5000Base-T <full-duplex>)", "active"), 5e9);
+  EXPECT_EQ(rate("autoselect (25GBase-CR <full-duplex>)", "active"), 25e9);
+  EXPECT_EQ(rate("autoselect (100baseTX <half-duplex>)", "active"), 100e6);
+  EXPECT_EQ(rate("10baseT/UTP <half-duplex>", "active"), 10e6);
+  // What was chosen by hand is not what is in use.
+  EXPECT_EQ(rate("1000baseT <full-duplex> (100baseTX <full-duplex>)", "active"), 100e6);
+  EXPECT_EQ(rate("1000baseT <full-duplex> (none)", "active"), std::nullopt);
+  EXPECT_EQ(rate("autoselect (1000baseT <full-duplex>)", "inactive"), std::nullopt);
+  for (const char* none : {"autoselect", "autoselect (none)", "autoselect <full-duplex>", "none",
+                           "<unknown type>", "10Gbit", "99999999999999999999baseT"}) {
+    EXPECT_EQ(rate(none, "active"), std::nullopt) << none;
+  }
+}
+
+// What networksetup lists on a Mac Studio with a dock, and what ifconfig says of it.
+std::vector<host::Output> DockedStudio() {
+  return {Ran("sw_vers", "ProductVersion: 26.2\n"),
+          Ran("networksetup -listallhardwareports",
+              "Hardware Port: Ethernet\nDevice: en0\n\n"
+              "Hardware Port: Thunderbolt Ethernet Slot 1\nDevice: en10\n\n"
+              "Hardware Port: Thunderbolt Bridge\nDevice: bridge0\n\n"
+              "Hardware Port: Thunderbolt 1\nDevice: en2\n"),
+          Ran("ifconfig -a",
+              "en0: flags=8863<UP> mtu 1500\n\tmedia: autoselect\n\tstatus: inactive\n"
+              "en10: flags=8863<UP> mtu 1500\n\tinet 192.0.2.7 netmask 0xffffff00\n"
+              "\tmedia: autoselect (10Gbase-T <full-duplex>)\n\tstatus: active\n"
+              "bridge0: flags=8863<UP> mtu 1500\n\tinet 169.254.31.7 netmask 0xffff0000\n"
+              "\tmember: en2 flags=3<LEARNING,DISCOVER>\n\tmedia: <unknown type>\n"
+              "\tstatus: active\n")};
+}
+
+const agent::Port& PortNamed(const Report& report, const std::string& name) {
+  for (const agent::Port& port : report.ports) {
+    if (port.name == name) return port;
+  }
+  ADD_FAILURE() << "no port " << name;
+  static const agent::Port kNone;
+  return kNone;
+}
+
+TEST(MacPorts, ANetworkCardInADockIsEthernetAtItsRate) {
+  const Report report = ReportOf(DockedStudio());
+  const agent::Port& port = PortNamed(report, "Thunderbolt Ethernet Slot 1");
+  EXPECT_EQ(port.kind, agent::Port::Kind::kEthernet);
+  EXPECT_EQ(port.state, agent::Port::State::kUp);
+  EXPECT_EQ(port.negotiated_bits_per_second, 10e9);
+  EXPECT_THAT(port.addresses, ElementsAre("192.0.2.7"));
+  EXPECT_EQ(PortNamed(report, "Ethernet").negotiated_bits_per_second, std::nullopt);
+}
+
+TEST(MacPorts, TheThunderboltBridgeHasItsAddresses) {
+  const agent::Port bridge = PortNamed(ReportOf(DockedStudio()), "Thunderbolt Bridge");
+  EXPECT_EQ(bridge.kind, agent::Port::Kind::kThunderbolt);
+  EXPECT_THAT(bridge.interfaces, ElementsAre("bridge0"));
+  EXPECT_THAT(bridge.addresses, ElementsAre("169.254.31.7"));
+  EXPECT_EQ(bridge.rdma_capable, false);
+  // Every Mac lists it; without addresses there is nothing to tell.
+  std::vector<host::Output> commands = DockedStudio();
+  commands.pop_back();
+  for (const agent::Port& port : ReportOf(std::move(commands)).ports) {
+    EXPECT_NE(port.name, "Thunderbolt Bridge");
+  }
+}
+
 TEST(Thunderbolt, SpeedsInOtherLanguagesAndWithoutStatus) {
   const auto thunderbolt = ParseThunderbolt(
       R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A","receptacle_1_tag":)"
       R"({"current_speed_key":"Jusqu’à 40 Gbit/s","receptacle_id_key":"1"}}]})");
   ASSERT_TRUE(thunderbolt.has_value());
   ASSERT_THAT(thunderbolt->buses, SizeIs(1));
-  EXPECT_FALSE(thunderbolt->buses[0].speed->leads);
-  EXPECT_EQ(thunderbolt->buses[0].speed->bits_per_second, 40e9);
+  EXPECT_FALSE(thunderbolt->buses[0].receptacles.at(0).speed->leads);
+  EXPECT_EQ(thunderbolt->buses[0].receptacles.at(0).speed->bits_per_second, 40e9);
 }
 
 TEST(Thunderbolt, AnotherComputerBehindADockIsAPeer) {
@@ -176,6 +263,77 @@ TEST(Thunderbolt, AnotherComputerBehindADockIsAPeer) {
   EXPECT_TRUE(thunderbolt->buses[0].device);
   ASSERT_THAT(thunderbolt->buses[0].peers, SizeIs(1));
   EXPECT_EQ(thunderbolt->buses[0].peers[0].domain, "B");
+}
+
+TEST(Thunderbolt, TwoReceptaclesOfOneBusAreTwoPorts) {
+  const Report report = ReportOf(
+      {Ran("networksetup -listallhardwareports",
+           "Hardware Port: Thunderbolt 1\nDevice: en1\n\nHardware Port: Thunderbolt 2\n"
+           "Device: en2\n"),
+       Ran("system_profiler SPThunderboltDataType -json",
+           R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A",)"
+           R"("receptacle_1_tag":{"current_speed_key":"Up to 40 Gb/s","receptacle_id_key":"1",)"
+           R"("receptacle_status_key":"receptacle_no_devices_connected"},)"
+           R"("receptacle_2_tag":{"current_speed_key":"20 Gb/s x2","receptacle_id_key":"2",)"
+           R"("receptacle_status_key":"receptacle_connected"},)"
+           R"("_items":[{"_name":"MacBook Air","domain_uuid_key":"B"}]}]})")});
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].state, agent::Port::State::kEmpty);
+  EXPECT_EQ(report.ports[0].peer_name, "");
+  EXPECT_EQ(report.ports[1].state, agent::Port::State::kUp);
+  EXPECT_EQ(report.ports[1].peer_name, "MacBook Air");
+  EXPECT_EQ(report.ports[1].negotiated_bits_per_second, 20e9);
+  EXPECT_THAT(report.ports[1].interfaces, ElementsAre("en2"));
+  EXPECT_EQ(report.ports[0].domain, report.ports[1].domain);
+  EXPECT_THAT(UnknownsOf(report, "thunderbolt"), IsEmpty());
+}
+
+TEST(Thunderbolt, TwoReceptaclesOfOneBusInText) {
+  const auto thunderbolt = ParseThunderbolt(
+      "Thunderbolt/USB4:\n\n    Thunderbolt Bus 0:\n\n      Domain UUID: A\n      Port:\n"
+      "          Status: No device connected\n          Receptacle: 1\n      Port:\n"
+      "          Status: Device connected\n          Receptacle: 2\n        Mac mini:\n\n"
+      "          Domain UUID: B\n");
+  ASSERT_TRUE(thunderbolt.has_value());
+  ASSERT_THAT(thunderbolt->buses, SizeIs(1));
+  ASSERT_THAT(thunderbolt->buses[0].receptacles, SizeIs(2));
+  EXPECT_EQ(thunderbolt->buses[0].receptacles[0].connected, false);
+  EXPECT_EQ(thunderbolt->buses[0].receptacles[1].connected, true);
+  EXPECT_THAT(thunderbolt->buses[0].peers, SizeIs(1));
+}
+
+TEST(Thunderbolt, BothReceptaclesOfABusInUseAreNotToldApart) {
+  const Report report = ReportOf({Ran(
+      "system_profiler SPThunderboltDataType -json",
+      R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A",)"
+      R"("receptacle_1_tag":{"receptacle_id_key":"1","receptacle_status_key":"receptacle_connected"},)"
+      R"("receptacle_2_tag":{"receptacle_id_key":"2","receptacle_status_key":"receptacle_connected"},)"
+      R"("_items":[{"_name":"one","domain_uuid_key":"B"},{"_name":"two","domain_uuid_key":"C"}]}]})")});
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_NE(report.ports[0].peer_domain, report.ports[1].peer_domain);
+  EXPECT_THAT(UnknownsOf(report, "thunderbolt"),
+              Contains(HasSubstr("which of receptacle 1 and receptacle 2 leads to one")));
+}
+
+TEST(Thunderbolt, EveryComputerBehindAHubIsTold) {
+  const Report report = ReportOf(
+      {Ran("networksetup -listallhardwareports", "Hardware Port: Thunderbolt 1\nDevice: en2\n"),
+       Ran("ifconfig -a", "en2: flags=8863<UP> mtu 1500\n\tinet 10.0.0.1 netmask 0xffffff00\n"),
+       Ran("system_profiler SPThunderboltDataType -json",
+           R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A","receptacle_1_tag":)"
+           R"({"receptacle_id_key":"1","receptacle_status_key":"receptacle_connected"},"_items":)"
+           R"([{"_name":"hub","_items":[{"_name":"b","domain_uuid_key":"B"},)"
+           R"({"_name":"c","domain_uuid_key":"C"}]}]}]})"),
+       Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")});
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[0].peer_name, "b");
+  EXPECT_EQ(report.ports[1].peer_name, "c");
+  EXPECT_NE(report.ports[0].peer_domain, report.ports[1].peer_domain);
+  EXPECT_EQ(report.ports[0].name, report.ports[1].name);
+  EXPECT_EQ(report.ports[1].rdma_active, true);
+  // Addresses are those of the socket, once.
+  EXPECT_THAT(report.ports[0].addresses, ElementsAre("10.0.0.1"));
+  EXPECT_THAT(report.ports[1].addresses, IsEmpty());
 }
 
 TEST(Rdma, FourtyGigabitsAtMostIsNotSupported) {
@@ -197,6 +355,83 @@ TEST(Rdma, TheStatusToolDecidesWhereThereAreNoDevices) {
   EXPECT_EQ(off.rdma.state, agent::Rdma::State::kDisabled);
   const Report old = ReportOf({Ran("sw_vers", "ProductVersion: 26.1\n")});
   EXPECT_EQ(old.rdma.state, agent::Rdma::State::kUnsupported);
+}
+
+TEST(Rdma, TheStatusToolSaysNoInSeveralWays) {
+  const auto said = [](const std::string& text, int exit_code) {
+    return ReportOf(
+               {Ran("sw_vers", "ProductVersion: 26.2\n"), Ran("rdma_ctl status", text, exit_code)})
+        .rdma;
+  };
+  EXPECT_EQ(said("RDMA is not enabled\n", 0).state, agent::Rdma::State::kDisabled);
+  EXPECT_EQ(said("RDMA cannot be enabled outside Recovery\n", 1).state,
+            agent::Rdma::State::kDisabled);
+  const agent::Rdma cannot = said("rdma_ctl: RDMA cannot be enabled on this device\n", 1);
+  EXPECT_EQ(cannot.state, agent::Rdma::State::kUnsupported);
+  EXPECT_THAT(cannot.reason, HasSubstr("cannot be enabled on this device"));
+  EXPECT_EQ(said("RDMA is not supported\n", 0).state, agent::Rdma::State::kUnsupported);
+  EXPECT_EQ(said("enabled?\n", 1).state, agent::Rdma::State::kUnknown);
+  EXPECT_EQ(said("RDMA enabled, Thunderbolt 5 supported\n", 0).state, agent::Rdma::State::kEnabled);
+}
+
+// Of a Mac mini with M4, whose macOS lists a device for each of its Thunderbolt 4 ports.
+std::vector<host::Output> ListedOnThunderbolt4(const std::string& state) {
+  return {Ran("sw_vers", "ProductVersion: 26.3\n"),
+          Ran("sysctl machdep.cpu", "machdep.cpu.brand_string: Apple M4\n"),
+          Ran("networksetup -listallhardwareports", "Hardware Port: Thunderbolt 1\nDevice: en2\n"),
+          Ran("rdma_ctl status", "enabled\n"),
+          Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\t" + state + "\n")};
+}
+
+TEST(Rdma, DevicesOfThunderbolt4PortsAreNoRdma) {
+  const Report report = ReportOf(ListedOnThunderbolt4("PORT_DOWN (1)"));
+  EXPECT_EQ(report.rdma.state, agent::Rdma::State::kUnsupported);
+  EXPECT_THAT(report.rdma.reason, HasSubstr("Apple M4 does 40 Gb/s"));
+  EXPECT_THAT(report.rdma.reason, HasSubstr("though ibv_devices lists 1 device"));
+  EXPECT_EQ(report.ports.at(0).rdma_capable, false);
+}
+
+TEST(Rdma, AnActivePortOfThunderbolt4IsBelieved) {
+  const Report report = ReportOf(ListedOnThunderbolt4("PORT_ACTIVE (4)"));
+  EXPECT_EQ(report.rdma.state, agent::Rdma::State::kEnabled);
+  EXPECT_THAT(UnknownsOf(report, "rdma"), Contains(HasSubstr("an RDMA port is ACTIVE")));
+  EXPECT_EQ(report.ports.at(0).rdma_capable, true);
+}
+
+TEST(Rdma, AMacWithoutThunderboltIsNotSupported) {
+  const auto mac = [](const std::string& ports) {
+    return ReportOf({Ran("sw_vers", "ProductVersion: 26.4\n"),
+                     Ran("sysctl machdep.cpu", "machdep.cpu.brand_string: Apple A18 Pro\n"),
+                     Ran("system_profiler SPThunderboltDataType -json",
+                         "{\n  \"SPThunderboltDataType\" : [\n\n  ]\n}\n"),
+                     Ran("networksetup -listallhardwareports", ports),
+                     Ran("rdma_ctl status", "disabled\n"),
+                     Ran("ibv_devices", "    device    node GUID\n    ------   ------\n")});
+  };
+  const Report neo = mac("Hardware Port: Wi-Fi\nDevice: en0\n");
+  EXPECT_EQ(neo.rdma.state, agent::Rdma::State::kUnsupported);
+  EXPECT_THAT(neo.rdma.reason, HasSubstr("no Thunderbolt"));
+  // An empty list is not believed over a port that is there.
+  EXPECT_EQ(ReportOf({Ran("sw_vers", "ProductVersion: 26.4\n"),
+                      Ran("system_profiler SPThunderboltDataType -json",
+                          R"({"SPThunderboltDataType":[]})"),
+                      Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")})
+                .rdma.state,
+            agent::Rdma::State::kEnabled);
+}
+
+TEST(Rdma, AnotherMakersCardIsNoThunderboltPort) {
+  const Report report = ReportOf(
+      {Ran("sw_vers", "ProductVersion: 26.2\n"),
+       Ran("sysctl machdep.cpu", "machdep.cpu.brand_string: Apple M4 Max\n"),
+       Ran("networksetup -listallhardwareports", "Hardware Port: Thunderbolt 1\nDevice: en2\n"),
+       Ran("ibv_devices",
+           "    device          \t   node GUID\n    ------\t----------------\n"
+           "    rdma_en2\t0000000000000001\n    rdma_mcrdma0\t0000000000000005\n")});
+  EXPECT_EQ(report.rdma.reason, "ibv_devices lists 1 device");
+  ASSERT_THAT(report.ports, SizeIs(2));
+  EXPECT_EQ(report.ports[1].kind, agent::Port::Kind::kUnknown);
+  EXPECT_EQ(report.ports[1].rdma_device, "rdma_mcrdma0");
 }
 
 TEST(Rdma, AHeaderWithoutDevicesIsDisabledWhateverTheStatusSays) {
