@@ -195,6 +195,8 @@ class LinkFinder {
   }
   bool RdmaReady(int node, const Port& port) const;
   const catalog::Link* EthernetAt(double bits_per_second) const;
+  const catalog::Link* EthernetFor(double measured_bits_per_second) const;
+  double FastestMeasured(int node, const std::string& subnet) const;
 
   const catalog::Catalog& catalog_;
   const std::vector<const v1::NodeReport*>& reports_;
@@ -371,6 +373,30 @@ const catalog::Link* LinkFinder::EthernetAt(double bits_per_second) const {
   return best;
 }
 
+// The slowest Ethernet of the catalogue that can have carried what was measured; none when nothing
+// was.
+const catalog::Link* LinkFinder::EthernetFor(double measured_bits_per_second) const {
+  if (measured_bits_per_second <= 0) return nullptr;
+  const catalog::Link* best = nullptr;
+  for (const catalog::Link& link : catalog_.links) {
+    if (link.medium != "ethernet" || !link.bandwidth) continue;
+    if (link.bandwidth->value < measured_bits_per_second) continue;
+    if (best == nullptr || link.bandwidth->value < best->bandwidth->value) best = &link;
+  }
+  return best;
+}
+
+// Bits a second to any other node of the network; 0: not measured.
+double LinkFinder::FastestMeasured(int node, const std::string& subnet) const {
+  double fastest = 0;
+  for (int other = 0; other < static_cast<int>(reports_.size()); ++other) {
+    if (other == node) continue;
+    const Measured m = measurements_.Between(Ordered(node, other), Port::KIND_ETHERNET, subnet);
+    if (m.bandwidth) fastest = std::max(fastest, m.bandwidth->value);
+  }
+  return fastest;
+}
+
 void LinkFinder::AddMesh(const catalog::Link& link, const std::vector<int>& members,
                          const std::string& subnet) {
   fleet::LinkGroup group = fleet::FullMesh(link, members);
@@ -410,12 +436,16 @@ void LinkFinder::FindEthernet() {
           std::all_of(member.addresses.begin(), member.addresses.end(),
                       [&](const std::string& address) { return owners[address].size() > 1; });
       if (shared) continue;
-      const catalog::Link* link = EthernetAt(member.bits_per_second);
+      // Virtual network cards negotiate nothing, and not every system tells the rate.
+      const catalog::Link* link = member.bits_per_second > 0
+                                      ? EthernetAt(member.bits_per_second)
+                                      : EthernetFor(FastestMeasured(node, subnet));
       if (link == nullptr) {
         fleet_.notes.push_back(absl::StrCat(
             NameOf(node), " is left out of its Ethernet network: ",
-            member.bits_per_second > 0 ? "it negotiated a rate below every link of the catalogue"
-                                       : "it does not say what rate it negotiated"));
+            member.bits_per_second > 0
+                ? "it negotiated a rate below every link of the catalogue"
+                : "it does not say what rate it negotiated, and no link to it was measured"));
         continue;
       }
       kinds[link->bandwidth->value] = link;

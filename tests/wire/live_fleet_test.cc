@@ -252,6 +252,27 @@ TEST(LiveFleet, AStrixHaloMachineOfAnotherSizeIsLeftOutWithTheReason) {
   EXPECT_THAT(half.omitted[0].reason, HasSubstr("the system counts 62 GiB"));
 }
 
+TEST(LiveFleet, WhereNoRateIsStatedTheMeasuredOneStands) {
+  const auto silent = [](const std::string& address) {
+    return "ports { kind: KIND_ETHERNET state: STATE_UP addresses: '" + address + "' }\n";
+  };
+  const std::vector<LiveNode> nodes = {Ultra("a", silent("10.0.0.1")),
+                                       Ultra("b", Ethernet("10.0.0.2", 10)),
+                                       Ultra("c", silent("10.0.0.3"))};
+  const LiveFleet unmeasured = ReadLiveFleet(Shipped(), nodes, {});
+  EXPECT_THAT(unmeasured.links, IsEmpty());
+  EXPECT_THAT(unmeasured.notes, Contains(HasSubstr("no link to it was measured")));
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(), nodes, {Link("a", "b", "10.0.0.1", "10.0.0.2", 100, 9.4e9)});
+  ASSERT_THAT(Kinds(fleet), ElementsAre("tcp-10gbe"));
+  EXPECT_THAT(fleet.links[0].group.members, ElementsAre(0, 1));
+  EXPECT_EQ(fleet.links[0].measured_pairs, 1);
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+  const LiveFleet slow =
+      ReadLiveFleet(Shipped(), nodes, {Link("a", "c", "10.0.0.1", "10.0.0.3", 100, 0.94e9)});
+  EXPECT_THAT(Kinds(slow), ElementsAre("tcp-1gbe"));
+}
+
 TEST(LiveFleet, BridgesInsideMachinesAreNoNetwork) {
   const LiveFleet fleet = ReadLiveFleet(
       Shipped(), {Spark("a", Ethernet("172.17.0.1", 10)), Spark("b", Ethernet("172.17.0.1", 10))},
