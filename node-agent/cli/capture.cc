@@ -54,28 +54,43 @@ bool NamesAModel(const std::string& name) {
   return identifier || std::find(kModels.begin(), kModels.end(), lower) != kModels.end();
 }
 
+// Adds it as it stands and as JSON writes it.
+void Add(const std::string& name, std::vector<std::string>& names) {
+  if (NamesAModel(name)) return;
+  names.push_back(name);
+  const std::string escaped = absl::StrReplaceAll(name, {{"\\", "\\\\"}, {"\"", "\\\""}});
+  names.push_back(escaped);
+  names.push_back(absl::StrReplaceAll(escaped, {{"/", "\\/"}}));
+}
+
 // What this computer and those at its Thunderbolt ports are called there.
 std::vector<std::string> ThunderboltNames(const host::Capture& capture) {
   std::vector<std::string> names;
-  const auto add = [&names](const std::string& name) {
-    if (NamesAModel(name)) return;
-    names.push_back(name);
-    // As JSON writes it.
-    const std::string escaped = absl::StrReplaceAll(name, {{"\\", "\\\\"}, {"\"", "\\\""}});
-    names.push_back(escaped);
-    names.push_back(absl::StrReplaceAll(escaped, {{"/", "\\/"}}));
-  };
   for (const host::Output& output : capture.commands) {
     if (host::ProgramName(output.arguments) != "system_profiler") continue;
     const auto thunderbolt = probe::ParseThunderbolt(output.text);
     if (!thunderbolt) continue;
-    add(thunderbolt->product);
+    Add(thunderbolt->product, names);
     for (const probe::ThunderboltBus& bus : thunderbolt->buses) {
       for (const probe::ThunderboltPeer& peer : bus.peers) {
-        add(peer.name);
-        add(peer.model);
+        Add(peer.name, names);
+        Add(peer.model, names);
       }
     }
+  }
+  return names;
+}
+
+// Of displays, which may be somebody's iPad or television, and of network ports.
+std::vector<std::string> DeviceNames(const host::Capture& capture) {
+  std::vector<std::string> names;
+  for (const host::Output& output : capture.commands) {
+    const std::string_view program = host::ProgramName(output.arguments);
+    const std::vector<std::string> found =
+        program == "system_profiler" ? probe::ParseDisplayNames(output.text)
+        : program == "networksetup"  ? probe::ParseNamesOfPeople(output.text)
+                                     : std::vector<std::string>{};
+    for (const std::string& name : found) Add(name, names);
   }
   return names;
 }
@@ -90,6 +105,7 @@ int Run(const Arguments& arguments) {
   for (std::string& name : ThunderboltNames(recorder.capture())) {
     names.hosts.push_back(std::move(name));
   }
+  names.devices = DeviceNames(recorder.capture());
   const host::Redactor redactor(arguments.salt.empty() ? host::RandomSalt() : arguments.salt,
                                 std::move(names));
   const host::Capture redacted = host::Redact(recorder.capture(), redactor);

@@ -21,9 +21,11 @@ namespace {
 
 // Words that name no one, though a host or a user may be called so.
 constexpr std::array kCommonWords = {
-    "root",   "localhost", "linux",  "darwin", "debian", "ubuntu", "fedora", "spark",  "mac",
-    "macos",  "apple",     "nvidia", "amd",    "intel",  "user",   "admin",  "system", "host",
-    "server", "local",     "asus",   "dell",   "lenovo", "port",   "memory", "name",   "bus"};
+    "root",   "localhost", "linux",  "darwin",  "debian",  "ubuntu",      "fedora",   "spark",
+    "mac",    "macos",     "apple",  "nvidia",  "amd",     "intel",       "user",     "admin",
+    "system", "host",      "server", "local",   "asus",    "dell",        "lenovo",   "port",
+    "memory", "name",      "bus",    "display", "monitor", "thunderbolt", "ethernet", "chip",
+    "type",   "model",     "status", "studio",  "mini",    "macbook",     "imac"};
 constexpr std::size_t kShortestName = 3;
 
 bool IsHex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
@@ -211,7 +213,8 @@ class Scanner {
     const bool starts_word = !IsWord(Before());
     if (starts_word) {
       if (ReplaceUuid() || ReplaceColons() || ReplaceIpv4() || ReplaceHexWord() ||
-          ReplaceName(names_.hosts, "host-") || ReplaceName(names_.users, "user-")) {
+          ReplaceName(names_.hosts, "host-") || ReplaceName(names_.users, "user-") ||
+          ReplaceName(names_.devices, "device-")) {
         return true;
       }
     }
@@ -464,6 +467,7 @@ Redactor::Redactor(std::string salt, Names names)
     : salt_(std::move(salt)), names_(std::move(names)) {
   Tidy(names_.hosts);
   Tidy(names_.users);
+  Tidy(names_.devices);
 }
 
 std::string Redactor::Redact(std::string_view text) const {

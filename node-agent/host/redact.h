@@ -23,6 +23,7 @@ std::string RandomSalt();
 struct Names {
   std::vector<std::string> hosts;  // computers, this one and those at its ports
   std::vector<std::string> users;
+  std::vector<std::string> devices;  // displays and network ports, as people call them
 };
 
 class Redactor {
@@ -32,7 +33,7 @@ class Redactor {
   // Replaces, wherever they stand: UUIDs; MAC addresses, GUIDs and longer hardware addresses; IPv4
   // and IPv6 addresses except loopback, unspecified and masks (link-local ones stay link-local);
   // values of fields called serial, UDID or UID; 16-digit hexadecimal words that are not small
-  // numbers; interface names made of a MAC address; the given names of hosts and users.
+  // numbers; interface names made of a MAC address; the given names.
   std::string Redact(std::string_view text) const;
 
  private:

@@ -175,6 +175,38 @@ TEST(NodeAgent, ACaptureHoldsNoNameOfTheOtherComputer) {
   EXPECT_THAT(Agent({"doctor", "--from", a, "--from", b}).out, HasSubstr("takes 1 cable; 1 is"));
 }
 
+TEST(NodeAgent, ACaptureHoldsNoNameOfADisplayOrPort) {
+  const auto tools = ToolsThatPrint(
+      "display-tools",
+      {{"uname", "Darwin carols 25.2.0 root:xnu arm64"},
+       {"sw_vers", "ProductName: macOS\nProductVersion: 26.2\nBuildVersion: 25C56"},
+       {"sysctl", "hw.model: Mac16,9\nmachdep.cpu.brand_string: Apple M4 Max"},
+       {"system_profiler",
+        R"({"SPDisplaysDataType":[{"_name":"Apple M4 Max","sppci_model":"Apple M4 Max",)"
+        R"("sppci_cores":"40","spdisplays_ndrvs":[{"_name":"Alice’s iPad"},)"
+        R"({"_name":"Zimmer \"Meyer\" 3\/4"},{"_name":"Display"},{"_name":"Mac Studio"}]}]})"},
+       {"networksetup",
+        "Hardware Port: Alice’s iPhone USB\nDevice: en9\n\nHardware Port: Alice’s iPad\nDevice: "
+        "en8\n\nHardware Port: USB 10/100/1G/2.5G LAN\nDevice: en7\n\nHardware Port: "
+        "Wi-Fi\nDevice: "
+        "en0\n\nVLAN Configurations\n\nVLAN User Defined Name: Meyer GmbH\nDevice: vlan0"}});
+  const std::string directory = FreshPath("displays");
+  ASSERT_EQ(Agent({"capture", "--out", directory, "--salt", "s"}, tools).exit_code, 0);
+  const std::string all = AllOfIt(directory);
+  for (const char* secret : {"Alice", "Meyer", "Zimmer"}) {
+    EXPECT_THAT(all, Not(HasSubstr(secret))) << all;
+  }
+  for (const char* kept : {"\"Display\"", "\"Mac Studio\"", "Port: Wi-Fi",
+                           "Port: USB 10/100/1G/2.5G LAN", "SPDisplaysDataType", "Apple M4 Max"}) {
+    EXPECT_THAT(all, HasSubstr(kept));
+  }
+  // The same name gets the same pseudonym: the iPad as a display and as a port.
+  const std::size_t at = all.find("Hardware Port: device-", all.find("en9"));
+  ASSERT_NE(at, std::string::npos);
+  const std::string ipad = all.substr(at + 15, 15);
+  EXPECT_THAT(all, HasSubstr("\"_name\":\"" + ipad + "\""));
+}
+
 // A machine made of scripts: what its tools print is known, so is what must not be in the capture.
 TEST(NodeAgent, ACaptureHoldsNoIdentifier) {
   const std::vector<std::string> environment = ToolsThatPrint(
