@@ -92,6 +92,7 @@ struct Port {
   bool management = false;
   std::optional<bool> peer_offers_rdma;  // Thunderbolt: the peer advertises its RDMA service
   std::string rdma_twin;                 // the second RDMA device of one ConnectX cage
+  std::string peer_model;                // "Mac16,10"; for the doctor, not in the message
 
   friend bool operator==(const Port&, const Port&) = default;
 };

@@ -182,6 +182,7 @@ json ToJson(const Port& port) {
       .Set("rdma_capable", port.rdma_capable)
       .Set("rdma_active", port.rdma_active)
       .Set("peer_name", port.peer_name)
+      .Set("peer_model", port.peer_model)
       .Set("peer_offers_rdma", port.peer_offers_rdma)
       .Set("domain", port.domain)
       .Set("peer_domain", port.peer_domain)

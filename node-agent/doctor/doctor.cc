@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "node-agent/probe/apple.h"
 
 namespace capacity::doctor {
 namespace {
@@ -79,64 +80,146 @@ void CheckMacState(const Report& report, Notes& notes) {
     case Rdma::State::kUnknown:
       break;
   }
+  const std::string& version = report.os.version;
   notes.Problem(absl::StrCat("Whether RDMA is enabled is not known: ", rdma.reason, "."),
-                "Run `rdma_ctl status` and `ibv_devices` in a terminal. Without these tools macOS "
-                "is older than 26.2.");
+                absl::StrCat("Run `rdma_ctl status` and `ibv_devices` in a terminal. ",
+                             version.empty() ? "Without these tools macOS is older than 26.2."
+                                             : absl::StrCat("macOS ", version, " has both.")));
+}
+
+// What no update and no command changes.
+bool NeverHasRdma(const Report& report) {
+  return report.rdma.state == Rdma::State::kUnsupported &&
+         !absl::StrContains(report.rdma.reason, "macOS");
 }
 
 // The two ends of a cable, whichever is looked at first.
 using CableEnds = std::pair<std::string, std::string>;
 
-// `slow`: cables whose speed was already spoken of at their other end.
-void CheckCable(const Report& report, const Port& port, std::set<CableEnds>& slow, Notes& notes) {
+// What was said of cables at the end that was looked at first, and who may be at the other.
+struct Cables {
+  const std::vector<Patient>& patients;
+  std::set<CableEnds> slow;
+};
+
+// The report of the computer at the other end; nullptr when it is none of these.
+const Report* AtTheOtherEnd(const Port& port, const std::vector<Patient>& patients) {
+  if (port.peer_domain.empty()) return nullptr;
+  for (const Patient& patient : patients) {
+    for (const Port& other : patient.report.ports) {
+      if (other.domain == port.peer_domain) return &patient.report;
+    }
+  }
+  return nullptr;
+}
+
+// "Mac mini", "alice (Mac16,10)"; "a computer that gives no name".
+std::string Peer(const Port& port) {
+  if (port.peer_name.empty()) return "a computer that gives no name";
+  if (port.peer_model.empty() || port.peer_model == port.peer_name) return port.peer_name;
+  return absl::StrCat(port.peer_name, ", ", port.peer_model);
+}
+
+// Why the computer at the other end never can, whatever is enabled there; "" where it may.
+std::string WhyPeerCannot(const Port& port, const Report* other) {
+  if (other != nullptr) return NeverHasRdma(*other) ? other->rdma.reason : "";
+  if (!probe::HasThunderbolt4AtMost(port.peer_model)) return "";
+  return "its Thunderbolt does 40 Gb/s; RDMA needs Thunderbolt 5";
+}
+
+// Nullopt: not known. What a computer says of itself is newer than what its neighbour heard.
+std::optional<bool> PeerOffersRdma(const Port& port, const Report* other) {
+  if (other != nullptr && other->rdma.state == Rdma::State::kEnabled) return true;
+  if (other != nullptr && other->rdma.state != Rdma::State::kUnknown) return false;
+  return port.peer_offers_rdma;
+}
+
+void CheckSpeed(const Port& port, Cables& cables, Notes& notes) {
+  if (!port.negotiated_bits_per_second ||
+      *port.negotiated_bits_per_second >= kThunderbolt5BitsPerSecond) {
+    return;
+  }
+  const bool told = !port.domain.empty() && !port.peer_domain.empty() &&
+                    !cables.slow.insert(std::minmax(port.domain, port.peer_domain)).second;
+  if (told) return;
+  notes.Problem(
+      absl::StrCat("The cable to ", Peer(port), " in ", Described(port), " runs at ",
+                   Gigabits(*port.negotiated_bits_per_second), ", less than Thunderbolt 5 does."),
+      "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
+}
+
+void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& notes) {
   const std::string where = Described(port);
-  const bool enabled = report.rdma.state == Rdma::State::kEnabled;
+  if (port.rdma_active == true && port.rdma_capable != false) {
+    // Whatever is said of the other end: it runs.
+    notes.Good(absl::StrCat(where, " is cabled to ", Peer(port), " and active."));
+    CheckSpeed(port, cables, notes);
+    return;
+  }
+  const Report* const other = AtTheOtherEnd(port, cables.patients);
+  if (const std::string why = WhyPeerCannot(port, other); !why.empty()) {
+    notes.Note(absl::StrCat("The computer at the other end of ", where, " (", Peer(port),
+                            ") cannot do RDMA: ", why,
+                            ". Over this cable the two can take part in a cluster over TCP."));
+    return;
+  }
   if (port.rdma_capable == false) {
-    notes.Problem(absl::StrCat("The cable to ", port.peer_name, " is in ", where,
+    notes.Problem(absl::StrCat("The cable to ", Peer(port), " is in ", where,
                                ", the port beside Ethernet, which cannot do RDMA."),
                   "Move this end of the cable to any other Thunderbolt port.");
   }
-  if (port.negotiated_bits_per_second &&
-      *port.negotiated_bits_per_second < kThunderbolt5BitsPerSecond &&
-      (port.domain.empty() || port.peer_domain.empty() ||
-       slow.insert(std::minmax(port.domain, port.peer_domain)).second)) {
+  CheckSpeed(port, cables, notes);
+  if (PeerOffersRdma(port, other) == false) {
     notes.Problem(
-        absl::StrCat("The cable to ", port.peer_name, " in ", where, " runs at ",
-                     Gigabits(*port.negotiated_bits_per_second), ", less than Thunderbolt 5 does."),
-        "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
-  }
-  if (port.peer_offers_rdma == false) {
-    notes.Problem(absl::StrCat("The computer at the other end of ", where, " (", port.peer_name,
-                               ") does not offer RDMA."),
-                  "Enable it there too: in macOS Recovery, `rdma_ctl enable`. Both ends need it "
-                  "before a port becomes active.");
-  } else if (enabled && port.rdma_active == false && port.rdma_capable != false) {
-    notes.Problem(
-        absl::StrCat(where, " is cabled to ", port.peer_name, " and its RDMA port is DOWN."),
-        "Check that RDMA is enabled at the other end, then unplug the cable and plug it "
-        "in again; a restart of both Macs clears leftovers of crashed programs.");
-  } else if (port.rdma_active == true) {
-    notes.Good(absl::StrCat(where, " is cabled to ", port.peer_name, " and active."));
+        absl::StrCat("The computer at the other end of ", where, " (", Peer(port),
+                     ") does not offer RDMA."),
+        "Enable it there too: in macOS Recovery, `rdma_ctl enable`. Both ends need it before a "
+        "port becomes active, and Thunderbolt 5 (M3 Ultra; Pro and Max from M4 on).");
+  } else if (report.rdma.state == Rdma::State::kEnabled && port.rdma_active == false &&
+             port.rdma_capable != false) {
+    notes.Problem(absl::StrCat(where, " is cabled to ", Peer(port), " and its RDMA port is DOWN."),
+                  "Check that RDMA is enabled at the other end, then unplug the cable and plug it "
+                  "in again; a restart of both Macs clears leftovers of crashed programs.");
   }
 }
 
-void CheckMac(const Report& report, std::set<CableEnds>& slow, Notes& notes) {
+// Why the list of Thunderbolt ports is not whole; "" when it is.
+std::string WhyPortsAreNotKnown(const Report& report) {
+  for (const agent::ProbeResult& probe : report.probes) {
+    if (probe.name != "thunderbolt" || probe.unknowns.empty()) continue;
+    return probe.unknowns.front();
+  }
+  return "";
+}
+
+void CheckMac(const Report& report, Cables& cables, Notes& notes) {
   CheckMacState(report, notes);
   bool cabled = false;
   bool any = false;
   for (const Port& port : report.ports) {
     if (!IsThunderbolt(port)) continue;
     any = true;
-    if (!HasPeer(port)) continue;
-    cabled = true;
-    if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, slow, notes);
+    if (HasPeer(port)) {
+      cabled = true;
+      if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, cables, notes);
+    } else if (port.rdma_active == true) {
+      cabled = true;
+      notes.Good(absl::StrCat(Described(port),
+                              " is active; which computer is at its other end is not known."));
+    }
   }
-  if (any && !cabled) {
+  if (cabled) return;
+  if (const std::string why = WhyPortsAreNotKnown(report); !why.empty()) {
+    notes.Note(
+        absl::StrCat("Whether another computer is on a Thunderbolt port is not known: ", why, "."));
+  } else if (any) {
     notes.Note("No other computer is on a Thunderbolt port (docks and drives do not count).");
   }
 }
 
 // ---------------------------------------------------------------- Linux
+
+bool IsGb10(const Report& report) { return report.machine.kind == Machine::Kind::kGb10; }
 
 void CheckDriver(const Report& report, Notes& notes) {
   const bool undriven = std::any_of(
@@ -145,18 +228,35 @@ void CheckDriver(const Report& report, Notes& notes) {
       });
   for (const agent::ProbeResult& probe : report.probes) {
     if (probe.name != "nvidia-smi" || probe.outcome == agent::ProbeResult::Outcome::kOk) continue;
-    const bool broken =
-        undriven || (report.machine.kind == Machine::Kind::kGb10 && report.accelerators.empty());
+    const bool broken = undriven || (IsGb10(report) && report.accelerators.empty());
     if (!broken) continue;
     notes.Problem(
         absl::StrCat("The NVIDIA card has no working driver: ",
                      probe.unknowns.empty() ? "nvidia-smi shows no card" : probe.unknowns.front(),
                      "."),
-        report.machine.kind == Machine::Kind::kGb10
+        IsGb10(report)
             ? "Reinstall the driver that comes with DGX OS (`sudo apt install "
               "--reinstall nvidia-driver-580-open` or the newest offered), restart, and "
               "check `nvidia-smi`."
             : "Install the distribution's NVIDIA driver, restart, and check `nvidia-smi`.");
+  }
+}
+
+// `up`: how many cages or ports have a link.
+void CheckDown(const Report& report, const std::vector<std::string>& down, int up, Notes& notes) {
+  if (down.empty()) return;
+  const std::string are =
+      absl::StrCat(absl::StrJoin(down, ", "), down.size() == 1 ? " is" : " are", " DOWN");
+  if (!IsGb10(report)) {
+    // Which cable a card takes, and whether it was meant to have one, its owner knows.
+    notes.Note(absl::StrCat(are, ": no link."));
+  } else if (up == 0) {
+    notes.Problem(
+        absl::StrCat(are, ": no link on any cage."),
+        "Plug a 200 Gb/s cable (QSFP) into one cage of each machine; the other end has to "
+        "be switched on. The 40 Gb/s that a port shows while it is down is not its speed.");
+  } else {
+    notes.Note(absl::StrCat(are, " (nothing plugged in); one cage is enough for two machines."));
   }
 }
 
@@ -184,22 +284,14 @@ void CheckConnectx(const Report& report, Notes& notes) {
         notes.Problem(
             absl::StrCat(Described(port), " runs at ", Gigabits(*port.negotiated_bits_per_second),
                          " of ", Gigabits(*port.capable_bits_per_second), "."),
-            "Use a QSFP112 or QSFP56 cable for 200 Gb/s at both ends.");
+            IsGb10(report) ? "Use a QSFP112 or QSFP56 cable for 200 Gb/s at both ends."
+                           : "Use a cable, and at its other end a port, for the full rate.");
       }
     } else if (port.state == Port::State::kDown) {
       down.push_back(Described(port));
     }
   }
-  if (!down.empty() && up == 0) {
-    notes.Problem(
-        absl::StrCat(absl::StrJoin(down, ", "), down.size() == 1 ? " is" : " are",
-                     " DOWN: no link on any cage."),
-        "Plug a 200 Gb/s cable (QSFP) into one cage of each machine; the other end has to "
-        "be switched on. The 40 Gb/s that a port shows while it is down is not its speed.");
-  } else if (!down.empty()) {
-    notes.Note(absl::StrCat(absl::StrJoin(down, ", "), down.size() == 1 ? " is" : " are",
-                            " DOWN (nothing plugged in); one cage is enough for two machines."));
-  }
+  CheckDown(report, down, up, notes);
   for (const agent::ProbeResult& probe : report.probes) {
     for (const std::string& unknown : probe.unknowns) {
       if (!absl::StrContains(unknown, "only one of the twins")) continue;
@@ -210,30 +302,46 @@ void CheckConnectx(const Report& report, Notes& notes) {
   }
 }
 
-void CheckLinux(const Report& report, Notes& notes) {
-  CheckDriver(report, notes);
-  const bool gb10 = report.machine.kind == Machine::Kind::kGb10;
-  switch (report.rdma.state) {
+void CheckLinuxState(const Report& report, Notes& notes) {
+  const Rdma& rdma = report.rdma;
+  const std::string why = rdma.reason.empty() ? "nothing was found out" : rdma.reason;
+  switch (rdma.state) {
     case Rdma::State::kEnabled:
-      notes.Good(absl::StrCat("RDMA: ", report.rdma.reason, "."));
-      break;
+      notes.Good(absl::StrCat("RDMA: ", rdma.reason, "."));
+      return;
     case Rdma::State::kDisabled:
-      notes.Problem(absl::StrCat("RDMA: ", report.rdma.reason, "."),
-                    "Load the driver (`sudo modprobe mlx5_ib`) and install rdma-core and "
-                    "ibverbs-utils; then `ibv_devices` lists rocep1s0f0 and its siblings.");
-      break;
+      notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."),
+                    absl::StrCat("Load the driver (`sudo modprobe mlx5_ib`) and install rdma-core "
+                                 "and ibverbs-utils; then `ibv_devices` lists ",
+                                 IsGb10(report) ? "rocep1s0f0 and its siblings." : "the card."));
+      return;
     case Rdma::State::kUnsupported:
+      notes.Note(absl::StrCat("RDMA: ", rdma.reason,
+                              ". This machine can take part in a cluster over TCP only."));
+      return;
     case Rdma::State::kUnknown:
-      notes.Note(
-          absl::StrCat("RDMA: ", report.rdma.reason.empty() ? "not known" : report.rdma.reason,
-                       ". This machine can take part in a cluster over TCP only."));
       break;
   }
+  const std::string finding = absl::StrCat("Whether RDMA works is not known: ", why, ".");
+  if (IsGb10(report)) {
+    notes.Problem(finding,
+                  "Run `ibv_devices` (rdma-core and ibverbs-utils): it lists rocep1s0f0 and its "
+                  "siblings. Where it lists none, `sudo modprobe mlx5_ib`.");
+  } else {
+    notes.Note(finding);
+  }
+}
+
+void CheckLinux(const Report& report, Notes& notes) {
+  CheckDriver(report, notes);
+  CheckLinuxState(report, notes);
   CheckConnectx(report, notes);
   const bool cages = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
     return port.kind == Port::Kind::kConnectx;
   });
-  if (gb10 && !cages) notes.Note("No ConnectX-7 port was seen, so nothing can be said of cables.");
+  if (IsGb10(report) && !cages) {
+    notes.Note("No ConnectX-7 port was seen, so nothing can be said of cables.");
+  }
 }
 
 // ---------------------------------------------------------------- cables between several
@@ -295,6 +403,10 @@ void CheckMesh(const std::vector<const Patient*>& macs, std::vector<Advice>& adv
   } else {
     notes.Note(mesh);
   }
+}
+
+void CheckStrangers(const std::vector<const Patient*>& macs, std::vector<Advice>& advice) {
+  Notes notes("", advice);
   std::set<std::string> known;
   for (const Patient* mac : macs) {
     for (const Port& port : mac->report.ports) known.insert(port.domain);
@@ -303,7 +415,7 @@ void CheckMesh(const std::vector<const Patient*>& macs, std::vector<Advice>& adv
     for (const Port& port : mac->report.ports) {
       if (port.peer_domain.empty() || known.count(port.peer_domain) > 0) continue;
       notes.Note(absl::StrCat(Described(port), " of ", mac->name, " leads to a computer (",
-                              port.peer_name,
+                              Peer(port),
                               ") that is none of these; captures made with "
                               "different --salt cannot be paired."));
     }
@@ -315,17 +427,20 @@ void CheckMesh(const std::vector<const Patient*>& macs, std::vector<Advice>& adv
 std::vector<Advice> Diagnose(const std::vector<Patient>& patients) {
   std::vector<Advice> advice;
   std::vector<const Patient*> macs;
-  std::set<CableEnds> slow;
+  std::vector<const Patient*> mesh;  // those that RDMA may join
+  Cables cables{patients, {}};
   for (const Patient& patient : patients) {
     Notes notes(patient.name, advice);
     if (patient.report.machine.kind == Machine::Kind::kMac) {
       macs.push_back(&patient);
-      CheckMac(patient.report, slow, notes);
+      if (!NeverHasRdma(patient.report)) mesh.push_back(&patient);
+      CheckMac(patient.report, cables, notes);
     } else {
       CheckLinux(patient.report, notes);
     }
   }
-  if (macs.size() > 1) CheckMesh(macs, advice);
+  if (mesh.size() > 1) CheckMesh(mesh, advice);
+  if (macs.size() > 1) CheckStrangers(macs, advice);
   return advice;
 }
 

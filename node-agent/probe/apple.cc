@@ -176,7 +176,22 @@ std::optional<Thunderbolt> ThunderboltFromText(std::string_view text) {
   return thunderbolt;
 }
 
-// ---------------------------------------------------------------- ifconfig
+// ---------------------------------------------------------------- network ports
+
+// "Ethernet Adapter (en3)", "USB 10/100/1000 LAN", "AX88179A", "iPhone USB".
+bool OfKnownWords(std::string_view name) {
+  constexpr std::array<std::string_view, 34> kWords = {
+      "wi-fi",  "airport",   "ethernet", "thunderbolt", "bridge",    "adapter", "adaptor",
+      "slot",   "usb",       "usb-c",    "lan",         "bluetooth", "pan",     "dun",
+      "iphone", "ipad",      "firewire", "modem",       "gigabit",   "display", "dock",
+      "apple",  "belkin",    "caldigit", "lg",          "dell",      "realtek", "controller",
+      "port",   "universal", "studio",   "pci",         "serial",    "network"};
+  const std::vector<std::string_view> words = Words(name);
+  return std::all_of(words.begin(), words.end(), [&kWords](std::string_view word) {
+    return word.find_first_of("0123456789") != std::string_view::npos ||
+           std::find(kWords.begin(), kWords.end(), Lower(word)) != kWords.end();
+  });
+}
 
 // "1000baseT", "10Gbase-T", "2500Base-T", "100baseTX", "10baseT/UTP" as bits a second: megabits
 // unless a G follows the number.
@@ -312,6 +327,28 @@ std::optional<Gpu> ParseGpu(std::string_view text) {
   return gpu;
 }
 
+std::vector<std::string> ParseDisplayNames(std::string_view text) {
+  std::vector<std::string> names;
+  if (LooksLikeJson(text)) {
+    bool cut = false;
+    const json root = ParseJson(text, cut);
+    const json& cards = At(root, "SPDisplaysDataType");
+    if (!cards.is_array()) return names;
+    for (const json& card : cards) {
+      const json& displays = At(card, "spdisplays_ndrvs");
+      if (!displays.is_array()) continue;
+      for (const json& display : displays) names.push_back(TextAt(display, "_name"));
+    }
+    return names;
+  }
+  const auto root = ParseSections(text);
+  ForEachSection(*root, [&names](const Section& section) {
+    if (section.title != "Displays") return;
+    for (const auto& display : section.sections) names.push_back(display->title);
+  });
+  return names;
+}
+
 std::optional<Thunderbolt> ParseThunderbolt(std::string_view text) {
   if (!LooksLikeJson(text)) return ThunderboltFromText(text);
   Thunderbolt thunderbolt;
@@ -323,6 +360,40 @@ std::optional<Thunderbolt> ParseThunderbolt(std::string_view text) {
     if (entry.is_object()) thunderbolt.buses.push_back(ReadBus(entry, thunderbolt));
   }
   return thunderbolt;
+}
+
+bool HasThunderbolt4AtMost(std::string_view model_identifier) {
+  const std::size_t digits = model_identifier.find_first_of("0123456789");
+  const std::size_t comma = model_identifier.find(',');
+  if (digits == std::string_view::npos || comma == std::string_view::npos || comma < digits) {
+    return false;
+  }
+  const auto family = ParseWhole(model_identifier.substr(digits, comma - digits));
+  const auto model = ParseWhole(model_identifier.substr(comma + 1));
+  if (!family || !model) return false;
+  // Apple gave up names with the product in them before it built Thunderbolt 5.
+  constexpr std::array<std::string_view, 7> kOldNames = {
+      "MacBook", "MacBookAir", "MacBookPro", "Macmini", "iMac", "iMacPro", "MacPro"};
+  const std::string_view name = model_identifier.substr(0, digits);
+  if (name != "Mac") return std::find(kOldNames.begin(), kOldNames.end(), name) != kOldNames.end();
+  // Apple, "Identify your Mac model" and technical specifications, 2026-11: M1 Max and Ultra are
+  // Mac13, M2 Mac14, M3 Mac15 of which the M3 Ultra alone has Thunderbolt 5, M4 and M5 without Pro
+  // or Max these.
+  constexpr std::array<std::uint64_t, 6> kM4 = {1, 2, 3, 10, 12, 13};
+  constexpr std::array<std::uint64_t, 2> kM5 = {2, 3};
+  switch (*family) {
+    case 13:
+    case 14:
+      return true;
+    case 15:
+      return *model != 14;
+    case 16:
+      return std::find(kM4.begin(), kM4.end(), *model) != kM4.end();
+    case 17:
+      return std::find(kM5.begin(), kM5.end(), *model) != kM5.end();
+    default:
+      return false;
+  }
 }
 
 std::optional<VirtualMemory> ParseVmStat(std::string_view text) {
@@ -371,6 +442,17 @@ std::vector<HardwarePort> ParseHardwarePorts(std::string_view text) {
     }
   }
   return ports;
+}
+
+std::vector<std::string> ParseNamesOfPeople(std::string_view hardware_ports) {
+  std::vector<std::string> names;
+  for (const std::string_view line : Lines(hardware_ports)) {
+    const auto pair = SplitPair(line, ':');
+    if (!pair) continue;
+    const bool names_one = pair->key == "Hardware Port" || pair->key == "VLAN User Defined Name";
+    if (names_one && !OfKnownWords(pair->value)) names.emplace_back(pair->value);
+  }
+  return names;
 }
 
 std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {

@@ -41,6 +41,9 @@ struct Gpu {
 };
 std::optional<Gpu> ParseGpu(std::string_view text);
 
+// What the displays are called there, an iPad beside the Mac among them.
+std::vector<std::string> ParseDisplayNames(std::string_view text);
+
 // `system_profiler SPThunderboltDataType`.
 struct ThunderboltPeer {  // another computer, not a dock or a drive
   std::string name;       // "MacBook Pro"
@@ -68,6 +71,10 @@ struct Thunderbolt {
 };
 std::optional<Thunderbolt> ParseThunderbolt(std::string_view text);
 
+// True of models no Mac of which has Thunderbolt 5, "Mac16,10" (Mac mini with M4). False of the
+// others and of those that are not known.
+bool HasThunderbolt4AtMost(std::string_view model_identifier);
+
 // `vm_stat`, in bytes.
 struct VirtualMemory {
   std::uint64_t wired = 0;
@@ -86,6 +93,10 @@ struct HardwarePort {
   std::string device;  // "en1"
 };
 std::vector<HardwarePort> ParseHardwarePorts(std::string_view text);
+
+// Those names in the listing that people made: of VLANs, bonds, VPNs, phones. What macOS and makers
+// of adapters call a port is of known words and of numbers.
+std::vector<std::string> ParseNamesOfPeople(std::string_view hardware_ports);
 
 // `ifconfig -a`, by interface.
 struct InterfaceState {

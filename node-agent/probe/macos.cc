@@ -363,6 +363,7 @@ std::vector<Port> PortsOf(const ThunderboltBus& bus, const Network& network,
     }
     Port& port = i < used.size() ? ports[at] : ports.back();
     port.peer_name = Prefer(peer.name, peer.model);
+    port.peer_model = peer.model;
     port.peer_domain = hashed(peer.domain);
     port.peer_offers_rdma = peer.offers_rdma;
   }
@@ -551,6 +552,10 @@ std::string WhyThunderboltCannot(const Report& report, std::optional<std::size_t
   }
   if (StartsWith(chip, "Intel")) {
     return absl::StrCat("Thunderbolt of Macs with an Intel processor does 40 Gb/s", kNeeds);
+  }
+  const std::string& model = report.machine.model_identifier;
+  if (HasThunderbolt4AtMost(model)) {
+    return absl::StrCat("Thunderbolt of a ", model, " does 40 Gb/s", kNeeds);
   }
   const bool any = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
     return port.kind == Port::Kind::kThunderbolt;

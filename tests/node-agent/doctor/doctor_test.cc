@@ -61,6 +61,11 @@ auto Problem(const std::string& finding, const std::string& remedy) {
                Field(&Advice::remedy, HasSubstr(remedy)));
 }
 
+auto Note(const std::string& finding) {
+  return AllOf(Field(&Advice::severity, Advice::Severity::kNote),
+               Field(&Advice::finding, HasSubstr(finding)));
+}
+
 auto NoProblem() { return Each(Field(&Advice::severity, Not(Advice::Severity::kProblem))); }
 
 Patient FromCapture(const std::string& name) {
@@ -78,6 +83,104 @@ TEST(Doctor, DisabledRdmaIsEnabledInRecovery) {
 TEST(Doctor, TheOtherEndMayBeTheOneToMend) {
   EXPECT_THAT(Diagnose({FromCapture("mac-m5-max-rdma-enabled")}),
               Contains(Problem("does not offer RDMA", "Recovery")));
+}
+
+TEST(Doctor, AnActivePortIsWellWhateverTheOtherEndAdvertises) {
+  Report a = MacWith(3);
+  Report b = MacWith(3);
+  Cable(a, 0, "d1", b, 0, "d2");
+  a.ports[0].peer_offers_rdma = false;
+  EXPECT_THAT(Diagnose({{"a", a}}), NoProblem());
+  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), NoProblem());
+}
+
+TEST(Doctor, WhatTheOtherEndSaysOfItselfIsBelieved) {
+  Report a = MacWith(3);
+  Report b = MacWith(3);
+  Cable(a, 0, "d1", b, 0, "d2");
+  a.ports[0].peer_offers_rdma = false;
+  a.ports[0].rdma_active = false;
+  const auto advice = Diagnose({{"a", a}, {"b", b}});
+  EXPECT_THAT(advice, Not(Contains(Problem("does not offer RDMA", ""))));
+  EXPECT_THAT(advice, Contains(Problem("is DOWN", "plug it in again")));
+  b.rdma = {Rdma::State::kDisabled, "ibv_devices lists no device"};
+  a.ports[0].peer_offers_rdma = true;
+  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), Contains(Problem("does not offer RDMA", "there")));
+}
+
+TEST(Doctor, NoCableAndNoCommandGivesThunderbolt5ToTheOtherEnd) {
+  Report a = MacWith(3);
+  Report b = MacWith(3);
+  Cable(a, 0, "d1", b, 0, "d2");
+  Port& port = a.ports[0];
+  port.rdma_active = false;
+  port.peer_offers_rdma = false;
+  port.negotiated_bits_per_second = 40e9;
+  port.peer_model = "Mac16,10";
+  const auto alone = Diagnose({{"a", a}});
+  EXPECT_THAT(alone, NoProblem());
+  EXPECT_THAT(alone, Contains(Note("Mac mini, Mac16,10) cannot do RDMA")));
+  // The other end says so itself.
+  port.peer_model.clear();
+  b.rdma = {Rdma::State::kUnsupported, "Thunderbolt of the Apple M4 does 40 Gb/s"};
+  const auto both = Diagnose({{"a", a}, {"b", b}});
+  EXPECT_THAT(both, NoProblem());
+  EXPECT_THAT(both, Contains(Note("cannot do RDMA: Thunderbolt of the Apple M4")));
+}
+
+TEST(Doctor, MacsThatNeverHaveRdmaNeedNoMesh) {
+  Report a = MacWith(3);
+  Report b = MacWith(3);
+  b.rdma = {Rdma::State::kUnsupported, "Thunderbolt of the Apple M4 does 40 Gb/s"};
+  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), NoProblem());
+  b.rdma.reason = "macOS 26.1 cannot; RDMA over Thunderbolt needs 26.2";
+  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), Contains(Problem("No Thunderbolt cable", "Add")));
+}
+
+TEST(Doctor, WhatIsPluggedInMayNotBeKnown) {
+  const auto mac = [](const std::string& state) {
+    host::Capture capture;
+    capture.commands = {
+        {.arguments = {"sw_vers"}, .text = "ProductVersion:\t26.4\n"},
+        {.how = host::Output::How::kTimedOut,
+         .arguments = {"system_profiler", "-json", "SPThunderboltDataType"}},
+        {.arguments = {"networksetup", "-listallhardwareports"},
+         .text = "Hardware Port: Thunderbolt 2\nDevice: en3\n"},
+        {.arguments = {"ibv_devinfo"}, .text = "hca_id:\trdma_en3\n\t\t\tstate:\t" + state + "\n"}};
+    return Patient{"studio", probe::TakeReport(*host::Replay(capture), {})};
+  };
+  const auto down = Diagnose({mac("PORT_DOWN (1)")});
+  EXPECT_THAT(down, Contains(Note("on a Thunderbolt port is not known")));
+  EXPECT_THAT(down, Not(Contains(Note("No other computer"))));
+  const auto active = Diagnose({mac("PORT_ACTIVE (4)")});
+  EXPECT_THAT(active, Contains(Field(&Advice::finding,
+                                     HasSubstr("receptacle 2 (en3) is active; which computer"))));
+  EXPECT_THAT(active, Not(Contains(Note("No other computer"))));
+}
+
+TEST(Doctor, AMacWithoutThunderboltIsNotSentToRecovery) {
+  host::Capture capture;
+  capture.commands = {
+      {.arguments = {"sysctl", "hw"},
+       .text = "hw.model: Mac17,5\nmachdep.cpu.brand_string: Apple A18 Pro\n"
+               "kern.osproductversion: 26.4\n"},
+      {.arguments = {"system_profiler", "-json", "SPThunderboltDataType"},
+       .text = "{\n  \"SPThunderboltDataType\" : [\n\n  ]\n}\n"},
+      {.arguments = {"rdma_ctl", "status"}, .text = "disabled\n"},
+      {.arguments = {"ibv_devices"}, .text = "    device    node GUID\n    ------   ------\n"}};
+  const auto advice = Diagnose({{"neo", probe::TakeReport(*host::Replay(capture), {})}});
+  EXPECT_THAT(advice, NoProblem());
+  EXPECT_THAT(advice, Contains(Note("this Mac has no Thunderbolt")));
+}
+
+TEST(Doctor, AKnownVersionIsNotDoubted) {
+  Report report = MacWith(1);
+  report.rdma = {Rdma::State::kUnknown, "ibv_devices is not there; rdma_ctl is not there"};
+  EXPECT_THAT(Diagnose({{"a", report}}), Contains(Problem("not known", "older than 26.2")));
+  report.os.version = "26.4";
+  const auto advice = Diagnose({{"a", report}});
+  EXPECT_THAT(advice, Contains(Problem("not known", "macOS 26.4 has both")));
+  EXPECT_THAT(advice, Not(Contains(Problem("not known", "older"))));
 }
 
 TEST(Doctor, AnOldSystemIsUpdatedFirst) {
@@ -177,6 +280,29 @@ TEST(Doctor, ASparkWithoutLinkNeedsACable) {
     port.negotiated_bits_per_second.reset();
   }
   EXPECT_THAT(Diagnose({patient}), Contains(Problem("DOWN", "Plug a 200 Gb/s cable")));
+}
+
+TEST(Doctor, ASparkWhoseRdmaIsNotKnownIsNotSaidToHaveNone) {
+  Patient patient = FromCapture("spark-hp-zgx");
+  patient.report.rdma = {Rdma::State::kUnknown, "/sys/class/infiniband is not there"};
+  const auto advice = Diagnose({patient});
+  EXPECT_THAT(advice, Contains(Problem("Whether RDMA works is not known", "ibv_devices")));
+  EXPECT_THAT(advice, Not(Contains(Note("over TCP only"))));
+}
+
+TEST(Doctor, ACardOfAnotherMachineIsNoCage) {
+  Report report;
+  report.machine.kind = Machine::Kind::kLinux;
+  report.rdma = {Rdma::State::kEnabled, "1 RDMA device in 1 port, 0 active"};
+  Port port;
+  port.kind = Port::Kind::kConnectx;
+  port.name = "mlx4_0";
+  port.interfaces = {"ib0"};
+  port.state = Port::State::kDown;
+  report.ports = {port};
+  const auto advice = Diagnose({{"box", report}});
+  EXPECT_THAT(advice, NoProblem());
+  EXPECT_THAT(advice, Contains(Note("mlx4_0 (ib0) is DOWN: no link.")));
 }
 
 TEST(Doctor, ACardWithoutADriverIsNamed) {

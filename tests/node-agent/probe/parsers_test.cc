@@ -170,6 +170,27 @@ TEST(SystemProfiler, LinesOfTheLogBeforeTheJsonAreNoJson) {
   }
 }
 
+TEST(Displays, NamesInBothForms) {
+  EXPECT_THAT(ParseDisplayNames(R"({"SPDisplaysDataType":[{"_name":"Apple M4","spdisplays_ndrvs":)"
+                                R"([{"_name":"BenQ"},{"_name":"Alice’s iPad"}]}]})"),
+              ElementsAre("BenQ", "Alice’s iPad"));
+  EXPECT_THAT(ParseDisplayNames("Graphics/Displays:\n\n    Apple M4:\n\n      Type: GPU\n"
+                                "      Displays:\n        Alice’s iPad:\n"
+                                "          Resolution: 2388 x 1668\n        BenQ:\n"
+                                "          Main Display: Yes\n"),
+              ElementsAre("Alice’s iPad", "BenQ"));
+}
+
+TEST(HardwarePorts, NamesThatPeopleMade) {
+  EXPECT_THAT(
+      ParseNamesOfPeople("Hardware Port: Ethernet Adapter (en3)\nDevice: en3\n\n"
+                         "Hardware Port: Thunderbolt Ethernet Slot 1\nDevice: en10\n\n"
+                         "Hardware Port: AX88179A\nDevice: en7\n\nHardware Port: Bluetooth PAN\n"
+                         "Device: en8\n\nHardware Port: Meyer GmbH VPN\nDevice: ppp0\n\n"
+                         "Hardware Port: Alice’s iPhone USB\nDevice: en9\n"),
+      ElementsAre("Meyer GmbH VPN", "Alice’s iPhone USB"));
+}
+
 TEST(Ifconfig, TheNegotiatedRate) {
   const auto rate = [](const std::string& media, const std::string& status) {
     return ParseIfconfig("en0: flags=8863<UP> mtu 1500\n\tmedia: " + media +
@@ -322,11 +343,12 @@ TEST(Thunderbolt, EveryComputerBehindAHubIsTold) {
        Ran("system_profiler SPThunderboltDataType -json",
            R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A","receptacle_1_tag":)"
            R"({"receptacle_id_key":"1","receptacle_status_key":"receptacle_connected"},"_items":)"
-           R"([{"_name":"hub","_items":[{"_name":"b","domain_uuid_key":"B"},)"
+           R"([{"_name":"hub","_items":[{"_name":"b","device_name_key":"Mac16,9","domain_uuid_key":"B"},)"
            R"({"_name":"c","domain_uuid_key":"C"}]}]}]})"),
        Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")});
   ASSERT_THAT(report.ports, SizeIs(2));
   EXPECT_EQ(report.ports[0].peer_name, "b");
+  EXPECT_EQ(report.ports[0].peer_model, "Mac16,9");
   EXPECT_EQ(report.ports[1].peer_name, "c");
   EXPECT_NE(report.ports[0].peer_domain, report.ports[1].peer_domain);
   EXPECT_EQ(report.ports[0].name, report.ports[1].name);
@@ -334,6 +356,18 @@ TEST(Thunderbolt, EveryComputerBehindAHubIsTold) {
   // Addresses are those of the socket, once.
   EXPECT_THAT(report.ports[0].addresses, ElementsAre("10.0.0.1"));
   EXPECT_THAT(report.ports[1].addresses, IsEmpty());
+}
+
+TEST(Thunderbolt, ModelsThatNeverHaveThunderbolt5) {
+  for (const char* model : {"MacBookAir10,1", "Macmini9,1", "MacBookPro18,2", "Mac13,2", "Mac14,14",
+                            "Mac15,12", "Mac16,1", "Mac16,10", "Mac17,2"}) {
+    EXPECT_TRUE(HasThunderbolt4AtMost(model)) << model;
+  }
+  for (const char* model :
+       {"Mac15,14", "Mac16,9", "Mac16,11", "Mac16,5", "Mac17,6", "Mac18,1", "Mac12,1", "Mac", "",
+        "16,10", "Mac16", "Mac16,", "Mac,16", "Mac mini", "iPad16,3", "Mac16,10x"}) {
+    EXPECT_FALSE(HasThunderbolt4AtMost(model)) << model;
+  }
 }
 
 TEST(Rdma, FourtyGigabitsAtMostIsNotSupported) {
