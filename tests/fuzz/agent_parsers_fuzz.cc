@@ -61,6 +61,7 @@ void ParseApple(unsigned which, std::string_view text) {
     }
     case 2: {
       if (const auto gpu = probe::ParseGpu(text)) RequirePrintable(gpu->name);
+      probe::ParseDisplayNames(text);
       break;
     }
     case 3: {
@@ -69,7 +70,11 @@ void ParseApple(unsigned which, std::string_view text) {
       for (const auto& bus : thunderbolt->buses) {
         RequirePrintable(bus.name);
         for (const auto& peer : bus.peers) RequirePrintable(peer.name);
-        if (bus.speed) RequireSpeed(bus.speed->bits_per_second);
+        Require(!bus.receptacles.empty());
+        for (const auto& receptacle : bus.receptacles) {
+          RequirePrintable(receptacle.id);
+          if (receptacle.speed) RequireSpeed(receptacle.speed->bits_per_second);
+        }
       }
       break;
     }
@@ -83,12 +88,17 @@ void ParseApple(unsigned which, std::string_view text) {
     }
     case 6:
       probe::ParseHardwarePorts(text);
+      probe::ParseNamesOfPeople(text);
       break;
     case 7:
-      probe::ParseIfconfig(text);
+      for (const auto& [name, interface] : probe::ParseIfconfig(text)) {
+        RequireSpeed(interface.bits_per_second);
+        if (interface.up == false) Require(!interface.bits_per_second);
+      }
       break;
     default:
       probe::ParseSwVers({"sw_vers"}, text);
+      probe::HasThunderbolt4AtMost(text);
       break;
   }
 }
