@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "node-agent/probe/apple.h"
+#include "node-agent/apple_models.h"
 
 namespace capacity::doctor {
 namespace {
@@ -123,7 +123,7 @@ std::string Peer(const Port& port) {
 // Why the computer at the other end never can, whatever is enabled there; "" where it may.
 std::string WhyPeerCannot(const Port& port, const Report* other) {
   if (other != nullptr) return NeverHasRdma(*other) ? other->rdma.reason : "";
-  if (!probe::HasThunderbolt4AtMost(port.peer_model)) return "";
+  if (!agent::HasThunderbolt4AtMost(port.peer_model)) return "";
   return "its Thunderbolt does 40 Gb/s; RDMA needs Thunderbolt 5";
 }
 

@@ -362,40 +362,6 @@ std::optional<Thunderbolt> ParseThunderbolt(std::string_view text) {
   return thunderbolt;
 }
 
-bool HasThunderbolt4AtMost(std::string_view model_identifier) {
-  const std::size_t digits = model_identifier.find_first_of("0123456789");
-  const std::size_t comma = model_identifier.find(',');
-  if (digits == std::string_view::npos || comma == std::string_view::npos || comma < digits) {
-    return false;
-  }
-  const auto family = ParseWhole(model_identifier.substr(digits, comma - digits));
-  const auto model = ParseWhole(model_identifier.substr(comma + 1));
-  if (!family || !model) return false;
-  // Apple gave up names with the product in them before it built Thunderbolt 5.
-  constexpr std::array<std::string_view, 7> kOldNames = {
-      "MacBook", "MacBookAir", "MacBookPro", "Macmini", "iMac", "iMacPro", "MacPro"};
-  const std::string_view name = model_identifier.substr(0, digits);
-  if (name != "Mac") return std::find(kOldNames.begin(), kOldNames.end(), name) != kOldNames.end();
-  // Apple, "Identify your Mac model" and technical specifications, 2026-11: M1 Max and Ultra are
-  // Mac13, M2 Mac14, M3 Mac15 of which the M3 Ultra alone has Thunderbolt 5, M4 and M5 without Pro
-  // or Max these.
-  constexpr std::array<std::uint64_t, 6> kM4 = {1, 2, 3, 10, 12, 13};
-  constexpr std::array<std::uint64_t, 2> kM5 = {2, 3};
-  switch (*family) {
-    case 13:
-    case 14:
-      return true;
-    case 15:
-      return *model != 14;
-    case 16:
-      return std::find(kM4.begin(), kM4.end(), *model) != kM4.end();
-    case 17:
-      return std::find(kM5.begin(), kM5.end(), *model) != kM5.end();
-    default:
-      return false;
-  }
-}
-
 std::optional<VirtualMemory> ParseVmStat(std::string_view text) {
   std::uint64_t page = 0;
   const std::size_t at = text.find("page size of ");

@@ -71,10 +71,6 @@ struct Thunderbolt {
 };
 std::optional<Thunderbolt> ParseThunderbolt(std::string_view text);
 
-// True of models no Mac of which has Thunderbolt 5, "Mac16,10" (Mac mini with M4). False of the
-// others and of those that are not known.
-bool HasThunderbolt4AtMost(std::string_view model_identifier);
-
 // `vm_stat`, in bytes.
 struct VirtualMemory {
   std::uint64_t wired = 0;

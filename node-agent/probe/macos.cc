@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "node-agent/apple_models.h"
 #include "node-agent/host/redact.h"
 #include "node-agent/probe/apple.h"
 #include "node-agent/probe/finding.h"
@@ -554,7 +555,7 @@ std::string WhyThunderboltCannot(const Report& report, std::optional<std::size_t
     return absl::StrCat("Thunderbolt of Macs with an Intel processor does 40 Gb/s", kNeeds);
   }
   const std::string& model = report.machine.model_identifier;
-  if (HasThunderbolt4AtMost(model)) {
+  if (agent::HasThunderbolt4AtMost(model)) {
     return absl::StrCat("Thunderbolt of a ", model, " does 40 Gb/s", kNeeds);
   }
   const bool any = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "node-agent/apple_models.h"
 #include "node-agent/host/capture.h"
 #include "node-agent/host/redact.h"
 #include "node-agent/probe/apple.h"
@@ -98,7 +99,7 @@ void ParseApple(unsigned which, std::string_view text) {
       break;
     default:
       probe::ParseSwVers({"sw_vers"}, text);
-      probe::HasThunderbolt4AtMost(text);
+      capacity::agent::HasThunderbolt4AtMost(text);
       break;
   }
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "node-agent/apple_models.h"
 #include "node-agent/host/capture.h"
 #include "node-agent/probe/apple.h"
 #include "node-agent/probe/linux_text.h"
@@ -361,12 +362,12 @@ TEST(Thunderbolt, EveryComputerBehindAHubIsTold) {
 TEST(Thunderbolt, ModelsThatNeverHaveThunderbolt5) {
   for (const char* model : {"MacBookAir10,1", "Macmini9,1", "MacBookPro18,2", "Mac13,2", "Mac14,14",
                             "Mac15,12", "Mac16,1", "Mac16,10", "Mac17,2"}) {
-    EXPECT_TRUE(HasThunderbolt4AtMost(model)) << model;
+    EXPECT_TRUE(agent::HasThunderbolt4AtMost(model)) << model;
   }
   for (const char* model :
        {"Mac15,14", "Mac16,9", "Mac16,11", "Mac16,5", "Mac17,6", "Mac18,1", "Mac12,1", "Mac", "",
         "16,10", "Mac16", "Mac16,", "Mac,16", "Mac mini", "iPad16,3", "Mac16,10x"}) {
-    EXPECT_FALSE(HasThunderbolt4AtMost(model)) << model;
+    EXPECT_FALSE(agent::HasThunderbolt4AtMost(model)) << model;
   }
 }
 
