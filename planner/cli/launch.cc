@@ -6,6 +6,7 @@
 #include <ctime>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -39,27 +40,45 @@ struct Arguments {
 // ---------------------------------------------------------------- Ctrl-C
 
 std::atomic<bool> stop_asked = false;
+std::atomic<bool> hurry_asked = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void AskToStop(int) { stop_asked = true; }
+// A closed terminal may say so several times over: no hurry.
+void AskToStop(int signal_number) {
+  if (!stop_asked.exchange(true) || signal_number == SIGHUP) return;
+  if (!hurry_asked.exchange(true)) return;
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
+}
 
-// While it lives, the first Ctrl-C (or SIGTERM) asks to stop in order; the next ends the program.
+// While it lives, the first Ctrl-C, SIGTERM or SIGHUP asks to stop in order, the second to do so
+// at once; the third ends the program. Nobody who reads on is no reason to leave things running.
 class Stoppable {
  public:
   Stoppable() {
     struct sigaction action{};
     action.sa_handler = &AskToStop;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
+    sigemptyset(&action.sa_mask);  // and no SA_RESTART: a question at the terminal ends, too
+    for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+      sigaction(kSignals[i], nullptr, &before_[i]);
+      // nohup has it ignored, and means it.
+      if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+    }
+    pipe_before_ = signal(SIGPIPE, SIG_IGN);
   }
   ~Stoppable() {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+      sigaction(kSignals[i], &before_[i], nullptr);
+    }
+    signal(SIGPIPE, pipe_before_);
   }
   Stoppable(const Stoppable&) = delete;
   Stoppable& operator=(const Stoppable&) = delete;
+
+ private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction before_[std::size(kSignals)] = {};
+  void (*pipe_before_)(int) = SIG_DFL;
 };
 
 // ---------------------------------------------------------------- what must hold before
@@ -104,12 +123,14 @@ std::vector<std::string> Obstacles(const answer::LaunchQuestion& question,
   return obstacles;
 }
 
-// Whether the person at the terminal agrees.
+// Whether the person at the terminal agrees. Ctrl-C is a no.
 bool Agreed() {
   std::cerr << "Do this? [y/N] " << std::flush;
   std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
+  char next = 0;
+  while (!stop_asked && read(STDIN_FILENO, &next, 1) == 1 && next != '\n') answer += next;
+  if (stop_asked) std::cerr << "\n";
+  return !stop_asked && (answer == "y" || answer == "Y" || answer == "yes");
 }
 
 // ---------------------------------------------------------------- carrying it out
@@ -140,9 +161,30 @@ operate::Outcome CarryOut(const Arguments& arguments, const answer::LaunchQuesti
 }
 
 report::Applied AppliedOf(const launch::LaunchPlan& plan, const operate::Outcome& outcome) {
-  return {outcome.status.ok(), absl::StrCat("http://", launch::ToString(plan.api)),
-          outcome.status.ok() ? "" : std::string(outcome.status.message()), outcome.done,
-          outcome.undone};
+  return {outcome.status.ok(),
+          absl::StrCat("http://", launch::ToString(plan.api)),
+          outcome.status.ok() ? "" : std::string(outcome.status.message()),
+          outcome.done,
+          outcome.taken_back.undone,
+          outcome.taken_back.left};
+}
+
+// What was launched is kept, so that `planner status` knows of it.
+void Keep(const launch::Record& record) {
+  launch::Record dated = record;
+  dated.applied_at = Now();
+  const absl::Status kept = operate::KeepRecord(operate::DefaultLaunchDirectory(), dated);
+  if (!kept.ok()) {
+    std::cerr << "planner: launch: `planner status` will not know of this: " << kept.message()
+              << "\n";
+  }
+}
+
+void Forget(const launch::LaunchPlan& plan) {
+  const absl::Status forgotten =
+      operate::ForgetRecord(operate::DefaultLaunchDirectory(),
+                            absl::StrCat("http://", launch::ToString(plan.api)), plan.model);
+  if (!forgotten.ok()) std::cerr << "planner: launch: " << forgotten.message() << "\n";
 }
 
 // Stays with a server that runs in the foreground until it ends or is to end.
@@ -151,11 +193,8 @@ int Attend(const launch::LaunchPlan& plan, operate::Child& server, const std::st
   constexpr std::chrono::seconds kGrace{10};
   while (!stop_asked && !server.Ended()) std::this_thread::sleep_for(kLook);
   const std::optional<int> ended = server.Ended();
-  if (!ended) server.Stop(kGrace);
-  const absl::Status forgotten =
-      operate::ForgetRecord(operate::DefaultLaunchDirectory(),
-                            absl::StrCat("http://", launch::ToString(plan.api)), plan.model);
-  if (!forgotten.ok()) std::cerr << "planner: " << forgotten.message() << "\n";
+  if (!ended) server.Stop(kGrace, &hurry_asked);
+  Forget(plan);
   if (!ended) {
     std::cerr << "planner: launch: stopped llama-server\n";
     return kOk;
@@ -198,13 +237,19 @@ int Apply(const Common& common, const Arguments& arguments, const answer::Launch
         report::LaunchText(answer.scenario.fleet, answer.placement, load, plan, common.style));
     if (printed != kOk) return printed;
   }
+  const Stoppable stoppable;
   if (!arguments.yes && !Agreed()) {
     std::cerr << "planner: launch: nothing was done\n";
     return kInterrupted;
   }
-  const Stoppable stoppable;
   operate::Control control;
+  bool started = false;
+  control.keep = [&started](const launch::Record& record) {
+    started = true;
+    Keep(record);
+  };
   control.stop = &stop_asked;
+  control.hurry = &hurry_asked;
   control.patience = std::chrono::seconds(arguments.timeout_seconds);
   if (isatty(STDERR_FILENO) != 0) {
     control.say = [](const std::string& line) { std::cerr << line << "\n"; };
@@ -216,15 +261,13 @@ int Apply(const Common& common, const Arguments& arguments, const answer::Launch
     for (const std::string& undone : applied.undone) {
       std::cerr << "planner: launch: taken back: " << undone << "\n";
     }
+    for (const std::string& left : applied.left) std::cerr << "planner: launch: " << left << "\n";
+    // What may be left stays known to `planner status`.
+    if (started && applied.left.empty()) Forget(plan);
     PrintApplied(common, answer, load, applied);
     return absl::IsCancelled(outcome.status) ? kInterrupted : kWorldFailed;
   }
-  outcome.record.applied_at = Now();
-  const absl::Status kept = operate::KeepRecord(operate::DefaultLaunchDirectory(), outcome.record);
-  if (!kept.ok()) {
-    std::cerr << "planner: launch: `planner status` will not know of this: " << kept.message()
-              << "\n";
-  }
+  Keep(outcome.record);
   const int printed = PrintApplied(common, answer, load, applied);
   if (outcome.server == nullptr) return printed;
   if (arguments.detach) {

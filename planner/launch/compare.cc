@@ -20,6 +20,26 @@ void Compare(const std::string& what, const std::string& planned, const std::str
 
 std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+// Which model a llama-server serves, against the plan's.
+void CompareModel(const Record& plan, const LlamaProps& props, const ModelCalled& called,
+                  Standing& standing) {
+  const std::string file = FileName(props.model_path);
+  const bool named = !props.alias.empty() && props.alias != props.model_path && props.alias != file;
+  const std::string& name = named ? props.alias : file;
+  if (name.empty() || name == plan.model) return;
+  const bool same_file = !plan.file.empty() && file == FileName(plan.file);
+  if (same_file && !named) return;
+  const std::string model = called(name);
+  if (model == plan.model) return;
+  if (same_file) {
+    Compare("alias", plan.model, name, standing);
+  } else if (named || !model.empty()) {
+    Compare("model", plan.model, model.empty() ? name : model, standing);
+  } else if (plan.file.empty()) {  // else the files differ, which is said anyway
+    Compare("model", plan.model, absl::StrCat(name, ", which may be it or another"), standing);
+  }
+}
+
 Standing RunningLlama(const std::string& url, const LlamaProps& props,
                       const std::vector<LlamaSlot>* slots) {
   Standing standing;
@@ -111,9 +131,10 @@ const char* Name(State state) {
 }
 
 Standing CompareLlama(const Record& plan, const LlamaProps& props,
-                      const std::vector<LlamaSlot>* slots) {
+                      const std::vector<LlamaSlot>* slots, const ModelCalled& called) {
   Standing standing = RunningLlama(plan.url, props, slots);
   standing.plan = plan;
+  CompareModel(plan, props, called, standing);
   // A server in a container knows the file by another path.
   if (!plan.file.empty() && !props.model_path.empty()) {
     Compare("file", FileName(plan.file), FileName(props.model_path), standing);

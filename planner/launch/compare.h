@@ -1,6 +1,7 @@
 // What runs against what was planned.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,14 +36,20 @@ struct Standing {
   std::optional<int> streams;
   std::optional<int> busy;  // of the streams
   std::vector<Difference> differences;
+  bool ended = false;  // the process that was started here is gone, and nobody answers
 
   bool AsPlanned() const { return plan && state == State::kReady && differences.empty(); }
 };
 const char* Name(Standing::State state);  // "ready", "loading", "failed", "absent", "unreachable"
 
-// `slots` may be null: the server does not show them.
+// The catalogue's id of a model by what somebody calls it or its file; "" when it is not known.
+using ModelCalled = std::function<std::string(const std::string&)>;
+
+// `slots` may be null: the server does not show them. The planner starts llama-server with the
+// model's id for alias; a server without an alias calls itself by its file, which then says which
+// model it is by being the plan's or by its name.
 Standing CompareLlama(const Record& plan, const LlamaProps& props,
-                      const std::vector<LlamaSlot>* slots);
+                      const std::vector<LlamaSlot>* slots, const ModelCalled& called);
 // A llama-server that nobody planned.
 Standing UnplannedLlama(const std::string& url, const LlamaProps& props,
                         const std::vector<LlamaSlot>* slots);

@@ -40,7 +40,11 @@ void PlanExo(const Job& job, LaunchPlan& plan) {
                                 ? "}"
                                 : ", its startLayer and endLayer replaced by the planner's}")},
        absl::StrCat("DELETE ", url, "/instance/{instanceId}")});
-  plan.steps.push_back({"", "only if that is refused: let EXO place it, with a split of its own",
+  plan.steps.push_back(
+      {"", "only if that split is refused: create it with EXO's own",
+       Request{"POST", url + "/instance", "", "{\"instance\": the same preview as it came}"},
+       absl::StrCat("DELETE ", url, "/instance/{instanceId}")});
+  plan.steps.push_back({"", "only if EXO previews nothing: let it place the model by itself",
                         Request{"POST", url + "/place_instance",
                                 PlaceRequest(plan.source, choice, plan.shares.size()), ""},
                         absl::StrCat("DELETE ", url, "/instance/{instanceId}")});

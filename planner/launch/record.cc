@@ -39,6 +39,9 @@ Record ReadRecord(const json& entry) {
   const json& own_split = Member(entry, "own_split");
   record.own_split = !own_split.is_boolean() || own_split.get<bool>();
   record.process = NumberAt(entry, "process");
+  record.host = TextAt(entry, "host");
+  const json& starting = Member(entry, "starting");
+  record.starting = starting.is_boolean() && starting.get<bool>();
   record.log = TextAt(entry, "log", kLongestPath);
   record.applied_at = TextAt(entry, "applied_at");
   const json& shares = Member(entry, "shares");
@@ -74,6 +77,8 @@ Json RecordJson(const Record& record) {
           {"instance", record.instance},
           {"own_split", record.own_split},
           {"process", record.process},
+          {"host", record.host},
+          {"starting", record.starting},
           {"log", record.log},
           {"applied_at", record.applied_at}};
 }

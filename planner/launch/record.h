@@ -28,6 +28,8 @@ struct Record {
   std::string instance;                   // EXO's id; empty: another engine
   bool own_split = true;                  // false: the engine chose the split itself
   int process = 0;                        // id of the server that was started here; 0: none
+  std::string host;                       // name of the machine of that process; empty: not kept
+  bool starting = false;                  // it was not ready yet when this was kept
   std::string log;                        // what that server said
   std::string applied_at;                 // "2026-11-23T01:30:00Z"
 

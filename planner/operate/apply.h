@@ -16,11 +16,11 @@
 namespace capacity::operate {
 
 struct Outcome {
-  absl::Status status;              // Cancelled: interrupted, and taken back
-  std::vector<std::string> done;    // in order
-  std::vector<std::string> undone;  // after a problem
-  launch::Record record;            // of what runs, when it does
-  std::unique_ptr<Child> server;    // llama.cpp: the process, ready
+  absl::Status status;            // Cancelled: interrupted, and taken back
+  std::vector<std::string> done;  // in order
+  TakenBack taken_back;           // after a problem
+  launch::Record record;          // of what runs, when it does
+  std::unique_ptr<Child> server;  // llama.cpp: the process, ready
 };
 
 // Asks every RPC server, starts llama-server here as a process and waits until it is ready. `plan`
@@ -30,7 +30,8 @@ Outcome LaunchLlamaCpp(const launch::LaunchPlan& plan, const std::string& progra
 
 // Makes the instance through EXO's API at plan.api, with the plan's split, and waits until all its
 // runners are ready. `addresses` are those that the user named; EXO's nodes are found by them, else
-// by name. An instance of the model that runs already is a problem and is left alone.
+// by name. An instance of the model that runs already is a problem and is left alone; only one
+// whose id the planner gave EXO is ever deleted.
 Outcome LaunchExo(const launch::LaunchPlan& plan,
                   const std::map<std::string, launch::Address>& addresses, const http::ApiKey& key,
                   const Control& control);

@@ -59,8 +59,8 @@ absl::StatusOr<std::unique_ptr<Child>> Child::Start(const std::vector<std::strin
   sigemptyset(&defaults);
   for (int signal : {SIGINT, SIGTERM, SIGPIPE, SIGHUP}) sigaddset(&defaults, signal);
   posix_spawnattr_setsigdefault(&spawning.attributes, &defaults);
-  posix_spawnattr_setpgroup(&spawning.attributes, 0);
-  posix_spawnattr_setflags(&spawning.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(&spawning.attributes,
+                           static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF));
   pid_t id = 0;
   const int error = posix_spawnp(&id, pointers[0], &spawning.actions, &spawning.attributes,
                                  pointers.data(), environ);
@@ -77,7 +77,7 @@ absl::StatusOr<std::unique_ptr<Child>> Child::Start(const std::vector<std::strin
 
 Child::~Child() {
   constexpr std::chrono::seconds kGrace{10};
-  if (!released_) Stop(kGrace);
+  if (!released_) Stop(kGrace, nullptr);
 }
 
 std::optional<int> Child::Ended() {
@@ -89,12 +89,14 @@ std::optional<int> Child::Ended() {
   return code_;
 }
 
-void Child::Stop(std::chrono::milliseconds grace) {
+void Child::Stop(std::chrono::milliseconds grace, const std::atomic<bool>* hurry) {
   constexpr std::chrono::milliseconds kNap{20};
   if (Ended()) return;
   kill(id_, SIGTERM);
   const auto end = std::chrono::steady_clock::now() + grace;
-  while (!Ended() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(kNap);
+  while (!Ended() && std::chrono::steady_clock::now() < end && !(hurry != nullptr && *hurry)) {
+    std::this_thread::sleep_for(kNap);
+  }
   if (Ended()) return;
   kill(-id_, SIGKILL);  // and whatever it started
   kill(id_, SIGKILL);

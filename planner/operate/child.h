@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -13,7 +14,7 @@
 
 namespace capacity::operate {
 
-// Not in this terminal's process group: Ctrl-C reaches the planner alone, which ends it in order.
+// In a session of its own: neither Ctrl-C nor a closed terminal reaches it; the planner ends it.
 class Child {
  public:
   // Everything that it says is in the file `log`, made anew, which only its owner can read.
@@ -28,8 +29,9 @@ class Child {
   pid_t id() const { return id_; }
   // Nullopt while it runs; then its exit code, 128 + signal when a signal ended it.
   std::optional<int> Ended();
-  // SIGTERM, and SIGKILL after `grace`; returns when it has ended.
-  void Stop(std::chrono::milliseconds grace);
+  // SIGTERM, and SIGKILL after `grace`, or as soon as `hurry` (may be null) is true; returns when
+  // it has ended.
+  void Stop(std::chrono::milliseconds grace, const std::atomic<bool>* hurry);
   // It may outlive this object.
   void Release() { released_ = true; }
 

@@ -8,6 +8,7 @@
 #include "planner/launch/exo_answers.h"
 #include "planner/launch/llama_answers.h"
 #include "planner/operate/apply.h"
+#include "planner/operate/records.h"
 #include "planner/operate/rpc_hello.h"
 
 namespace capacity::operate {
@@ -33,9 +34,10 @@ class LlamaLaunch {
     outcome_.record = launch::RecordOf(plan_);
     outcome_.status = Steps();
     if (!outcome_.status.ok()) {
-      outcome_.undone = undoing_.Run();
+      outcome_.taken_back = undoing_.Run();
       outcome_.server.reset();
     } else {
+      outcome_.record.starting = false;
       undoing_.Keep();
     }
     return std::move(outcome_);
@@ -92,14 +94,19 @@ class LlamaLaunch {
       if (command == nullptr || command->argv.front() != "llama-server") continue;
       std::vector<std::string> argv = command->argv;
       argv.front() = program_;
+      // Kept first: whatever becomes of the planner now, `planner status` knows where to look.
+      outcome_.record.starting = true;
+      outcome_.record.host = HostName();
+      outcome_.record.log = log_;
+      control_.keep(outcome_.record);
       absl::StatusOr<std::unique_ptr<Child>> started = Child::Start(argv, log_);
       if (!started.ok()) return started.status();
       outcome_.server = *std::move(started);
       outcome_.record.process = static_cast<int>(outcome_.server->id());
-      outcome_.record.log = log_;
+      control_.keep(outcome_.record);
       undoing_.Add(absl::StrCat("stopped llama-server (process ", outcome_.server->id(), ")"),
                    [this] {
-                     outcome_.server->Stop(kGrace);
+                     outcome_.server->Stop(kGrace, control_.hurry);
                      return absl::OkStatus();
                    });
       Done(absl::StrCat("started llama-server (process ", outcome_.server->id(), ", log ", log_,
@@ -149,8 +156,10 @@ class LlamaLaunch {
                                               : launch::ComplaintOf(answer->body)));
       return absl::OkStatus();
     }
+    // It was just started with an alias: no name needs to be recognized.
+    const auto unknown = [](const std::string&) { return std::string(); };
     for (const launch::Difference& difference :
-         launch::CompareLlama(outcome_.record, *props, nullptr).differences) {
+         launch::CompareLlama(outcome_.record, *props, nullptr, unknown).differences) {
       Done(absl::StrCat("not as planned: ", difference.what, " is ", difference.running, ", not ",
                         difference.planned));
     }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
-
 namespace capacity::operate {
 
 void Control::Pause() const {
@@ -15,16 +13,19 @@ void Control::Pause() const {
   }
 }
 
-std::vector<std::string> Undoing::Run() {
-  std::vector<std::string> undone;
+TakenBack Undoing::Run() {
+  TakenBack back;
   while (!steps_.empty()) {
     auto [what, undo] = std::move(steps_.back());
     steps_.pop_back();
     const absl::Status status = undo();
-    undone.push_back(
-        status.ok() ? what : absl::StrCat("FAILED: ", what, ": ", std::string(status.message())));
+    if (status.ok()) {
+      back.undone.push_back(std::move(what));
+    } else {
+      back.left.emplace_back(status.message());
+    }
   }
-  return undone;
+  return back;
 }
 
 }  // namespace capacity::operate

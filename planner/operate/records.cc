@@ -1,6 +1,8 @@
 #include "planner/operate/records.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,7 +54,39 @@ absl::Status Replace(const std::string& file, const std::string& text) {
   return status;
 }
 
+// While it lives, no other planner changes the record.
+class Lock {
+ public:
+  explicit Lock(const std::string& directory)
+      : number_(open((directory + "/launches.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    while (number_ >= 0 && flock(number_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~Lock() {
+    if (number_ >= 0) close(number_);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  const int number_;
+};
+
 }  // namespace
+
+std::string HostName() {
+  constexpr std::size_t kLongest = 256;  // bytes
+  char name[kLongest] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+ProcessState ProcessOf(const launch::Record& record) {
+  if (record.process <= 0 || record.host.empty() || record.host != HostName()) {
+    return ProcessState::kUnknown;
+  }
+  return kill(record.process, 0) == 0 || errno != ESRCH ? ProcessState::kRuns
+                                                        : ProcessState::kEnded;
+}
 
 std::string DefaultLaunchDirectory() {
   const auto variable = [](const char* name) {
@@ -86,6 +120,7 @@ absl::StatusOr<std::vector<launch::Record>> LoadRecords(const std::string& direc
 
 absl::Status KeepRecord(const std::string& directory, const launch::Record& record) {
   if (absl::Status made = MakeDirectory(directory); !made.ok()) return made;
+  const Lock lock(directory);
   absl::StatusOr<std::vector<launch::Record>> records = LoadRecords(directory);
   if (!records.ok()) return records.status();
   return Replace(RecordFile(directory),
@@ -94,6 +129,7 @@ absl::Status KeepRecord(const std::string& directory, const launch::Record& reco
 
 absl::Status ForgetRecord(const std::string& directory, const std::string& url,
                           const std::string& model) {
+  const Lock lock(directory);
   absl::StatusOr<std::vector<launch::Record>> records = LoadRecords(directory);
   if (!records.ok()) return records.status();
   const auto removed = std::erase_if(*records, [&](const launch::Record& record) {

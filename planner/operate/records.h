@@ -25,6 +25,13 @@ absl::Status KeepRecord(const std::string& directory, const launch::Record& reco
 absl::Status ForgetRecord(const std::string& directory, const std::string& url,
                           const std::string& model);
 
+// What this machine calls itself; "" when it does not say.
+std::string HostName();
+
+// What is known of the process of a record. kUnknown: it has none, or one on another machine.
+enum class ProcessState { kUnknown, kRuns, kEnded };
+ProcessState ProcessOf(const launch::Record& record);
+
 // A file in `directory` (made where it is missing) for what the server of `model` at `port` says.
 absl::StatusOr<std::string> LogFile(const std::string& directory, const std::string& model,
                                     int port);

@@ -67,7 +67,8 @@ Json AppliedJson(const Applied& applied) {
           {"url", TextOrNull(applied.url)},
           {"problem", TextOrNull(applied.problem)},
           {"done", applied.done},
-          {"undone", applied.undone}};
+          {"undone", applied.undone},
+          {"left", applied.left}};
 }
 
 // ---------------------------------------------------------------- text

@@ -19,6 +19,7 @@ struct Applied {
   std::string problem;              // why it does not run; empty: it does
   std::vector<std::string> done;    // in order
   std::vector<std::string> undone;  // what was taken back after a problem
+  std::vector<std::string> left;    // what may still be there, and what removes it
 };
 
 // `applied` may be null: only shown.

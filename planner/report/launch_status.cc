@@ -90,8 +90,13 @@ std::string LaunchStatusText(const std::vector<Standing>& standings, const Style
     const std::string name = standing.plan            ? standing.plan->model
                              : standing.model.empty() ? std::string("something")
                                                       : standing.model;
-    absl::StrAppend(&out, out.empty() ? "" : "\n", style.Bold(name), " on ", standing.engine,
-                    " at ", standing.url, ": ", Verdict(standing, style), "\n");
+    absl::StrAppend(&out, out.empty() ? "" : "\n");
+    if (!standing.plan && standing.engine.empty()) {
+      absl::StrAppend(&out, style.Bold(standing.url), ": no EXO and no llama-server answers\n");
+    } else {
+      absl::StrAppend(&out, style.Bold(name), " on ", standing.engine, " at ", standing.url, ": ",
+                      Verdict(standing, style), "\n");
+    }
     const auto line = [&](const std::string& text) {
       absl::StrAppend(&out, "  ", Wrap(text, style.width - 2, 4), "\n");
     };

@@ -51,6 +51,10 @@ Program::Program(const std::string& command, const std::string& log)
 
 Program::~Program() { End(SIGTERM); }
 
+void Program::Signal(int signal) const {
+  if (id_ > 0) kill(id_, signal);
+}
+
 int Program::End(int signal) {
   if (id_ <= 0) return -1;
   kill(id_, signal);

@@ -20,6 +20,7 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
+  void Signal(int signal) const;
   // Sends the signal and waits for the end. Its exit code; 128 + signal when a signal ended it; -1
   // when it had ended before.
   int End(int signal);

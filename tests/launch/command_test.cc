@@ -10,9 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -258,6 +261,10 @@ class FakeExo {
   json& state() { return state_; }
   json& previews() { return previews_; }
   int create_status = 200;                          // of POST /instance
+  bool created_anyway = false;                      // whatever that status says
+  int refusals = 1'000;                             // of POST /instance, before it is taken
+  bool lose_answers = false;                        // of both POSTs
+  std::chrono::milliseconds appears_after{0};       // from a POST to the instance in the state
   json runner = {{"RunnerReady", json::object()}};  // what every runner becomes
   json placed;               // what POST /place_instance makes; null: nothing
   std::string broken_state;  // in place of the state
@@ -271,21 +278,38 @@ class FakeExo {
     }
   }
 
+  void Come(const json& instance) {
+    coming_ = instance;
+    comes_at_ = std::chrono::steady_clock::now() + appears_after;
+    if (appears_after.count() == 0) {
+      Add(coming_);
+      coming_ = nullptr;
+    }
+  }
+
   void Answer(const Asked& asked, Connection& connection) {
     const std::string line = asked.method + " " + asked.path.substr(0, asked.path.find('?'));
     constexpr char kTaken[] = R"({"message": "Command received.", "command_id": "c"})";
     if (line == "GET /state") {
+      if (!coming_.is_null() && std::chrono::steady_clock::now() >= comes_at_) {
+        Add(coming_);
+        coming_ = nullptr;
+      }
       connection.Reply(200, broken_state.empty() ? state_.dump() : broken_state);
     } else if (line == "GET /instance/previews") {
       connection.Reply(200, previews_.dump());
-    } else if (line == "POST /instance" && create_status == 200) {
-      Add(json::parse(asked.body).at("instance"));
+    } else if (line == "POST /instance" && (create_status == 200 || refusals == 0)) {
+      Come(json::parse(asked.body).at("instance"));
+      if (lose_answers) return connection.Reset();
       connection.Reply(200, kTaken);
     } else if (line == "POST /instance") {
+      --refusals;
+      if (created_anyway) Come(json::parse(asked.body).at("instance"));
       connection.Reply(create_status,
                        R"({"error": {"message": "Insufficient memory to create instance"}})");
     } else if (line == "POST /place_instance") {
-      if (!placed.is_null()) Add(placed);
+      if (!placed.is_null()) Come(placed);
+      if (lose_answers) return connection.Reset();
       connection.Reply(200, kTaken);
     } else if (asked.method == "DELETE") {
       state_["instances"].erase(asked.path.substr(asked.path.rfind('/') + 1));
@@ -298,6 +322,8 @@ class FakeExo {
   std::mutex mutex_;
   json state_;
   json previews_;
+  json coming_;
+  std::chrono::steady_clock::time_point comes_at_;
   TestServer server_;
 };
 
@@ -391,19 +417,75 @@ TEST_F(LaunchExo, WithoutAPreviewExoPlacesItItself) {
   EXPECT_TRUE(Status().at("agrees").get<bool>());
 }
 
-TEST_F(LaunchExo, ARefusalFallsBackToExosOwnPlacement) {
+TEST_F(LaunchExo, ASplitThatIsRefusedGivesWayToExosOwn) {
   exo_.create_status = 400;
-  exo_.placed = exo_.previews().at("previews").at(1).at("instance");
+  exo_.refusals = 1;
   const Ran ran = Launch();
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("Insufficient memory"));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("Insufficient memory"), HasSubstr("EXO's split")));
+  EXPECT_THAT(exo_.Requests(), Not(Contains("POST /place_instance")));
+  EXPECT_EQ(exo_.instances(), 1u);
+  EXPECT_TRUE(Status().at("agrees").get<bool>());
 }
 
-TEST_F(LaunchExo, AnotherClusterSizeIsTakenBack) {
-  exo_.previews()["previews"].erase(1);
-  exo_.placed = exo_.previews().at("previews").at(0).at("instance");  // one node
+TEST_F(LaunchExo, WhatIsRefusedTwiceIsAProblemAndNothingIsLeft) {
+  exo_.create_status = 400;
+  ExpectTakenBack(Launch(), "Insufficient memory");
+  EXPECT_THAT(exo_.Requests(), Not(Contains("POST /place_instance")));
+}
+
+TEST_F(LaunchExo, OtherNodesThanThePlansAreNotAskedFor) {
+  exo_.previews()["previews"].erase(1);  // one node is left
   ExpectTakenBack(Launch(), "other nodes than the plan");
+  EXPECT_THAT(exo_.Requests(), ElementsAre("GET /state", "GET /instance/previews"));
+}
+
+TEST_F(LaunchExo, AnAnswerThatGotLostLeavesNothing) {
+  exo_.lose_answers = true;
+  const Ran ran = Launch();
+  ExpectTakenBack(ran, "taken back: deleted instance");
   EXPECT_THAT(exo_.Requests(), Contains(HasSubstr("DELETE /instance/")));
+}
+
+TEST_F(LaunchExo, AnErrorThatMadeTheInstanceAllTheSameLeavesNothing) {
+  exo_.create_status = 500;
+  exo_.created_anyway = true;
+  ExpectTakenBack(Launch(), "HTTP 500");
+  EXPECT_THAT(exo_.Requests(), Not(Contains("POST /place_instance")));
+}
+
+TEST_F(LaunchExo, WhatAppearsAfterTheTimeoutIsTakenBack) {
+  exo_.appears_after = std::chrono::seconds(3);
+  ExpectTakenBack(Launch({"--timeout", "1"}), "not ready after 1 s");
+}
+
+TEST_F(LaunchExo, WhatNeverAppearsIsNamedWithWhatWouldRemoveIt) {
+  exo_.appears_after = std::chrono::hours(1);
+  const Ran ran = Launch({"--timeout", "1"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("may be left"), HasSubstr("curl -X DELETE " + exo_.url())));
+  // It stays on record until somebody forgets it.
+  EXPECT_THAT(Status().at("launches"), SizeIs(1));
+  EXPECT_EQ(Planner({"status", "--forget", exo_.url()}, Environment()).exit_code, 0);
+  EXPECT_THAT(Status().at("launches"), IsEmpty());
+}
+
+// An EXO without previews does not say whose an instance is.
+TEST_F(LaunchExo, WhatExoPlacedIsNeverDeletedAndSaid) {
+  json& previews = exo_.previews()["previews"];
+  exo_.placed = previews.at(0).at("instance");  // one node, not two
+  previews = json::array();
+  const std::string id = exo_.placed.begin().value().at("instanceId");
+  for (const bool lost : {false, true}) {
+    exo_.state()["instances"] = json::object();
+    exo_.lose_answers = lost;
+    const Ran ran = Launch();
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("does not say who asked for it"),
+                               HasSubstr("curl -X DELETE " + exo_.url() + "/instance/" + id)));
+    EXPECT_EQ(exo_.instances(), 1u);
+  }
+  EXPECT_THAT(exo_.Requests(), Not(Contains(HasSubstr("DELETE"))));
 }
 
 TEST_F(LaunchExo, ARunnerThatFailsIsTakenBack) {
@@ -423,14 +505,23 @@ TEST_F(LaunchExo, CtrlCTakesItBack) {
   exo_.runner = {{"RunnerWarmingUp", json::object()}};
   std::string command = "env XDG_STATE_HOME=" + directory_ + " " + CAPACITY_PLANNER;
   for (const std::string& word : Arguments({"--yes"})) command += " " + word;
-  e2e::Program launch(command, directory_ + "/launch.log");
-  for (int i = 0; i < 600 && exo_.instances() == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (const int wait : {0, 3}) {  // seconds until the instance appears; Ctrl-C comes before
+    exo_.appears_after = std::chrono::seconds(wait);
+    e2e::Program launch(command, directory_ + "/launch.log");
+    const auto asked = [&] {
+      const std::vector<std::string> requests = exo_.Requests();
+      return wait == 0 ? exo_.instances() > 0
+                       : std::count(requests.begin(), requests.end(), "POST /instance") == 2;
+    };
+    for (int i = 0; i < 600 && !asked(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    EXPECT_EQ(launch.End(SIGINT), 3);
+    EXPECT_EQ(exo_.instances(), 0u);
+    EXPECT_THAT(e2e::ReadFile(directory_ + "/launch.log"),
+                HasSubstr("taken back: deleted instance"));
+    EXPECT_THAT(Status().at("launches"), IsEmpty());
   }
-  ASSERT_EQ(exo_.instances(), 1u);
-  EXPECT_EQ(launch.End(SIGINT), 3);
-  EXPECT_EQ(exo_.instances(), 0u);
-  EXPECT_THAT(e2e::ReadFile(directory_ + "/launch.log"), HasSubstr("taken back"));
 }
 
 TEST_F(LaunchExo, AnInstanceThatRunsAlreadyIsLeftAlone) {
@@ -551,13 +642,27 @@ class LaunchLlama : public Carried {
     return LaunchProgram(Program(script), more);
   }
   Ran LaunchProgram(const std::string& program, const std::vector<std::string>& more) {
-    return Planner(
-        std::vector<std::string>{"launch", "--model", "llama-3.1-8b", "--quant", "q8_0", "--engine",
-                                 "llama.cpp", "--inventory", inventory_, "--file", weights_,
-                                 "--listen", "127.0.0.1:" + std::to_string(port_), "--yes",
-                                 "--llama-server", program} +
-            more,
-        Environment());
+    return Planner(Words(program, more), Environment());
+  }
+  std::vector<std::string> Words(const std::string& program,
+                                 const std::vector<std::string>& more) const {
+    return std::vector<std::string>{"launch",
+                                    "--model",
+                                    "llama-3.1-8b",
+                                    "--quant",
+                                    "q8_0",
+                                    "--engine",
+                                    "llama.cpp",
+                                    "--inventory",
+                                    inventory_,
+                                    "--file",
+                                    weights_,
+                                    "--listen",
+                                    "127.0.0.1:" + std::to_string(port_),
+                                    "--yes",
+                                    "--llama-server",
+                                    program} +
+           more;
   }
   std::vector<std::string> Here() const { return {"--nodes", "ultra-1", "--here", "ultra-1"}; }
   static std::vector<std::string> Both(const std::string& one, const std::string& two) {
@@ -598,6 +703,73 @@ TEST_F(LaunchLlama, AServerThatIgnoresSigtermIsKilled) {
                          Here() + std::vector<std::string>{"--timeout", "1"});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_FALSE(Runs(pid));
+}
+
+// A launch that is interrupted while the server loads; `ends` are the signals that it gets.
+class InterruptedLaunch : public LaunchLlama {
+ protected:
+  // Its exit code, once the server has written its process id.
+  int Interrupt(const std::string& script, const std::vector<int>& ends) {
+    const std::string program = Program("echo $$ >" + pid() + "; " + script);
+    std::string command = "env XDG_STATE_HOME=" + directory_ + " " + CAPACITY_PLANNER;
+    for (const std::string& word : Words(program, Here())) command += " " + word;
+    e2e::Program launch(command, directory_ + "/launch.log");
+    for (int i = 0; i < 600 && !Runs(pid()); ++i) Nap();
+    EXPECT_TRUE(Runs(pid())) << e2e::ReadFile(directory_ + "/launch.log");
+    WhileItLoads();
+    for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
+      launch.Signal(ends[i]);
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+    return launch.End(ends.back());
+  }
+  std::string pid() const { return directory_ + "/pid"; }
+  pid_t server() const {
+    std::ifstream in(pid());
+    pid_t id = 0;
+    in >> id;
+    return id;
+  }
+  static void Nap() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
+
+  std::function<void()> WhileItLoads = [] {};
+};
+
+TEST_F(InterruptedLaunch, AClosedTerminalStopsTheServer) {
+  EXPECT_EQ(Interrupt("exec sleep 1000", {SIGHUP}), 3);
+  EXPECT_FALSE(Runs(pid()));
+  EXPECT_THAT(Status().at("launches"), IsEmpty());
+}
+
+TEST_F(InterruptedLaunch, TheSecondCtrlCKillsTheServerAtOnce) {
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(Interrupt("trap '' TERM; while :; do sleep 0.2; done", {SIGINT, SIGINT}), 3);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(9));
+  EXPECT_FALSE(Runs(pid()));
+}
+
+TEST_F(InterruptedLaunch, StatusKnowsOfAServerThatLoads) {
+  WhileItLoads = [this] {
+    const json launches = Status().at("launches");
+    ASSERT_THAT(launches, SizeIs(1));
+    EXPECT_EQ(launches.at(0).at("state"), "loading");
+    EXPECT_EQ(launches.at(0).at("plan").at("model"), "llama-3.1-8b");
+    // Nothing that befalls this terminal reaches it.
+    EXPECT_EQ(getsid(server()), server());
+  };
+  EXPECT_EQ(Interrupt("exec sleep 1000", {SIGINT}), 3);
+}
+
+TEST_F(InterruptedLaunch, ARecordOutlivesAPlannerThatIsKilledAndNotItsServer) {
+  EXPECT_EQ(Interrupt("exec sleep 1000", {SIGKILL}), 128 + SIGKILL);
+  ASSERT_TRUE(Runs(pid()));
+  EXPECT_THAT(Status().at("launches"), SizeIs(1));
+  kill(server(), SIGKILL);
+  for (int i = 0; i < 100 && Runs(pid()); ++i) Nap();
+  const Ran ran = Planner({"status"}, Environment());
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("its record is dropped"));
+  EXPECT_THAT(Status().at("launches"), IsEmpty());
 }
 
 TEST_F(LaunchLlama, APortThatIsTakenIsNotAsked) {
@@ -730,6 +902,57 @@ TEST_F(Carried, StatusComparesWithAPlanThatIsNamed) {
   EXPECT_THAT(ran.out, AllOf(HasSubstr("differs"),
                              HasSubstr("context of one stream: planned 4096, runs with 2048"),
                              Not(HasSubstr("streams: planned"))));
+}
+
+TEST_F(Carried, StatusTellsAnotherModelFromThePlans) {
+  json props = json::parse(Data("llama-props.json"));
+  props["model_alias"] = "totally-other";
+  props["model_path"] = "/models/other-model.gguf";
+  const TestServer llama([&](const Asked& asked, Connection& connection) {
+    if (asked.path == "/health") return connection.Reply(200, R"({"status": "ok"})");
+    if (asked.path == "/props") return connection.Reply(200, props.dump());
+    connection.Reply(404, "{}");
+  });
+  const std::vector<std::string> question = {"status",
+                                             "--model",
+                                             "llama-3.1-8b",
+                                             "--quant",
+                                             "q8_0",
+                                             "--engine",
+                                             "llama.cpp",
+                                             "--nodes",
+                                             "ultra-1",
+                                             "--inventory",
+                                             inventory_,
+                                             "--context",
+                                             "2048",
+                                             "--parallel",
+                                             "2",
+                                             "--listen",
+                                             "127.0.0.1:" + std::to_string(llama.port())};
+  EXPECT_THAT(Planner(question, Environment()).out,
+              AllOf(HasSubstr("differs"),
+                    HasSubstr("model: planned llama-3.1-8b, runs with totally-other")));
+  props["model_alias"] = "other-model.gguf";
+  EXPECT_THAT(Planner(question, Environment()).out,
+              HasSubstr("other-model.gguf, which may be it or another"));
+  props["model_alias"] = props["model_path"] = "Meta-Llama-3.1-8B-Instruct-Q8_0.gguf";
+  EXPECT_THAT(Planner(question, Environment()).out, HasSubstr("as planned"));
+}
+
+TEST_F(Carried, WhereNobodyAnswersStatusSaysSo) {
+  const std::string nobody = "127.0.0.1:" + std::to_string(e2e::FreePort());
+  const Ran ran = Planner({"status", "--url", nobody}, Environment());
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("http://" + nobody + ": no EXO and no llama-server answers"),
+                             Not(HasSubstr("planned"))));
+}
+
+TEST_F(Carried, OnlyWhatWasLaunchedIsForgotten) {
+  const Ran ran = Planner({"status", "--forget", "127.0.0.1:1"}, Environment());
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("nothing was launched at http://127.0.0.1:1"));
 }
 
 TEST_F(Carried, ARecordThatIsNoneIsSaid) {

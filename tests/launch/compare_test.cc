@@ -24,17 +24,58 @@ Record LlamaPlan() {
   return plan;
 }
 
+// No name says anything.
+const ModelCalled kNobody = [](const std::string&) { return std::string(); };
+// "Qwen3-0.6B-..." is the plan's model, "gemma" is another.
+const ModelCalled kCatalogue = [](const std::string& name) -> std::string {
+  if (name.rfind("Qwen3-0.6B", 0) == 0) return "qwen3-0.6b";
+  return name.rfind("gemma", 0) == 0 ? "gemma-3-4b" : "";
+};
+
+std::vector<Difference> ModelDifferences(const std::string& planned_file, const std::string& alias,
+                                         const std::string& path) {
+  Record plan = LlamaPlan();
+  plan.file = planned_file;
+  std::vector<Difference> differences =
+      CompareLlama(plan, {.model_path = path, .alias = alias}, nullptr, kCatalogue).differences;
+  std::erase_if(differences, [](const Difference& one) { return one.what == "file"; });
+  return differences;
+}
+
+TEST(CompareLlama, TheAliasSaysWhichModelItIs) {
+  EXPECT_THAT(ModelDifferences("", "qwen3-0.6b", "/m/x.gguf"), IsEmpty());
+  EXPECT_THAT(ModelDifferences("", "Qwen3-0.6B-Instruct", "/m/x.gguf"), IsEmpty());
+  EXPECT_THAT(ModelDifferences("", "totally-other", "/m/other-model.gguf"),
+              ElementsAre(Difference{"model", "qwen3-0.6b", "totally-other"}));
+  EXPECT_THAT(ModelDifferences("", "gemma-3", "/m/x.gguf"),
+              ElementsAre(Difference{"model", "qwen3-0.6b", "gemma-3-4b"}));
+  EXPECT_THAT(ModelDifferences("/a/q.gguf", "mine", "/m/q.gguf"),
+              ElementsAre(Difference{"alias", "qwen3-0.6b", "mine"}));
+}
+
+TEST(CompareLlama, WithoutAnAliasTheFileDoesWhereItCan) {
+  for (const std::string alias : {"", "/m/q.gguf", "q.gguf"}) {
+    EXPECT_THAT(ModelDifferences("/a/q.gguf", alias, "/m/q.gguf"), IsEmpty());
+    EXPECT_THAT(
+        ModelDifferences("", alias, "/m/q.gguf"),
+        ElementsAre(Difference{"model", "qwen3-0.6b", "q.gguf, which may be it or another"}));
+  }
+  EXPECT_THAT(ModelDifferences("", "", "/m/Qwen3-0.6B-Q8_0.gguf"), IsEmpty());
+  EXPECT_THAT(ModelDifferences("", "", "/m/gemma.gguf"),
+              ElementsAre(Difference{"model", "qwen3-0.6b", "gemma-3-4b"}));
+}
+
 TEST(CompareLlama, AsPlanned) {
   const LlamaProps props = {.model_path = "/mnt/qwen.gguf", .slots = 2, .context_tokens = 4096};
   const std::vector<LlamaSlot> slots = {{0, 4096, true}, {1, 4096, false}};
-  const Standing standing = CompareLlama(LlamaPlan(), props, &slots);
+  const Standing standing = CompareLlama(LlamaPlan(), props, &slots, kNobody);
   EXPECT_TRUE(standing.AsPlanned());
   EXPECT_EQ(standing.busy, 1);
 }
 
 TEST(CompareLlama, SaysWhatDiffers) {
   const LlamaProps props = {.model_path = "/mnt/other.gguf", .slots = 1, .context_tokens = 2048};
-  const Standing standing = CompareLlama(LlamaPlan(), props, nullptr);
+  const Standing standing = CompareLlama(LlamaPlan(), props, nullptr, kNobody);
   EXPECT_FALSE(standing.AsPlanned());
   EXPECT_THAT(standing.differences, ElementsAre(Difference{"file", "qwen.gguf", "other.gguf"},
                                                 Difference{"context of one stream", "4096", "2048"},
@@ -42,7 +83,7 @@ TEST(CompareLlama, SaysWhatDiffers) {
 }
 
 TEST(CompareLlama, WhatTheServerDoesNotSayIsNoDifference) {
-  EXPECT_THAT(CompareLlama(LlamaPlan(), LlamaProps{}, nullptr).differences, IsEmpty());
+  EXPECT_THAT(CompareLlama(LlamaPlan(), LlamaProps{}, nullptr, kNobody).differences, IsEmpty());
 }
 
 class CompareExoTest : public ::testing::Test {

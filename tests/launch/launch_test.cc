@@ -221,7 +221,7 @@ TEST_F(Launch, ExoIsAskedForAPreviewAndGetsThePlansSplit) {
   facts_.source_origin = "--source";
   const LaunchPlan plan = Plan(fleet, Placed(fleet, "llama-3.3-70b", "bf16", Engine::kExo,
                                              Strategy::kPipeline, "rdma-tb5", {30, 50}));
-  ASSERT_EQ(plan.steps.size(), 5u);
+  ASSERT_EQ(plan.steps.size(), 6u);
   std::vector<std::string> asked;
   for (const Step& step : plan.steps) {
     if (const auto* request = std::get_if<Request>(&step.action)) {
@@ -232,10 +232,11 @@ TEST_F(Launch, ExoIsAskedForAPreviewAndGetsThePlansSplit) {
                                  "GET http://10.0.0.2:52415/instance/previews?model_id="
                                  "mlx-community/A%20B",
                                  "POST http://10.0.0.2:52415/instance",
+                                 "POST http://10.0.0.2:52415/instance",
                                  "POST http://10.0.0.2:52415/place_instance"));
   EXPECT_THAT(plan.steps[2].what, HasSubstr(fleet.nodes()[0].name + " 30, "));
   EXPECT_THAT(plan.steps[2].undo, HasSubstr("DELETE http://10.0.0.2:52415/instance/"));
-  EXPECT_EQ(std::get<Request>(plan.steps[3].action).body,
+  EXPECT_EQ(std::get<Request>(plan.steps[4].action).body,
             R"({"model_id":"mlx-community/A B","sharding":"Pipeline","instance_meta":"MlxJaccl",)"
             R"("min_nodes":2})");
 }
