@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/file_lock.h"
 #include "planner/base/parse.h"
 #include "planner/cli/commands.h"
 #include "planner/cli/model_file.h"
@@ -127,6 +128,11 @@ int RunAdd(const Common& common, const CatalogArguments& arguments) {
   if (!arguments.file.given()) return NeedsFile();
   const std::string directory = DirectoryOrPrint();
   if (directory.empty()) return kBadInput;
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return WorldFailed(absl::StrCat(directory, ": ", error.message()));
+  // From the look at what is there to the writing: of several that add a name one does.
+  const FileLock lock((fs::path(directory) / ".lock").string());
   std::optional<catalog::Catalog> catalog = LoadWrittenCatalogOrPrint(common);
   if (!catalog) return kBadInput;
   const std::string id = IdFor(*catalog, arguments);
@@ -135,7 +141,6 @@ int RunAdd(const Common& common, const CatalogArguments& arguments) {
   *catalog = Without(*std::move(catalog), id);
   // A file keeps its path wherever the planner is called from.
   ModelFileArguments absolute = arguments.file;
-  std::error_code error;
   for (std::string* path : {&absolute.file, &absolute.directory}) {
     if (!path->empty()) *path = fs::absolute(*path, error).lexically_normal().string();
   }
@@ -147,8 +152,6 @@ int RunAdd(const Common& common, const CatalogArguments& arguments) {
       inventory::ToYaml({&description->model, &description->artifact,
                          description->quant_is_new ? &description->quant : nullptr});
   if (!text.ok()) return BadArgument("catalog add", std::string(text.status().message()));
-  fs::create_directories(directory, error);
-  if (error) return WorldFailed(absl::StrCat(directory, ": ", error.message()));
   if (const absl::Status written = prices::ReplaceFile(file, *text); !written.ok()) {
     return WorldFailed(std::string(written.message()));
   }
@@ -165,9 +168,9 @@ int RunRemove(const Common& common, const CatalogArguments& arguments) {
   const std::string file = inventory::OwnModelFile(directory, arguments.id);
   if (!inventory::IsModelId(arguments.id) ||
       std::find(own.begin(), own.end(), arguments.id) == own.end()) {
+    const std::string near = DidYouMean(arguments.id, own);
     return BadArgument("MODEL", absl::StrCat("you have no model \"", arguments.id, "\" of your own",
-                                             own.empty() ? "" : "; ",
-                                             own.empty() ? "" : DidYouMean(arguments.id, own)));
+                                             near.empty() ? "" : "; ", near));
   }
   if (unlink(file.c_str()) != 0) {
     return WorldFailed(

@@ -82,6 +82,18 @@ report::Style TerminalStyle() {
   return style;
 }
 
+// A model of which the file was moved or removed since can be planned for, and not started.
+void WarnOfMissingFiles(const catalog::Catalog& catalog) {
+  for (const catalog::Model& model : catalog.models) {
+    std::error_code error;
+    if (!model.own_file || fs::exists(model.own_file->path, error)) continue;
+    std::cerr << "planner: warning: your model \"" << model.id
+              << "\" is planned as it was: " << model.own_file->path
+              << " is not there any more; planner catalog add --replace --id " << model.id
+              << " names its new place\n";
+  }
+}
+
 }  // namespace
 
 void AddCatalogOptions(CLI::App& command, Common& common) {
@@ -134,6 +146,7 @@ std::optional<catalog::Catalog> LoadWrittenCatalogOrPrint(const Common& common) 
   auto loaded =
       inventory::LoadCatalog((fs::path(common.data_directory) / "catalog").string(), files);
   if (!loaded.value) PrintProblems(loaded.problems);
+  if (loaded.value) WarnOfMissingFiles(*loaded.value);
   return std::move(loaded.value);
 }
 

@@ -1,5 +1,6 @@
 #include "planner/cli/launch_arguments.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -86,12 +87,29 @@ bool ReadRdma(const std::vector<std::string>& texts, launch::Facts& facts) {
   return good;
 }
 
+// The same file from whichever directory a command is run; "" stays "".
+std::string Absolute(const std::string& path) {
+  std::error_code error;
+  return path.empty() ? "" : std::filesystem::absolute(path, error).lexically_normal().string();
+}
+
 // The file that llama-server is to be given: of a split GGUF the first part.
 std::string FirstPart(const LaunchArguments& arguments, const modelfile::Description& described) {
-  if (described.files.size() < 2) return arguments.model_file.file;
-  const std::filesystem::path stated = arguments.model_file.file;
+  if (described.files.size() < 2) return Absolute(arguments.model_file.file);
+  const std::filesystem::path stated = Absolute(arguments.model_file.file);
   return (stated.parent_path() / std::filesystem::path(described.files.front()).filename())
       .string();
+}
+
+// A model of the user's own is served from its file, where no other is named.
+void TakeOwnFile(const catalog::Catalog& catalog, answer::LaunchQuestion& question) {
+  const catalog::Model* model = catalog.FindModel(question.model);
+  if (model == nullptr || !model->own_file) return;
+  const catalog::OwnFile& own = *model->own_file;
+  const bool gguf = std::find(own.engines.begin(), own.engines.end(), catalog::Engine::kLlamaCpp) !=
+                    own.engines.end();
+  std::string& stated = gguf ? question.facts.file : question.facts.source;
+  if (stated.empty()) stated = own.path;
 }
 
 // What the GGUF that is to be served says of itself, where it can be read here. False after
@@ -269,7 +287,7 @@ std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common
   question.nodes = arguments.nodes;
   question.rank = arguments.rank;
   question.facts.here = arguments.here;
-  question.facts.file = arguments.file;
+  question.facts.file = Absolute(arguments.file);
   question.facts.source = arguments.source;
   question.facts.gid_index = arguments.gid_index;
   const absl::StatusOr<placement::Load> load = ParseLoad(facts.catalog, arguments.load);
@@ -304,7 +322,11 @@ std::optional<answer::LaunchQuestion> LaunchQuestionOrPrint(const Common& common
     if (question.quant.empty()) question.quant = described->quant.id;
     // What was looked at is what is to be served.
     if (question.facts.file.empty()) question.facts.file = FirstPart(arguments, *described);
-    if (question.facts.source.empty()) question.facts.source = arguments.model_file.directory;
+    if (question.facts.source.empty()) {
+      question.facts.source = Absolute(arguments.model_file.directory);
+    }
+  } else {
+    TakeOwnFile(facts.catalog, question);
   }
   if (!LookAtWeights(facts.catalog, question)) return std::nullopt;
   question.facts.load = *load;

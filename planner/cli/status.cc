@@ -83,13 +83,11 @@ void ForgetEnded(const std::vector<launch::Standing>& standings) {
 
 // The plan that these arguments would make, in place of what was launched last.
 std::optional<launch::Record> PlannedOrPrint(const Common& common, const Arguments& arguments,
-                                             int& exit_code) {
-  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+                                             answer::Facts& facts, int& exit_code) {
   exit_code = kBadInput;
-  if (!facts) return std::nullopt;
-  const auto question = LaunchQuestionOrPrint(common, *facts, arguments.launch, exit_code);
+  const auto question = LaunchQuestionOrPrint(common, facts, arguments.launch, exit_code);
   if (!question) return std::nullopt;
-  const auto answered = answer::AnswerLaunch(*facts, *question);
+  const auto answered = answer::AnswerLaunch(facts, *question);
   if (!answered.value) {
     exit_code = Refuse("status", answered.problems, answered.arguments);
     return std::nullopt;
@@ -107,6 +105,8 @@ std::optional<launch::Record> PlannedOrPrint(const Common& common, const Argumen
 int RunStatus(const Common& common, const Arguments& arguments) {
   const absl::StatusOr<http::ApiKey> key = ReadApiKey(arguments.key);
   if (!key.ok()) return BadArgument("status", std::string(key.status().message()));
+  std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
+  if (!facts) return kBadInput;
   std::vector<launch::Record> plans;
   if (arguments.launch.model.empty() && !arguments.launch.model_file.given()) {
     absl::StatusOr<std::vector<launch::Record>> kept =
@@ -120,19 +120,17 @@ int RunStatus(const Common& common, const Arguments& arguments) {
     }
   } else {
     int exit_code = kBadInput;
-    const std::optional<launch::Record> plan = PlannedOrPrint(common, arguments, exit_code);
+    const std::optional<launch::Record> plan = PlannedOrPrint(common, arguments, *facts, exit_code);
     if (!plan) return exit_code;
     plans = {*plan};
   }
   const auto urls = UrlsOrPrint("--url", arguments.urls);
   if (!urls) return kBadInput;
-  const std::optional<catalog::Catalog> catalog = LoadWrittenCatalogOrPrint(common);
-  if (!catalog) return kBadInput;
   const auto called = [&](const std::string& name) {
     catalog::SeenModel seen;
     seen.engine = "llama.cpp";
     seen.name = name;
-    const catalog::Model* model = catalog::Recognize(*catalog, seen).model;
+    const catalog::Model* model = catalog::Recognize(facts->catalog, seen).model;
     return model == nullptr ? std::string() : model->id;
   };
   const std::vector<launch::Standing> standings = operate::Look(plans, *urls, *key, called);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/file_lock.h"
 
 namespace capacity::operate {
 namespace {
@@ -54,23 +54,8 @@ absl::Status Replace(const std::string& file, const std::string& text) {
   return status;
 }
 
-// While it lives, no other planner changes the record.
-class Lock {
- public:
-  explicit Lock(const std::string& directory)
-      : number_(open((directory + "/launches.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    while (number_ >= 0 && flock(number_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~Lock() {
-    if (number_ >= 0) close(number_);
-  }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  const int number_;
-};
+// No other planner changes the record meanwhile.
+std::string LockFile(const std::string& directory) { return directory + "/launches.lock"; }
 
 }  // namespace
 
@@ -120,7 +105,7 @@ absl::StatusOr<std::vector<launch::Record>> LoadRecords(const std::string& direc
 
 absl::Status KeepRecord(const std::string& directory, const launch::Record& record) {
   if (absl::Status made = MakeDirectory(directory); !made.ok()) return made;
-  const Lock lock(directory);
+  const FileLock lock(LockFile(directory));
   absl::StatusOr<std::vector<launch::Record>> records = LoadRecords(directory);
   if (!records.ok()) return records.status();
   return Replace(RecordFile(directory),
@@ -129,7 +114,7 @@ absl::Status KeepRecord(const std::string& directory, const launch::Record& reco
 
 absl::Status ForgetRecord(const std::string& directory, const std::string& url,
                           const std::string& model) {
-  const Lock lock(directory);
+  const FileLock lock(LockFile(directory));
   absl::StatusOr<std::vector<launch::Record>> records = LoadRecords(directory);
   if (!records.ok()) return records.status();
   const auto removed = std::erase_if(*records, [&](const launch::Record& record) {

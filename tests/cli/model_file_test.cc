@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -164,6 +167,63 @@ TEST_F(ModelFileCommand, AddRefusesWhatExistsUnlessItIsToBeReplaced) {
   }
   ExpectRefused(Run({"catalog", "remove", "qwen3-8b"}), "no model \"qwen3-8b\" of your own");
   ExpectRefused(Run({"catalog", "remove", "../../x"}), "no model");
+}
+
+TEST_F(ModelFileCommand, OfSeveralThatAddANameOneDoes) {
+  constexpr int kAtOnce = 8;
+  std::vector<Ran> ran(kAtOnce);
+  std::vector<std::thread> threads;
+  for (Ran& one : ran) {
+    threads.emplace_back(
+        [&] { one = Run({"catalog", "add", "--model-file", gguf_, "--id", "race"}); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  int added = 0;
+  for (const Ran& one : ran) {
+    if (one.exit_code == 0) ++added;
+    if (one.exit_code != 0) ExpectRefused(one, "you already have a model \"race\"");
+  }
+  EXPECT_EQ(added, 1);
+}
+
+TEST_F(ModelFileCommand, RemovingWhatIsNotThereEndsItsSentence) {
+  ASSERT_EQ(Run({"catalog", "add", "--model-file", gguf_, "--id", "mine"}).exit_code, 0);
+  EXPECT_EQ(Run({"catalog", "remove", "nope"}).err,
+            "planner: MODEL: you have no model \"nope\" of your own\n");
+  EXPECT_THAT(Run({"catalog", "remove", "mind"}).err, HasSubstr("; did you mean \"mine\"?"));
+}
+
+TEST_F(ModelFileCommand, LaunchServesTheFileThatWasAdded) {
+  ASSERT_EQ(Run({"catalog", "add", "--model-file", gguf_, "--id", "mine"}).exit_code, 0);
+  const std::vector<std::string> launch = {"launch",    "--model",    "mine",   "--engine",
+                                           "llama.cpp", "--strategy", "single", "--dry-run"};
+  const Ran kept = Run(launch);
+  EXPECT_EQ(kept.exit_code, 0) << kept.err;
+  EXPECT_THAT(kept.out, HasSubstr("-m '" + gguf_ + "'"));
+  EXPECT_THAT(kept.err, IsEmpty());
+
+  fs::rename(gguf_, root_ + "/elsewhere.gguf");
+  for (const std::vector<std::string>& command :
+       {launch, {"fit", "--model", "mine"}, {"catalog", "models"}, {"status", "--model", "mine"}}) {
+    const std::string said = Run(command).err;
+    EXPECT_THAT(said, HasSubstr("warning: your model \"mine\"")) << command.front();
+    EXPECT_EQ(said.find("warning"), said.rfind("warning")) << said;
+  }
+}
+
+TEST_F(ModelFileCommand, LaunchNamesFilesByTheirWholePath) {
+  const std::string relative = fs::relative(gguf_, fs::path(CAPACITY_SOURCE_DIR)).string();
+  ASSERT_NE(relative.front(), '/');
+  const std::vector<std::string> launch = {"launch",     "--engine", "llama.cpp",
+                                           "--strategy", "single",   "--dry-run"};
+  for (const std::vector<std::string>& file : std::vector<std::vector<std::string>>{
+           {"--model-file", relative}, {"--model-file", gguf_, "--file", relative}}) {
+    std::vector<std::string> command = launch;
+    command.insert(command.end(), file.begin(), file.end());
+    const Ran ran = Run(command);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("-m '" + gguf_ + "'"));
+  }
 }
 
 TEST_F(ModelFileCommand, FormatsOfTheirOwnAreKeptToo) {

@@ -143,6 +143,38 @@ TEST_P(Pages, BoldFiguresStandInTheirBlocks) {
 INSTANTIATE_TEST_SUITE_P(Docs, Pages, ::testing::Values("money", "questions"),
                          [](const auto& page) { return std::string(page.param); });
 
+// The indented command lines of a page, comments taken off, continued lines joined.
+std::vector<std::string> CommandLines(const std::string& page) {
+  static const std::regex kComment("\\s+#.*$");
+  std::vector<std::string> commands;
+  bool continued = false;
+  for (const std::string& line : Lines(page)) {
+    if (!continued && line.rfind("    planner ", 0) != 0) continue;
+    std::string words = std::regex_replace(line, kComment, "");
+    const bool more = words.back() == '\\';
+    if (more) words.pop_back();
+    if (continued) {
+      commands.back() += words;
+    } else {
+      commands.push_back(words);
+    }
+    continued = more;
+  }
+  return commands;
+}
+
+TEST(LaunchPage, EveryCommandRunsAsItStands) {
+  const std::vector<std::string> commands = CommandLines(Slurp(FileOf("launch")));
+  EXPECT_GE(commands.size(), 3u);
+  for (const std::string& command : commands) {
+    std::vector<std::string> words = Words(command);
+    words.erase(words.begin());
+    if (words.front() == "launch") words.push_back("--dry-run");
+    const Ran ran = Planner(words);
+    EXPECT_EQ(ran.exit_code, 0) << command << "\n" << ran.err;
+  }
+}
+
 TEST(MoneyPage, MeasuredSpeedsStandInTheMeasurements) {
   const std::string prose = Slurp(FileOf("money"));
   const std::vector<std::string> rows = Lines(Slurp(kRoot + "/data/measurements.csv"));

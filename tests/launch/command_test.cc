@@ -8,7 +8,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <util.h>
+#else
+#include <pty.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -770,6 +776,41 @@ TEST_F(InterruptedLaunch, ARecordOutlivesAPlannerThatIsKilledAndNotItsServer) {
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_THAT(ran.err, HasSubstr("its record is dropped"));
   EXPECT_THAT(Status().at("launches"), IsEmpty());
+}
+
+// Ctrl-C, as a key of a terminal, at the question.
+TEST_F(LaunchLlama, CtrlCAtTheQuestionIsANo) {
+  std::vector<std::string> words = Words("/nowhere/x", Here());
+  words.erase(std::find(words.begin(), words.end(), "--yes"));
+  words.insert(words.begin(), CAPACITY_PLANNER);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const std::string state = "XDG_STATE_HOME=" + directory_;
+  int terminal = -1;
+  const pid_t id = forkpty(&terminal, nullptr, nullptr, nullptr);
+  ASSERT_GE(id, 0);
+  if (id == 0) {
+    putenv(const_cast<char*>(state.c_str()));
+    execv(argv.front(), argv.data());
+    _exit(127);
+  }
+  std::string shown;
+  char some[4096];
+  for (ssize_t got = 1; got > 0 && shown.find("[y/N]") == std::string::npos;) {
+    got = read(terminal, some, sizeof some);
+    if (got > 0) shown.append(some, static_cast<std::size_t>(got));
+  }
+  EXPECT_THAT(shown, HasSubstr("Do this? [y/N]"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(write(terminal, "\x03", 1), 1);
+  while (read(terminal, some, sizeof some) > 0) {
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(id, &status, 0), id);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 3);
+  close(terminal);
 }
 
 TEST_F(LaunchLlama, APortThatIsTakenIsNotAsked) {
