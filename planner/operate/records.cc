@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -57,6 +58,14 @@ absl::Status Replace(const std::string& file, const std::string& text) {
 // No other planner changes the record meanwhile.
 std::string LockFile(const std::string& directory) { return directory + "/launches.lock"; }
 
+// Ended, and not yet waited for by whoever inherited it (proc(5)); only known on Linux.
+bool IsZombie(int process) {
+  std::ifstream in(absl::StrCat("/proc/", process, "/stat"));
+  const std::string stat{std::istreambuf_iterator<char>(in), {}};
+  const std::size_t name_end = stat.rfind(") ");  // a name may hold anything
+  return name_end != std::string::npos && stat.compare(name_end, 3, ") Z") == 0;
+}
+
 }  // namespace
 
 std::string HostName() {
@@ -69,8 +78,8 @@ ProcessState ProcessOf(const launch::Record& record) {
   if (record.process <= 0 || record.host.empty() || record.host != HostName()) {
     return ProcessState::kUnknown;
   }
-  return kill(record.process, 0) == 0 || errno != ESRCH ? ProcessState::kRuns
-                                                        : ProcessState::kEnded;
+  if (kill(record.process, 0) != 0 && errno == ESRCH) return ProcessState::kEnded;
+  return IsZombie(record.process) ? ProcessState::kEnded : ProcessState::kRuns;
 }
 
 std::string DefaultLaunchDirectory() {

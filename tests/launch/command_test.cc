@@ -756,6 +756,7 @@ TEST_F(InterruptedLaunch, TheSecondCtrlCKillsTheServerAtOnce) {
 
 TEST_F(InterruptedLaunch, StatusKnowsOfAServerThatLoads) {
   WhileItLoads = [this] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // of the record's second writing
     const json launches = Status().at("launches");
     ASSERT_THAT(launches, SizeIs(1));
     EXPECT_EQ(launches.at(0).at("state"), "loading");
@@ -767,6 +768,13 @@ TEST_F(InterruptedLaunch, StatusKnowsOfAServerThatLoads) {
 }
 
 TEST_F(InterruptedLaunch, ARecordOutlivesAPlannerThatIsKilledAndNotItsServer) {
+  WhileItLoads = [this] {  // the record knows the process a moment after it started
+    const auto known = [this] {
+      const json launches = Status().at("launches");
+      return launches.size() == 1 && launches.at(0).at("state") == "loading";
+    };
+    for (int i = 0; i < 100 && !known(); ++i) Nap();
+  };
   EXPECT_EQ(Interrupt("exec sleep 1000", {SIGKILL}), 128 + SIGKILL);
   ASSERT_TRUE(Runs(pid()));
   EXPECT_THAT(Status().at("launches"), SizeIs(1));
