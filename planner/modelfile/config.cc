@@ -207,7 +207,7 @@ class Reader {
         CountOf({"hidden_size", "n_embd", "n_embed", "d_model", "dim", "model_dim"}).value_or(0);
     shape.heads =
         CountOf({"num_attention_heads", "n_head", "n_heads", "attention_heads", "num_query_heads"})
-            .value_or(0);
+            .value_or(out_.model_type == "gpt_neo" ? CountOf({"num_heads"}).value_or(0) : 0);
     shape.kv_heads = KvHeads(shape.heads);
     if (out_.model_type.substr(0, 5) == "zamba") {  // twice as wide as the model
       shape.head_dim = CountOf({"attention_head_dim"});

@@ -318,8 +318,10 @@ class Directory {
             const SafetensorsTensor* scale) {
     const std::string& name = tensor.name;
     const ClassifiedTensor seen = ClassifyHuggingFace(name);
-    if (seen.kind == Kind::kEmbedding && tensor.shape.size() == 2)
+    if (seen.kind == Kind::kEmbedding && tensor.shape.size() == 2 && tensor.shape[0] > 0) {
       embedding_rows_ = tensor.shape[0];
+      embedding_width_ = parameters / static_cast<double>(tensor.shape[0]);
+    }
     if (seen.kind == Kind::kExperts &&
         (name.find("gate") != std::string::npos || name.find("mlp.v1") != std::string::npos)) {
       gated_ = true;  // DBRX calls the gated matrix v1
@@ -343,6 +345,10 @@ class Directory {
       return hidden == 0 ? 0 : static_cast<std::uint64_t>(std::min(parameters, 1e15)) / hidden;
     }
     if (tensor.shape.size() != 2) return 0;
+    // Of two weights in a byte some formats pack those of two rows; their scales stand by row.
+    if (tensor.type->name == "U8") {
+      return scale != nullptr && scale->shape.size() == 2 ? scale->shape[0] : 0;
+    }
     // GPT-2's, too.
     const bool turned = EndsWith(named.module, "c_attn") && tensor.shape[0] == hidden;
     return turned ? tensor.shape[1] : tensor.shape[0];
@@ -362,6 +368,7 @@ class Directory {
     }
     const int dense = static_cast<int>(mlp_layers_.size());
     if (dense != shape.layers - shape.moe_layers.value_or(0)) shape.mlp_layers = dense;
+    if (shape.hidden_size <= 0) shape.hidden_size = Count(embedding_width_).value_or(0);
     if (embedding_rows_ > 0) shape.vocab = Count(static_cast<double>(embedding_rows_)).value_or(0);
     return absl::OkStatus();
   }
@@ -657,6 +664,7 @@ class Directory {
   std::set<int> moe_layers_;
   std::set<int> mlp_layers_;
   std::uint64_t embedding_rows_ = 0;
+  double embedding_width_ = 0;
   bool gated_ = false;
   bool balanced_ = false;
   bool mlx_ = false;

@@ -1,6 +1,6 @@
-// libFuzzer: config.json, the index of shards, and the tensors of two shards, as the model that
-// they make. The input is the four texts with zero bytes between them; the shards' data are
-// imagined, so that any offsets can lie inside.
+// libFuzzer: config.json, the index of shards, the tensors of two shards and ModelOpt's config, as
+// the model that they make. The input is the five texts with zero bytes between them; the shards'
+// data are imagined, so that any offsets can lie inside.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +20,12 @@ using namespace capacity::modelfile;
 void Require(bool holds) {
   if (!holds) std::abort();
 }
+
+// Nothing that a terminal could obey.
+void RequireHarmless(std::string_view text) {
+  for (const char c : text) Require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+}
+void RequireHarmless(const absl::Status& status) { RequireHarmless(std::string(status.message())); }
 
 // A safetensors file of 1 EiB: a length, a header, zeros.
 class ImaginedShard : public ByteSource {
@@ -46,8 +52,8 @@ class ImaginedShard : public ByteSource {
 class Imagined : public Folder {
  public:
   explicit Imagined(std::string_view input) : path_("fuzz") {
-    for (const char* name :
-         {"config.json", "model.safetensors.index.json", "a.safetensors", "b.safetensors"}) {
+    for (const char* name : {"config.json", "model.safetensors.index.json", "a.safetensors",
+                             "b.safetensors", "hf_quant_config.json"}) {
       const std::size_t end = input.find('\0');
       files_[name] = input.substr(0, end);
       input.remove_prefix(end == std::string_view::npos ? input.size() : end + 1);
@@ -86,10 +92,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto facts = CheckpointFacts(folder);
   if (!facts.ok()) {
     Require(facts.status().message().find("fuzz") == 0);
+    RequireHarmless(facts.status());
     return 0;
   }
   const auto description = Compose(*std::move(facts), "fuzz", "fuzz", catalog);
-  if (!description.ok()) return 0;
+  if (!description.ok()) {
+    RequireHarmless(description.status());
+    return 0;
+  }
+  for (const std::string& warning : description->warnings) RequireHarmless(warning);
+  RequireHarmless(description->name + description->architecture + description->quantization);
+  for (const auto& total : description->classes) {
+    Require(total.parameters >= 0 && total.parameters < 1e30);
+  }
   Require(description->model.kv_cache.layers.size() == description->layers.size());
   Require(description->artifact.bytes.count >= 0);
   return 0;

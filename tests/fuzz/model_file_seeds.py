@@ -138,6 +138,36 @@ CHECKPOINTS = {
                "linear_value_head_dim": 4, "linear_conv_kernel_dim": 4},
               ENDS + layer(["linear_attn.in_proj_qkvz"])),
     "unknown": ({"model_type": "novel", "num_hidden_layers": 1, "hidden_size": 8}, ENDS + DENSE),
+    "defaults": ({"model_type": "gemma3", "text_config": {
+        "model_type": "gemma3_text", "hidden_size": 8, "num_hidden_layers": 1,
+        "sliding_window": 4}}, ENDS + DENSE),
+    "falcon": ({"model_type": "falcon", "hidden_size": 8, "num_attention_heads": 2,
+                "num_hidden_layers": 1, "num_kv_heads": 2, "multi_query": True},
+               ENDS + [("transformer.h.0.self_attention.query_key_value.weight", "BF16", [16, 8])]),
+    "dbrx": ({"model_type": "dbrx", "d_model": 8, "n_heads": 2, "n_layers": 1,
+              "attn_config": {"kv_n_heads": 1},
+              "ffn_config": {"moe_num_experts": 2, "moe_top_k": 1, "ffn_hidden_size": 8}},
+             ENDS + [("transformer.blocks.0.ffn.experts.mlp.v1", "BF16", [16, 8])]),
+    "nas": ({**BASE, "model_type": "nemotron-nas", "num_hidden_layers": 2, "block_configs": [
+        {"attention": {"n_heads_in_group": 2}, "ffn": {}},
+        {"attention": {"no_op": True}, "ffn": {"no_op": True}}]}, ENDS + DENSE),
+    "griffin": ({**BASE, "model_type": "recurrent_gemma", "block_types": ["recurrent", "attention"],
+                 "lru_width": 8, "attention_window_size": 4, "time_step_limit": [0.0, float("inf")]},
+                ENDS + layer(["temporal_block.linear_x"])),
+    "lists": ({**BASE, "model_type": "hunyuan_v1_moe", "num_experts": 2, "moe_topk": [1],
+               "num_shared_expert": [1], "num_key_value_heads": [1], "moe_intermediate_size": [8]},
+              ENDS + layer(["self_attn.k_proj", "mlp.experts.0.up_proj", "mlp.shared_mlp.up_proj"])),
+    "mixed": ({**BASE, "quantization_config": {
+        "quant_method": "compressed-tensors", "format": "mixed-precision", "config_groups": {
+            "group_0": {"targets": ["re:.*mlp.*$"], "weights": {"num_bits": 8}},
+            "group_1": {"targets": ["Linear", "up_proj"],
+                        "weights": {"num_bits": 4, "group_size": 8}}}}},
+              ENDS + [("model.layers.0.self_attn.k_proj.weight_packed", "I32", [4, 1]),
+                      ("model.layers.0.self_attn.k_proj.weight_scale", "BF16", [4, 1]),
+                      ("model.layers.0.mlp.up_proj.weight", "F8_E4M3", [8, 8]),
+                      ("model.layers.0.mlp.up_proj.weight_scale", "BF16", [8, 1])]),
+    "modelopt": (BASE, ENDS + [("model.layers.0.mlp.up_proj.weight", "U8", [8, 8]),
+                               ("model.layers.0.mlp.up_proj.weight_scale", "F8_E4M3", [8, 1])]),
     "ct": ({**BASE, "quantization_config": {
         "quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized",
         "config_groups": {"group_0": {"weights": {"num_bits": 4, "group_size": 16}}}}},
@@ -157,9 +187,11 @@ def main():
         (root / "safetensors" / name).write_bytes(struct.pack("<Q", len(head)) + head + b"\0" * size)
         index = {"metadata": {"total_size": size},
                  "weight_map": {tensor[0]: "a.safetensors" for tensor in tensors}}
-        parts = [json.dumps(config).encode(), json.dumps(index).encode(), head, b""]
+        quant = {"quantization": {"quant_algo": "NVFP4", "group_size": 16}}
+        more = json.dumps(quant).encode() if name == "modelopt" else b""
+        parts = [json.dumps(config).encode(), json.dumps(index).encode(), head, b"", more]
         (root / "config" / name).write_bytes(b"\0".join(parts))
-        (root / "config" / (name + "-listed")).write_bytes(b"\0".join([parts[0], b"", head, b""]))
+        (root / "config" / (name + "-listed")).write_bytes(b"\0".join([parts[0], b"", head, b"", more]))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 
 #include "planner/modelfile/safetensors.h"
 #include "planner/modelfile/tensor_class.h"
@@ -15,7 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MemorySource source("fuzz.safetensors", {reinterpret_cast<const char*>(data), size});
   const auto header = ReadSafetensorsHeader(source);
   if (!header.ok()) {
-    if (header.status().message().find("fuzz.safetensors: ") != 0) std::abort();
+    const std::string message(header.status().message());
+    if (message.rfind("fuzz.safetensors: ", 0) != 0) std::abort();
+    for (const char c : message) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) std::abort();
+    }
     return 0;
   }
   std::uint64_t sum = 0;

@@ -665,6 +665,33 @@ TEST(Checkpoint, PackedProjectionsAreBelieved) {
   EXPECT_EQ(as_awq->model.kv_cache.global_bytes_per_token_bf16, 2 * (64 + 64));
 }
 
+TEST(Checkpoint, RowsPackedInPairsStayRows) {
+  // ModelOpt's 4-bit integers: a byte holds a weight of each of two rows.
+  SafetensorsWriter tensors;
+  tensors.Tensor("model.embed_tokens.weight", "BF16", {16, 64});
+  for (const char* name : {"k_proj", "v_proj"}) {
+    const std::string module = Layer(0) + "self_attn." + name;
+    tensors.Tensor(module + ".weight", "U8", {16, 64});
+    tensors.Tensor(module + ".weight_scale", "BF16", {32, 1});
+  }
+  const auto d = Described(R"({"model_type": "llama", "num_hidden_layers": 1, "hidden_size": 64,
+      "num_attention_heads": 4, "num_key_value_heads": 2, "quantization_config": {
+      "quant_method": "modelopt", "quant_algo": "W4A16_AWQ"}})",
+                           tensors);
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_TRUE(d->warnings.empty());
+  EXPECT_EQ(d->model.kv_cache.global_bytes_per_token_bf16, 2 * (32 + 32));
+  EXPECT_EQ(d->Of(TensorClass::kAttention).parameters, 2 * 32 * 64);
+}
+
+TEST(Checkpoint, WidthThatTheConfigLeavesOutIsTheEmbeddings) {
+  const auto d = Described(R"({"model_type": "llama", "num_hidden_layers": 1,
+      "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16})",
+                           Attending(1, 64, 32, 32));
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_EQ(d->model.architecture.hidden_size, 64);
+}
+
 TEST(Checkpoint, FusedProjectionsAreBelieved) {
   const char kConfig[] = R"({"model_type": "gpt_neox", "num_hidden_layers": 1, "hidden_size": 64,
       "num_attention_heads": 4})";
