@@ -415,9 +415,12 @@ class Directory {
         BelieveRows(rows->second, plan, cache);
       }
       if (attends && cache.key_cells_per_token <= 0) {
-        return Wrong(In("config.json"),
-                     absl::StrCat("/num_key_value_heads: missing or 0, and no k_proj of layer ",
-                                  layer, " says what a token caches"));
+        if (config_.known || rows_.empty()) {
+          return Wrong(In("config.json"),
+                       absl::StrCat("/num_key_value_heads: missing or 0, and no k_proj of layer ",
+                                    layer, " says what a token caches"));
+        }
+        ++unknown_caches_;
       }
       if (mixes && !config_.known && cache.state_bytes <= 0) ++unknown_states_;
       facts_.cache.push_back(cache);
@@ -460,6 +463,11 @@ class Directory {
           corrected_, corrected_ == 1 ? " layer " : " layers ", "make ", found_keys_,
           ": the projections are believed"));
       CorrectHeads();
+    }
+    if (unknown_caches_ > 0) {
+      facts_.warnings.push_back(absl::StrCat(
+          unknown_caches_, unknown_caches_ == 1 ? " layer has" : " layers have",
+          " no projection of keys by a known name: what is cached there is planned as nothing"));
     }
     if (unknown_states_ > 0) {
       facts_.warnings.push_back(
@@ -660,6 +668,7 @@ class Directory {
   int corrected_ = 0;  // layers whose projections contradict the config
   std::uint64_t stated_keys_ = 0;
   std::uint64_t found_keys_ = 0;
+  int unknown_caches_ = 0;  // layers of an unknown architecture
   int unknown_states_ = 0;
   std::set<int> moe_layers_;
   std::set<int> mlp_layers_;

@@ -750,6 +750,22 @@ TEST(Checkpoint, RecurrentTensorsOfUnknownArchitecturesAreSaidToBe) {
                                               "known")));
 }
 
+TEST(Checkpoint, LayersOfUnknownNamesAreSaidToBe) {
+  SafetensorsWriter out = Attending(1, 64, 32, 32);
+  out.Tensor("model.layers.1.novelty.weight", "BF16", {128, 64});
+  const char kConfig[] = R"({"model_type": "novel", "num_hidden_layers": 2, "hidden_size": 64})";
+  const auto d = Described(kConfig, out);
+  ASSERT_TRUE(d.ok()) << d.status();
+  EXPECT_THAT(d->warnings,
+              Contains(HasSubstr("1 layer has no projection of keys by a known name")));
+  SafetensorsWriter none;
+  none.Tensor("model.embed_tokens.weight", "BF16", {16, 64});
+  none.Tensor("model.layers.0.novelty.weight", "BF16", {128, 64});
+  none.Tensor("model.layers.1.novelty.weight", "BF16", {128, 64});
+  EXPECT_THAT(std::string(Described(kConfig, none).status().message()),
+              HasSubstr("/num_key_value_heads: missing or 0, and no k_proj of layer 0"));
+}
+
 TEST(Checkpoint, NumbersThatJsonHasNotAreRead) {
   std::string config = kTiny;
   config.insert(1, R"("time_step_limit": [0.0, Infinity], "x": NaN, )");
