@@ -107,8 +107,12 @@ int RunStatus(const Common& common, const Arguments& arguments) {
   if (!key.ok()) return BadArgument("status", std::string(key.status().message()));
   std::optional<answer::Facts> facts = LoadFactsOrPrint(common);
   if (!facts) return kBadInput;
+  const bool launched = arguments.launch.model.empty() && !arguments.launch.model_file.given();
+  if (!launched && !arguments.forget.empty()) {
+    return BadArgument("--forget", "beside a model there is nothing to forget");
+  }
   std::vector<launch::Record> plans;
-  if (arguments.launch.model.empty() && !arguments.launch.model_file.given()) {
+  if (launched) {
     absl::StatusOr<std::vector<launch::Record>> kept =
         operate::LoadRecords(operate::DefaultLaunchDirectory());
     if (!kept.ok()) return BadArgument("status", std::string(kept.status().message()));

@@ -530,6 +530,23 @@ TEST_F(LaunchExo, CtrlCTakesItBack) {
   }
 }
 
+TEST_F(LaunchExo, TheSecondCtrlCEndsTheLookingAndNamesWhatMayBeLeft) {
+  exo_.appears_after = std::chrono::hours(1);
+  std::string command = "env XDG_STATE_HOME=" + directory_ + " " + CAPACITY_PLANNER;
+  for (const std::string& word : Arguments({"--yes"})) command += " " + word;
+  e2e::Program launch(command, directory_ + "/launch.log");
+  for (int i = 0; i < 600 && exo_.BodyOf("/instance").empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  launch.Signal(SIGINT);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  EXPECT_EQ(launch.End(SIGINT), 3);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(12));
+  EXPECT_THAT(e2e::ReadFile(directory_ + "/launch.log"),
+              AllOf(HasSubstr("may be left: interrupted"), HasSubstr("curl -X DELETE")));
+}
+
 TEST_F(LaunchExo, AnInstanceThatRunsAlreadyIsLeftAlone) {
   exo_.state()["instances"] = json::parse(Data("exo-state.json"))["instances"];
   const Ran ran = Launch();
@@ -1002,6 +1019,9 @@ TEST_F(Carried, OnlyWhatWasLaunchedIsForgotten) {
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_EQ(ran.out, "");
   EXPECT_THAT(ran.err, HasSubstr("nothing was launched at http://127.0.0.1:1"));
+  EXPECT_EQ(Planner({"status", "--forget", "127.0.0.1:1", "--model", "qwen3-8b"}, Environment())
+                .exit_code,
+            2);
 }
 
 TEST_F(Carried, ARecordThatIsNoneIsSaid) {
