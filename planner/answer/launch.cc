@@ -65,6 +65,7 @@ std::vector<Placement> Candidates(const Facts& facts, const fleet::Fleet& fleet,
                                   const std::vector<int>& nodes, const LaunchQuestion& question) {
   placement::Options options;
   options.keep_rejected = true;
+  options.drivers = launch::LlamaDrivers(fleet, question.facts);
   const placement::Placer placer(facts.catalog, facts.calibration, fleet, options);
   std::vector<Placement> all;
   for (const catalog::Quantization& quant : facts.catalog.quantizations) {

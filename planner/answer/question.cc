@@ -33,6 +33,7 @@ absl::StatusOr<placement::Load> MakeLoad(const catalog::Catalog& catalog, int co
   for (const catalog::KvCacheType& type : catalog.kv_cache_types) {
     if (catalog::NormalizeId(type.id) == catalog::NormalizeId(kv_type)) {
       load.kv_bits = type.bits;
+      load.kv_engines = type.engines;
       return load;
     }
     known.push_back(type.id);

@@ -147,6 +147,7 @@ struct Model {
   std::string id;
   std::string name;
   std::string hf_id;
+  std::string model_type;  // of the maker's config.json: what MLX and EXO choose their code by
   std::vector<std::string> aliases;
   std::string license;
   std::optional<int> max_context;  // tokens

@@ -83,6 +83,16 @@ CacheCells CellsOf(const catalog::Model& model, const EngineSettings& settings) 
   return cells;
 }
 
+// mlx-lm code that caches keys and values of every head where others cache the latent of MLA
+// (ml-explore/mlx-lm d78bf58, 2026-08-22: deepseek_v2.py, minicpm3.py, youtu_llm.py).
+bool ExpandsLatent(const catalog::Model& model, Engine engine) {
+  const catalog::Architecture& a = model.architecture;
+  const std::string& type = model.model_type;
+  return IsMlx(engine) && a.is_mla() &&
+         (type == "deepseek_v2" || type == "minicpm3" || type == "youtu_llm") &&
+         a.qk_nope_head_dim && a.qk_rope_head_dim && a.v_head_dim;
+}
+
 std::vector<double> Sums(const std::vector<double>& values) {
   std::vector<double> sums = {0};
   sums.reserve(values.size() + 1);
@@ -162,6 +172,13 @@ void EngineMemory::ReadWeights(const catalog::Artifact* artifact, const catalog:
 void EngineMemory::ReadCache(const catalog::Model& model) {
   const catalog::KvCache& cache = model.kv_cache;
   cells_ = CellsOf(model, settings_);
+  if (ExpandsLatent(model, settings_.engine)) {
+    const catalog::Architecture& a = model.architecture;
+    const double bits = (*a.qk_nope_head_dim + *a.qk_rope_head_dim) * settings_.key_bits +
+                        *a.v_head_dim * settings_.value_bits;
+    cache_.total = static_cast<double>(cells_.full) * a.layers * a.heads * bits / 8;
+    return;
+  }
   if (cache.layers.size() == static_cast<std::size_t>(layers_)) {
     std::vector<double> cached;
     std::vector<double> state;

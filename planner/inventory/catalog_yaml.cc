@@ -173,6 +173,7 @@ catalog::Model ReadModel(Fields& fields, Problems& problems) {
   model.id = fields.Text("id").value_or("");
   model.name = fields.Text("name").value_or("");
   model.hf_id = fields.Text("hf_id").value_or("");
+  model.model_type = fields.Text("model_type").value_or("");
   model.aliases = fields.Texts("aliases");
   model.license = fields.Text("license").value_or("");
   model.max_context = fields.Integer("max_context", kPositiveCount);

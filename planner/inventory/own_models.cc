@@ -237,6 +237,7 @@ absl::StatusOr<std::string> ToYaml(const OwnModel& own) {
   Writer head(4);
   head.Text("id", model.id);
   head.Text("name", model.name);
+  head.Text("model_type", model.model_type);
   head.Text("license", model.license);
   head.Maybe("max_context", model.max_context);
   head.Flag("fp8_block_scales", model.fp8_block_scales);

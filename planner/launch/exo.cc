@@ -52,9 +52,6 @@ void PlanExo(const Job& job, LaunchPlan& plan) {
                         Wait{url + "/state", "every runner of the instance is RunnerReady"}, ""});
   plan.warnings.push_back(
       "EXO must run on all of these nodes and have found them; it chooses the context by itself");
-  if (plan.kv_type != "f16") {
-    plan.warnings.push_back("EXO takes no cell type for its cache: --kv-type has no effect here");
-  }
 }
 
 }  // namespace capacity::launch

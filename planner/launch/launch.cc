@@ -217,6 +217,13 @@ absl::StatusOr<LaunchPlan> MakeLaunchPlan(const fleet::Fleet& fleet,
   }
   plan.streams = std::max(1, facts.load.concurrency);
   plan.kv_type = facts.kv_type;
+  const std::vector<Engine>& offer_it = facts.load.kv_engines;
+  if (!offer_it.empty() &&
+      std::find(offer_it.begin(), offer_it.end(), placement.engine) == offer_it.end()) {
+    plan.kv_type = "f16";
+    plan.warnings.push_back(absl::StrCat(catalog::Name(placement.engine), " has no cache of ",
+                                         facts.kv_type, " cells: it keeps 16 bits a value"));
+  }
   plan.api = facts.api;
   if (placement.verdict == fit::Verdict::kTight) {
     plan.warnings.push_back("memory is tight: loading may fail, or the machine may page");

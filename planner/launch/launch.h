@@ -135,6 +135,11 @@ absl::StatusOr<LaunchPlan> MakeLaunchPlan(const fleet::Fleet& fleet,
                                           const placement::Placement& placement,
                                           const Facts& facts);
 
+// The nodes of `fleet` that may run llama-server, most wanted first: the one that is here, then
+// those that no address was stated for. Of a cluster of none of them it runs where the planner
+// does.
+std::vector<int> LlamaDrivers(const fleet::Fleet& fleet, const Facts& facts);
+
 // Whether MakeLaunchPlan knows this engine and this strategy.
 bool CanLaunch(catalog::Engine engine, throughput::Strategy strategy);
 

@@ -12,13 +12,13 @@ namespace {
 
 using throughput::Strategy;
 
-// The node that runs llama-server itself: the stated one, else the first that was given no address;
-// none when all were, and llama-server then drives them from where the planner runs.
+// The node that runs llama-server itself; none: it drives them from where the planner runs.
 std::optional<std::size_t> HeadOf(const Job& job) {
-  const auto here = std::find(job.nodes.begin(), job.nodes.end(), job.facts.here);
-  if (here != job.nodes.end()) return static_cast<std::size_t>(here - job.nodes.begin());
-  for (std::size_t i = 0; i < job.nodes.size(); ++i) {
-    if (job.facts.addresses.count(job.nodes[i]) == 0) return i;
+  for (const int driver : LlamaDrivers(job.fleet, job.facts)) {
+    const auto at = std::find(job.placement.nodes.begin(), job.placement.nodes.end(), driver);
+    if (at != job.placement.nodes.end()) {
+      return static_cast<std::size_t>(at - job.placement.nodes.begin());
+    }
   }
   return std::nullopt;
 }
@@ -75,6 +75,19 @@ std::vector<std::size_t> DeviceOrder(const Job& job, std::optional<std::size_t> 
 }
 
 }  // namespace
+
+std::vector<int> LlamaDrivers(const fleet::Fleet& fleet, const Facts& facts) {
+  std::vector<int> drivers;
+  for (std::size_t i = 0; i < fleet.nodes().size(); ++i) {
+    const std::string& name = fleet.nodes()[i].name;
+    if (name == facts.here) {
+      drivers.insert(drivers.begin(), static_cast<int>(i));
+    } else if (facts.addresses.count(name) == 0) {
+      drivers.push_back(static_cast<int>(i));
+    }
+  }
+  return drivers;
+}
 
 std::vector<int> TensorSplit(std::vector<int> layers, int mtp_layers) {
   const auto last = std::find_if(layers.rbegin(), layers.rend(), [](int n) { return n > 0; });

@@ -150,11 +150,6 @@ void PlanMlx(const Job& job, LaunchPlan& plan) {
   plan.steps.push_back({plan.head, "the weights are loaded with the first question",
                         Wait{absl::StrCat("http://", ToString(plan.api), "/v1/models"), "HTTP 200"},
                         ""});
-  if (plan.kv_type != "f16") {
-    plan.warnings.push_back(
-        "mlx_lm.server takes no cell type for its cache: --kv-type has no "
-        "effect here");
-  }
 }
 
 }  // namespace capacity::launch

@@ -157,10 +157,6 @@ void PlanVllm(const Job& job, LaunchPlan& plan) {
   plan.steps.push_back({plan.head, "weights are loaded and kernels compiled first",
                         Wait{absl::StrCat("http://", ToString(plan.api), "/health"), "HTTP 200"},
                         ""});
-  if (plan.kv_type != "f16" && plan.kv_type != "fp8") {
-    plan.warnings.push_back(
-        absl::StrCat("vLLM has no cache of cells ", plan.kv_type, ": it runs with 16 bits"));
-  }
 }
 
 }  // namespace capacity::launch

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "planner/placement/measured.h"
+#include "planner/placement/sharding.h"
 #include "planner/placement/split.h"
 
 namespace capacity::placement {
@@ -25,6 +26,11 @@ class Sizing {
   Sizing(const Offers& offers, const Job& job, const Cluster& cluster, Strategy strategy)
       : offers_(offers), job_(job), cluster_(cluster), strategy_(strategy) {
     for (int index : cluster.nodes) ranks_ += DevicesOf(NodeAt(index));
+    driver_ = Driver();
+    for (std::size_t i = 0; i < cluster.nodes.size(); ++i) {
+      if (!DriverComesLast() || i != driver_) order_.push_back(i);
+    }
+    if (DriverComesLast() && driver_) order_.push_back(*driver_);
   }
 
   // One entry per node of the cluster, budgets included. Budgets must be known.
@@ -59,8 +65,8 @@ class Sizing {
   // shares it with the processors.
   fit::Demand OneCopy(const fleet::Node& node, int sequences) const {
     if (node.chip->platform() == catalog::Platform::kCpu) return memory().Alone(sequences);
-    return node.has_cards() ? memory().Devices(Whole(), sequences)
-                            : memory().DevicesWithHost(Whole(), sequences);
+    return node.has_cards() || DrivenFromOutside() ? memory().Devices(Whole(), sequences)
+                                                   : memory().DevicesWithHost(Whole(), sequences);
   }
 
   // A node with several cards uses one of them.
@@ -119,20 +125,26 @@ class Sizing {
     return memory;
   }
 
-  // The node that runs llama.cpp's own process: the first, unless a launch is told otherwise. Its
-  // devices come last in llama.cpp's order.
-  bool FirstComesLast() const {
-    return job_.engine == catalog::Engine::kLlamaCpp && cluster_.nodes.size() > 1;
+  // The node of the cluster that runs the engine's own process; none when that is done outside.
+  std::optional<std::size_t> Driver() const {
+    if (job_.engine != catalog::Engine::kLlamaCpp || !offers_.drivers) return 0;
+    const std::vector<int>& nodes = cluster_.nodes;
+    for (int wanted : *offers_.drivers) {
+      const auto at = std::find(nodes.begin(), nodes.end(), wanted);
+      if (at != nodes.end()) return static_cast<std::size_t>(at - nodes.begin());
+    }
+    return std::nullopt;
   }
+  bool DrivenFromOutside() const { return !driver_.has_value(); }
+  // llama.cpp puts the devices of its own machine behind those of RPC servers.
+  bool DriverComesLast() const { return job_.engine == catalog::Engine::kLlamaCpp; }
 
   // By node of the cluster: which layers and devices of the row are its own.
   std::vector<fit::Stage> StagesOf(const std::vector<int>& layers) const {
-    const std::size_t nodes = cluster_.nodes.size();
-    std::vector<fit::Stage> stages(nodes);
+    std::vector<fit::Stage> stages(cluster_.nodes.size());
     int layer = 0;
     int device = 0;
-    for (std::size_t k = 0; k < nodes; ++k) {
-      const std::size_t i = FirstComesLast() ? (k + 1) % nodes : k;
+    for (const std::size_t i : order_) {
       const int devices = DevicesOf(NodeAt(cluster_.nodes[i]));
       stages[i] = {layer, layers[i], device, devices, ranks_};
       layer += layers[i];
@@ -142,7 +154,7 @@ class Sizing {
   }
 
   fit::Demand DemandOf(std::size_t i, const fit::Stage& stage) const {
-    const bool host = i == 0 && !NodeAt(cluster_.nodes[i]).has_cards();
+    const bool host = i == driver_ && !NodeAt(cluster_.nodes[i]).has_cards();
     return host ? memory().DevicesWithHost(stage, sequences())
                 : memory().Devices(stage, sequences());
   }
@@ -211,6 +223,8 @@ class Sizing {
   const Cluster& cluster_;
   const Strategy strategy_;
   int ranks_ = 0;
+  std::optional<std::size_t> driver_;
+  std::vector<std::size_t> order_;  // of the cluster's nodes, as the layers pass
 };
 
 fit::Verdict WorstVerdict(const std::vector<NodeMemory>& memory) {
@@ -275,12 +289,21 @@ throughput::Query QueryFor(const Offers& offers, const Job& job, const Cluster& 
 std::vector<std::string> Caveats(const Offers& offers, const Job& job, const Cluster& cluster,
                                  Strategy strategy) {
   std::vector<std::string> caveats;
+  if (job.kv_ignored) {
+    caveats.push_back(
+        absl::StrCat(catalog::Name(job.engine), " has no such cache: it keeps 16 bits a value"));
+  }
   if (job.context_cut) {
     caveats.push_back(absl::StrCat(job.model->id, " was made for ", job.load.context_tokens,
                                    " tokens of context; the load asks for more"));
   }
   if (strategy == Strategy::kDisaggregated) {
     caveats.push_back("disaggregated prefill in EXO is experimental");
+  }
+  if (cluster.nodes.size() > 1 &&
+      CanSplit(job.engine, strategy, job.model->model_type) == Splittable::kUnknown) {
+    caveats.push_back(
+        absl::StrCat("whether ", catalog::Name(job.engine), " can split this model is not known"));
   }
   bool metal = false;
   bool cuda = false;
@@ -356,19 +379,23 @@ Job MakeJob(const catalog::Catalog& catalog, const catalog::Model& model,
     job.load.context_tokens = *model.max_context;
     job.context_cut = true;
   }
+  job.kv_ignored =
+      !load.kv_engines.empty() &&
+      std::find(load.kv_engines.begin(), load.kv_engines.end(), engine) == load.kv_engines.end();
+  if (job.kv_ignored) job.load.kv_bits = Load().kv_bits;
   job.artifact = fit::ArtifactFor(catalog, model, quant, engine);
   fit::EngineSettings settings;
   settings.engine = engine;
   settings.context_tokens = job.load.context_tokens;
-  settings.key_bits = load.kv_bits;
-  settings.value_bits = load.kv_bits;
+  settings.key_bits = job.load.kv_bits;
+  settings.value_bits = job.load.kv_bits;
   job.memory = fit::EngineMemory::Make(catalog, model, quant, settings);
   return job;
 }
 
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet) {
-  Offers offers{&calibration, &fleet, {}, {}, {}};
+  Offers offers{&calibration, &fleet, {}, {}, {}, {}};
   offers.measured = MeasuredOn(catalog, fleet);
   offers.evidence = throughput::Evidence(offers.measured, calibration);
   offers.budgets.reserve(fleet.nodes().size());

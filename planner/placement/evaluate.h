@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,6 +26,7 @@ struct Job {
   const catalog::Artifact* artifact = nullptr;  // exact, of this engine
   absl::StatusOr<fit::EngineMemory> memory;
   bool context_cut = false;
+  bool kv_ignored = false;  // the load's cache type is none of the engine's: 16 bits
 
   int sequences() const { return std::max(1, load.concurrency); }
 };
@@ -38,6 +40,7 @@ struct Offers {
   std::vector<absl::StatusOr<fit::Budget>> budgets;    // by node
   std::vector<throughput::SpeedMeasurement> measured;  // what of the fleet's can be compared
   throughput::Evidence evidence;                       // that, digested: for every node alike
+  std::optional<std::vector<int>> drivers;             // as Options has them
 };
 Offers MakeOffers(const catalog::Catalog& catalog, const throughput::Calibration& calibration,
                   const fleet::Fleet& fleet);

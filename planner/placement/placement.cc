@@ -95,7 +95,9 @@ struct Placer::State {
         options(chosen),
         topology(owned),
         offers(MakeOffers(facts, calibration, owned)),
-        pcie(facts.FindLink("pcie")) {}
+        pcie(facts.FindLink("pcie")) {
+    offers.drivers = chosen.drivers;
+  }
 
   // Adds every strategy and engine of the candidate's nodes for one file.
   void Place(const std::vector<Job>& jobs, const Candidate& candidate,
@@ -336,6 +338,7 @@ Placement Evaluate(const catalog::Catalog& catalog, const throughput::Calibratio
 }
 
 std::optional<int> Placer::LongestContext(const Placement& placement, const Load& load) const {
+  if (placement.memory.empty()) return std::nullopt;
   const Cluster cluster{placement.nodes, {}, 1};
   const auto memory_at = [&](int tokens) {
     Load at = load;

@@ -70,6 +70,8 @@ struct Load {
   int prompt_tokens = 1024;
   int concurrency = 1;
   double kv_bits = 16;
+  std::vector<catalog::Engine>
+      kv_engines;  // that have such a cache, others keep 16 bits; empty: all
 };
 
 // What one stream of the workload looks like to an engine, and how many run at once.
@@ -78,6 +80,9 @@ Load LoadOf(const fleet::Workload& workload);
 struct Options {
   int max_cluster_nodes = 8;   // of one placement, replicas included
   bool keep_rejected = false;  // also return illegal and non-fitting candidates, with why_not
+  // Nodes that may run llama.cpp's own process, most wanted first; a cluster of none of them is
+  // driven from outside. Absent: the first node of each cluster does.
+  std::optional<std::vector<int>> drivers;
 };
 
 // Every legal combination of `fleet`'s nodes (interchangeable nodes collapsed), strategy and engine
@@ -148,7 +153,7 @@ class Placer {
   // The longest context, in tokens of each stream, at which `placement` still fits with its nodes,
   // engine and strategy (a pipeline deals its layers anew), at most what the model was made for; 0
   // when not even one token does. One token more does not fit, or the model was not made for it.
-  // nullopt when a fact is missing.
+  // nullopt when a fact is missing, or the placement is not legal.
   std::optional<int> LongestContext(const Placement& placement, const Load& load) const;
 
  private:

@@ -204,6 +204,7 @@ Json ModelJson(const catalog::Model& model) {
   return {{"id", model.id},
           {"name", model.name},
           {"hf_id", model.hf_id},
+          {"model_type", model.model_type},
           {"license", model.license},
           {"max_context", OrNull(model.max_context)},
           {"attention", Name(model.architecture.attention)},

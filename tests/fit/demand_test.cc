@@ -71,6 +71,34 @@ TEST_F(Memory, EverySequenceHasItsOwnCache) {
   EXPECT_EQ(four.weights, one.weights);
 }
 
+// DeepSeek-V2-Lite: latent 512 + 64 for vLLM, 16 heads of 192 and 128 for mlx-lm's own code.
+TEST_F(Memory, MlxCachesEveryHeadOfSomeModelsWithALatent) {
+  catalog::Model model = testing::DeepSeekV31();
+  catalog::Architecture& a = model.architecture;
+  a.layers = 27;
+  a.heads = 16;
+  a.kv_lora_rank = 512;
+  a.qk_rope_head_dim = 64;
+  a.qk_nope_head_dim = 128;
+  a.v_head_dim = 128;
+  model.kv_cache = {};
+  model.kv_cache.global_bytes_per_token_bf16 = 27 * 576 * 2;
+  const auto per_token = [&](const char* type, Engine engine) {
+    model.model_type = type;
+    EngineSettings settings;
+    settings.engine = engine;
+    settings.context_tokens = 4096;
+    const auto made =
+        EngineMemory::Make(catalog_, model, *catalog_.FindQuantization("mlx-8bit"), settings);
+    EXPECT_TRUE(made.ok()) << made.status();
+    return made->Devices({.layers = 27}, 1).kv_cache.count / 4096;
+  };
+  EXPECT_EQ(per_token("deepseek_v2", Engine::kMlx), 276'480);
+  EXPECT_EQ(per_token("deepseek_v2", Engine::kExo), 276'480);
+  EXPECT_EQ(per_token("deepseek_v3", Engine::kMlx), 31'104);
+  EXPECT_EQ(per_token("deepseek_v2", Engine::kVllm), 31'104);
+}
+
 TEST_F(Memory, TheTotalIsTheSumOfItsTerms) {
   const EngineMemory memory = Made(Engine::kVllm);
   const Demand demand = memory.Devices(Whole(memory), 3);

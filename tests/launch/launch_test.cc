@@ -182,6 +182,21 @@ TEST_F(Launch, LayersThatAreCountedButNotLoadedMoveNoOther) {
   EXPECT_THAT(plan.warnings, Not(Contains(HasSubstr("multi-token"))));
 }
 
+TEST_F(Launch, ACacheTypeThatTheEngineLacksIsNotAskedFor) {
+  const fleet::Fleet fleet = Sparks(1);
+  facts_.kv_type = "fp8";
+  facts_.load.kv_engines = {Engine::kVllm};
+  const placement::Placement llama =
+      Placed(fleet, "llama-3.3-70b", "bf16", Engine::kLlamaCpp, Strategy::kSingle, nullptr, {});
+  LaunchPlan plan = Plan(fleet, llama);
+  EXPECT_THAT(Lines(plan)[0], HasSubstr("--cache-type-k f16 "));
+  EXPECT_THAT(plan.warnings, Contains(HasSubstr("llama.cpp has no cache of fp8 cells")));
+  plan = Plan(
+      fleet, Placed(fleet, "llama-3.3-70b", "bf16", Engine::kVllm, Strategy::kSingle, nullptr, {}));
+  EXPECT_THAT(Lines(plan), Contains(HasSubstr("--kv-cache-dtype fp8")));
+  EXPECT_THAT(plan.warnings, Not(Contains(HasSubstr("no cache of"))));
+}
+
 TEST_F(Launch, OneNodeNeedsNoRpc) {
   const fleet::Fleet fleet = Sparks(1);
   facts_.kv_type = "q8_0";

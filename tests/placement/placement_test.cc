@@ -193,6 +193,75 @@ TEST_F(UnevenLayers, AStageHoldsTheLayersItWasDealt) {
   EXPECT_EQ(p.memory[0].demand.kv_cache.count, 4096LL * 8192 * p.memory[0].layers);
 }
 
+// Whoever runs llama-server holds the last layers and the output, and reads prompts.
+TEST_F(UnevenLayers, WhoDrivesLlamaCppHoldsWhatComesLast) {
+  const fleet::Fleet fleet =
+      MakeFleet(Nodes(catalog_, {{"dgx-spark", 2}}), {Mesh(catalog_, "tcp-10gbe", {0, 1})});
+  const auto memory = [&](std::optional<std::vector<int>> drivers) {
+    Options options;
+    options.drivers = std::move(drivers);
+    const Placer placer(catalog_, calibration_, fleet, options);
+    for (const Placement& one : placer.EnumerateOn({0, 1}, *catalog_.FindModel("llama-3.3-70b"),
+                                                   *catalog_.FindQuantization("q8_0"), load_)) {
+      if (one.engine == Engine::kLlamaCpp && one.strategy == Strategy::kPipeline) return one.memory;
+    }
+    return std::vector<NodeMemory>{};
+  };
+  const auto weights = [](const NodeMemory& node) { return node.demand.weights.count; };
+  const auto with_layers = [](const NodeMemory& node) { return 800'000'000LL * node.layers; };
+  const std::vector<NodeMemory> first = memory(std::nullopt);
+  const std::vector<NodeMemory> second = memory(std::vector<int>{1, 0});
+  const std::vector<NodeMemory> outside = memory(std::vector<int>{});
+  ASSERT_EQ(first.size(), 2u);
+  ASSERT_EQ(second.size(), 2u);
+  ASSERT_EQ(outside.size(), 2u);
+  EXPECT_EQ(weights(first[0]), with_layers(first[0]) + 3'000'000'000LL);  // tables of the whole
+  EXPECT_EQ(second[0].first_layer, 0);
+  EXPECT_EQ(weights(second[1]), with_layers(second[1]) + 3'000'000'000LL);
+  EXPECT_EQ(outside[0].first_layer, 0);
+  EXPECT_EQ(weights(outside[1]), with_layers(outside[1]) + 2'000'000'000LL);  // the output alone
+  EXPECT_EQ(memory(std::vector<int>{7, 1}).at(1).demand.total(), second[1].demand.total());
+}
+
+TEST_F(Placements, ACacheTypeThatTheEngineLacksIsSixteenBits) {
+  const fleet::Fleet fleet = MakeFleet(Nodes(catalog_, {{"ultra-512", 1}}));
+  const auto demand = [&](Engine engine) {
+    const char* quant = engine == Engine::kMlx ? "mlx-8bit" : "q8_0";
+    return Run(fleet, {0}, "llama-3.3-70b", quant, engine, Strategy::kSingle, nullptr);
+  };
+  const Placement mlx = demand(Engine::kMlx);
+  const Placement llama = demand(Engine::kLlamaCpp);
+  load_.kv_bits = 8.5;
+  load_.kv_engines = {Engine::kLlamaCpp, Engine::kOllama};
+  const Placement mlx_asked = demand(Engine::kMlx);
+  EXPECT_EQ(mlx_asked.memory.at(0).demand.kv_cache, mlx.memory.at(0).demand.kv_cache);
+  EXPECT_THAT(mlx_asked.caveats, Contains(HasSubstr("keeps 16 bits")));
+  const Placement llama_asked = demand(Engine::kLlamaCpp);
+  EXPECT_LT(llama_asked.memory.at(0).demand.kv_cache, llama.memory.at(0).demand.kv_cache);
+  EXPECT_THAT(llama_asked.caveats, Not(Contains(HasSubstr("keeps 16 bits"))));
+}
+
+TEST_F(UnevenLayers, MlxSplitsTheModelsThatItsCodeSplits) {
+  const fleet::Fleet fleet =
+      MakeFleet(Nodes(catalog_, {{"ultra-512", 2}}), {Mesh(catalog_, "rdma-tb5", {0, 1})});
+  const auto why = [&](const char* type, Engine engine, Strategy strategy) {
+    ModelNamed("llama-3.3-70b").model_type = type;
+    return Run(fleet, {0, 1}, "llama-3.3-70b", "mlx-8bit", engine, strategy, "rdma-tb5");
+  };
+  EXPECT_THAT(why("gpt_oss", Engine::kMlx, Strategy::kPipeline).why_not,
+              HasSubstr("mlx cannot split models of type gpt_oss by layers"));
+  EXPECT_THAT(why("gpt_oss", Engine::kMlx, Strategy::kTensor).why_not, IsEmpty());
+  EXPECT_THAT(why("gemma3", Engine::kMlx, Strategy::kTensor).why_not,
+              HasSubstr("mlx cannot split models of type gemma3 by tensors"));
+  EXPECT_THAT(why("gemma3", Engine::kExo, Strategy::kTensor).why_not, HasSubstr("by tensors"));
+  EXPECT_THAT(why("gemma3", Engine::kExo, Strategy::kPipeline).why_not, IsEmpty());
+  EXPECT_THAT(why("deepseek_v3", Engine::kMlx, Strategy::kPipeline).why_not, IsEmpty());
+  EXPECT_THAT(why("", Engine::kMlx, Strategy::kPipeline).caveats,
+              Contains(HasSubstr("is not known")));
+  Placement refused = why("gemma3", Engine::kMlx, Strategy::kTensor);
+  EXPECT_FALSE(Placer(catalog_, calibration_, fleet, {}).LongestContext(refused, load_));
+}
+
 // ---------------------------------------------------------------- cards of one box
 
 // Whether the catalogue or the owner says which cards are in a box makes no difference.
