@@ -196,7 +196,7 @@ const std::map<std::string, std::set<std::string>> kAgentMayInclude = {
     {"link", {"link"}},
     {"reporter", {"", "host", "probe", "bench", "link", "reporter"}},
     {"cli", {"", "host", "probe", "doctor", "bench", "engine", "reporter", "cli"}},
-    {"", {"", "cli"}},
+    {"", {"", "cli", "host"}},
 };
 
 TEST(Architecture, AgentIncludesOnlyGoDown) {
@@ -216,7 +216,7 @@ TEST(Architecture, AgentIncludesOnlyGoDown) {
 // sees (docs/adr/0005-agent-and-catalogue.md); who speaks to a planner, its certificates.
 TEST(Architecture, AgentKnowsLittleOfThePlanner) {
   const std::map<std::string, std::set<std::string>> kMayKnow = {
-      {"cli", {"base", "catalog", "inventory", "pki"}}, {"reporter", {"base", "pki"}}};
+      {"cli", {"base", "catalog", "discovery", "inventory", "pki"}}, {"reporter", {"base", "pki"}}};
   for (const SourceFile& source : AgentSources()) {
     for (const std::string& include : IncludesOf(source.path)) {
       const std::string target = TargetFolder(include);
