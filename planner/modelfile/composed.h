@@ -36,6 +36,7 @@ struct FileFacts {
   FileForm form = FileForm::kGguf;
   std::vector<std::string> files;
   std::string architecture;
+  std::string model_type;  // as catalog::Model has it; empty of a GGUF
   bool known_architecture = false;
   std::string name;
   std::vector<std::string> other_names;  // by which the catalogue may know it

@@ -154,6 +154,8 @@ class Reader {
     if (out_.model_type.empty()) {
       return Wrong("model_type", "missing; a text model's config states it, for example \"qwen3\"");
     }
+    out_.whole_type = Words(root_.Text("model_type"));
+    if (out_.whole_type.empty()) out_.whole_type = out_.model_type;
     if (out_.architecture.empty()) out_.architecture = out_.model_type;
     if (absl::Status status = CheckDecodes(); !status.ok()) return status;
     out_.known = KnowsCaches(out_.model_type);

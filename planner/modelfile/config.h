@@ -24,7 +24,8 @@ struct LayerPlan {
 // The text decoder's part of a config.
 struct Config {
   std::string architecture;  // "Qwen3MoeForCausalLM"
-  std::string model_type;    // "qwen3_moe"
+  std::string model_type;    // of the text decoder: "qwen3_moe"
+  std::string whole_type;    // with its encoders: "mistral3"; else the same
   bool known = false;        // the kinds of its layers' caches are known
   std::string name;          // _name_or_path; may be empty
   std::optional<std::int64_t> max_context;

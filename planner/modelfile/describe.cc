@@ -171,6 +171,7 @@ class Composer {
     catalog::Model& model = out_.model;
     model.name = facts_.name.empty() ? model.id : facts_.name;
     model.license = facts_.license;
+    model.model_type = facts_.model_type;
     if (facts_.max_context && *facts_.max_context > 0) {
       model.max_context = static_cast<int>(std::min<std::int64_t>(*facts_.max_context, 1 << 30));
     }

@@ -511,6 +511,7 @@ class Directory {
     facts_.form =
         config_.quant.packing == Packing::kMlx || mlx_ ? FileForm::kMlx : FileForm::kSafetensors;
     facts_.architecture = config_.model_type;
+    facts_.model_type = config_.whole_type;
     facts_.known_architecture = config_.known;
     facts_.name = NameOf();
     if (!config_.name.empty()) facts_.other_names.push_back(config_.name);

@@ -210,6 +210,7 @@ TEST(Checkpoint, Gemma3WithTower) {
       "torch_dtype": "bfloat16"})",
                            out);
   ExpectAsInTheCatalogue(d, "gemma-3-27b");
+  EXPECT_EQ(d->model.model_type, "gemma3");
   EXPECT_EQ(d->model.parameters.towers, 423'060'336);
   EXPECT_EQ(d->artifact.layout->other.count, 2 * 423'060'336);
 }
