@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "planner/placement/sharding.h"
 #include "planner/plan.h"
 
 namespace capacity::answer {
@@ -51,6 +52,13 @@ std::vector<std::string> NamesIn(const launch::Facts& facts) {
 bool Wanted(const Placement& placement, const LaunchQuestion& question) {
   if (!launch::CanLaunch(placement.engine, placement.strategy)) return false;
   if (!question.engine.empty() && question.engine != catalog::Name(placement.engine)) return false;
+  // What needs code that the engine lacks is for those who ask for it.
+  const bool asked = !question.engine.empty() && !question.strategy.empty();
+  if (!asked && placement.nodes.size() > 1 &&
+      placement::CanSplit(placement.engine, placement.strategy, placement.model->model_type) ==
+          placement::Splittable::kNo) {
+    return false;
+  }
   return question.strategy.empty() || question.strategy == throughput::Name(placement.strategy);
 }
 

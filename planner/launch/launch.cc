@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "planner/launch/engines.h"
+#include "planner/placement/sharding.h"
 
 namespace capacity::launch {
 namespace {
@@ -216,6 +217,12 @@ absl::StatusOr<LaunchPlan> MakeLaunchPlan(const fleet::Fleet& fleet,
     plan.context_tokens = std::min(plan.context_tokens, *placement.model->max_context);
   }
   plan.streams = std::max(1, facts.load.concurrency);
+  const std::string& type = placement.model->model_type;
+  if (placement.nodes.size() > 1 && placement::CanSplit(placement.engine, placement.strategy,
+                                                        type) == placement::Splittable::kNo) {
+    plan.warnings.push_back(
+        placement::WhyNotSplittable(placement.engine, placement.strategy, type));
+  }
   plan.kv_type = facts.kv_type;
   const std::vector<Engine>& offer_it = facts.load.kv_engines;
   if (!offer_it.empty() &&

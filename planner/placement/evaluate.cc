@@ -300,10 +300,15 @@ std::vector<std::string> Caveats(const Offers& offers, const Job& job, const Clu
   if (strategy == Strategy::kDisaggregated) {
     caveats.push_back("disaggregated prefill in EXO is experimental");
   }
-  if (cluster.nodes.size() > 1 &&
-      CanSplit(job.engine, strategy, job.model->model_type) == Splittable::kUnknown) {
-    caveats.push_back(
-        absl::StrCat("whether ", catalog::Name(job.engine), " can split this model is not known"));
+  if (cluster.nodes.size() > 1) {
+    const std::string& type = job.model->model_type;
+    const Splittable splittable = CanSplit(job.engine, strategy, type);
+    if (splittable == Splittable::kNo) {
+      caveats.push_back(WhyNotSplittable(job.engine, strategy, type));
+    } else if (splittable == Splittable::kUnknown) {
+      caveats.push_back(absl::StrCat("whether ", catalog::Name(job.engine),
+                                     " can split this model is not known"));
+    }
   }
   bool metal = false;
   bool cuda = false;

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "planner/placement/placement.h"
-#include "planner/placement/sharding.h"
 
 namespace capacity::placement {
 namespace {
@@ -136,12 +135,6 @@ class Check {
     if (c_.strategy == Strategy::kTensor &&
         (c_.engine == Engine::kLlamaCpp || c_.engine == Engine::kOllama)) {
       reasons_.Add([&] { return absl::StrCat(Name(c_.engine), " splits layers, not tensors"); });
-    }
-    if (count() > 1 && CanSplit(c_.engine, c_.strategy, c_.model->model_type) == Splittable::kNo) {
-      reasons_.Add([&] {
-        return absl::StrCat(Name(c_.engine), " cannot split models of type ", c_.model->model_type,
-                            " by ", c_.strategy == Strategy::kTensor ? "tensors" : "layers");
-      });
     }
     if (c_.strategy == Strategy::kPipeline && count() > 1) {
       if (c_.engine == Engine::kOllama) Refuse("ollama runs on one node");

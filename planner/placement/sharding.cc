@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
+
 namespace capacity::placement {
 namespace {
 
@@ -47,6 +49,12 @@ Splittable CanSplit(Engine engine, Strategy strategy, const std::string& model_t
                    : tensor               ? Has(kMlxTensor, model_type)
                                           : Has(kMlxPipeline, model_type);
   return can ? Splittable::kYes : Splittable::kNo;
+}
+
+std::string WhyNotSplittable(Engine engine, Strategy strategy, const std::string& model_type) {
+  return absl::StrCat(engine == Engine::kExo ? "EXO b5375f8 (2026-06)" : "mlx-lm d78bf58 (2026-08)",
+                      " has no code to split models of type ", model_type, " by ",
+                      strategy == Strategy::kTensor ? "tensors" : "layers");
 }
 
 }  // namespace capacity::placement
