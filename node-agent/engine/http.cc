@@ -14,6 +14,7 @@
 #include "node-agent/engine/curl_library.h"
 #include "node-agent/engine/json_fields.h"
 #include "node-agent/probe/text.h"
+#include "planner/base/host_name.h"
 
 namespace capacity::engine {
 namespace {

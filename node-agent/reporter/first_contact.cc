@@ -1,6 +1,5 @@
 #include "node-agent/reporter/first_contact.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <openssl/bio.h>
@@ -192,16 +191,6 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
 std::string Format(const Address& address) {
   const bool numeric_six = address.host.find(':') != std::string::npos;
   return absl::StrCat(numeric_six ? "[" : "", address.host, numeric_six ? "]:" : ":", address.port);
-}
-
-bool IsLoopback(const Address& address) {
-  if (address.host == "localhost") return true;
-  in_addr four = {};
-  if (inet_pton(AF_INET, address.host.c_str(), &four) == 1) {
-    return (ntohl(four.s_addr) >> 24) == 127;
-  }
-  in6_addr six = {};
-  return inet_pton(AF_INET6, address.host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 absl::StatusOr<std::string> FetchAuthority(const Address& address, std::string_view fingerprint,

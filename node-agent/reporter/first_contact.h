@@ -22,9 +22,6 @@ absl::StatusOr<Address> ParseAddress(std::string_view text);
 // As ParseAddress reads it.
 std::string Format(const Address& address);
 
-// 127.0.0.0/8, ::1 or "localhost": what never leaves the machine.
-bool IsLoopback(const Address& address);
-
 // Shakes hands with the planner at `address` and gives the certificate of its authority in PEM,
 // when the authority has this fingerprint (32 bytes) and really signed the planner's certificate.
 // Unavailable: nobody answers, or not in TLS, within `timeout`, or this machine's clock is not

@@ -16,6 +16,7 @@
 #include "node-agent/reporter/inbox.h"
 #include "node-agent/reporter/state.h"
 #include "node-agent/reporter/wire.h"
+#include "planner/base/host_name.h"
 #include "planner/pki/certificate.h"
 #include "planner/pki/token.h"
 
@@ -324,7 +325,7 @@ class Agent {
   // ---------------------------------------------------------------- membership
 
   // Nobody is trusted with plaintext who was only found.
-  bool MayBePlaintext() const { return settings_.planner && IsLoopback(*settings_.planner); }
+  bool MayBePlaintext() const { return settings_.planner && IsLoopback(settings_.planner->host); }
 
   absl::Status LoadMembership() {
     auto kept = state_.LoadMembership();

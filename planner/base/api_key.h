@@ -37,9 +37,4 @@ class ApiKey {
 // in a private network.
 absl::Status MayCarryKey(const std::string& url, const ApiKey& key);
 
-// "127.0.0.1" of "http://127.0.0.1:8080/v1"; without the brackets of an IPv6 address.
-std::string HostOf(std::string_view url);
-// Of a host: this machine, by address or by its usual name.
-bool IsLoopback(const std::string& host);
-
 }  // namespace capacity

@@ -9,6 +9,7 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
+#include "planner/base/host_name.h"
 #include "planner/cli/input_file.h"
 #include "planner/pki/certificate.h"
 #include "planner/service/listener.h"
@@ -58,7 +59,7 @@ std::shared_ptr<grpc::Channel> ConnectOrPrint(const RemoteArguments& arguments) 
     BadArgument("--planner", std::string(endpoint.status().message()));
     return nullptr;
   }
-  const bool loopback = service::IsLoopback(endpoint->host);
+  const bool loopback = IsLoopback(endpoint->host);
   const std::string directory =
       arguments.credentials.empty() ? service::DefaultStateDirectory() : arguments.credentials;
   auto files = service::LoadClientFiles(directory, "admin");

@@ -1,3 +1,4 @@
+#include "planner/base/host_name.h"
 #include "planner/service/server.h"
 
 #include <sys/resource.h>
@@ -46,7 +47,7 @@ std::unique_ptr<discovery::Announcement> Announce(const service::ServerOptions& 
                                                   const std::vector<int>& ports) {
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const auto endpoint = service::ParseEndpoint(options.listen[i]);
-    if (!endpoint.ok() || service::IsLoopback(endpoint->host)) continue;
+    if (!endpoint.ok() || IsLoopback(endpoint->host)) continue;
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     auto announced = discovery::Announcement::Start(absl::StrCat("planner on ", host), ports[i],

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc/grpc_security_constants.h"
 #include "grpcpp/security/auth_context.h"
+#include "planner/base/host_name.h"
 #include "planner/pki/certificate.h"
 #include "planner/service/listener.h"
 

@@ -18,6 +18,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "planner/base/host_name.h"
+
 namespace capacity::service {
 namespace {
 
@@ -45,10 +47,6 @@ std::string AddressOf(const sockaddr_storage& peer) {
     if (std::strncmp(text, "::ffff:", 7) == 0) return text + 7;
   }
   return text;
-}
-
-bool IsLoopbackAddress(const std::string& address) {
-  return address.rfind("127.", 0) == 0 || address == "::1";
 }
 
 std::size_t DescriptorLimit() {
@@ -92,8 +90,6 @@ absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text) {
   }
   return endpoint;
 }
-
-bool IsLoopback(const std::string& host) { return host == "localhost" || IsLoopbackAddress(host); }
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Bind(const Endpoint& endpoint,
                                                          const ListenerLimits& limits) {
@@ -250,7 +246,7 @@ bool Listener::Admit(const std::string& address) {
     SweepHanded();
     if (waiting_.size() + handed_.size() >= limits_.connections) return false;
   }
-  if (IsLoopbackAddress(address)) return true;
+  if (IsLoopback(address)) return true;
   const auto it = count_.find(address);
   if (it == count_.end() || it->second < limits_.per_address) return true;
   SweepHanded();
@@ -262,7 +258,7 @@ void Listener::Hear(Waiting& waiting) {
   constexpr unsigned char kTlsHandshake = 22;
   unsigned char byte = 0;
   const ssize_t got = recv(waiting.fd, &byte, 1, MSG_PEEK);
-  const bool local = IsLoopbackAddress(waiting.address);
+  const bool local = IsLoopback(waiting.address);
   const bool tls = got == 1 && byte == kTlsHandshake;
   const bool plaintext = got == 1 && byte == 'P';
   if ((tls && tls_) || (plaintext && plaintext_ && local)) {

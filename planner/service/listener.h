@@ -36,9 +36,6 @@ struct Endpoint {
 };
 absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text);
 
-// True for addresses of this machine only.
-bool IsLoopback(const std::string& host);
-
 class Listener {
  public:
   enum class Protocol { kTls, kPlaintext };

@@ -12,6 +12,7 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/security/server_credentials.h"
+#include "planner/base/host_name.h"
 #include "planner/service/agents_service.h"
 #include "planner/service/log.h"
 #include "planner/service/planner_service.h"
