@@ -2,21 +2,25 @@
 #pragma once
 
 #include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
 
 namespace capacity {
 
 // While it lives, no other program holds the lock of this file, which is made where it is missing
-// and stays. Waits for it. Where the file cannot be made nothing is locked: writing there will say
-// why.
+// and stays.
 class FileLock {
  public:
-  explicit FileLock(const std::string& file);
+  // Waits for it. Unavailable: the file cannot be made or locked.
+  static absl::StatusOr<FileLock> Acquire(const std::string& file);
   ~FileLock();
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
+  FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  FileLock& operator=(FileLock&&) = delete;
 
  private:
-  const int descriptor_;  // negative: not locked
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
 };
 
 }  // namespace capacity

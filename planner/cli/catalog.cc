@@ -132,7 +132,8 @@ int RunAdd(const Common& common, const CatalogArguments& arguments) {
   fs::create_directories(directory, error);
   if (error) return WorldFailed(absl::StrCat(directory, ": ", error.message()));
   // From the look at what is there to the writing: of several that add a name one does.
-  const FileLock lock((fs::path(directory) / ".lock").string());
+  const absl::StatusOr<FileLock> lock = FileLock::Acquire((fs::path(directory) / ".lock").string());
+  if (!lock.ok()) return WorldFailed(std::string(lock.status().message()));
   std::optional<catalog::Catalog> catalog = LoadWrittenCatalogOrPrint(common);
   if (!catalog) return kBadInput;
   const std::string id = IdFor(*catalog, arguments);

@@ -114,7 +114,8 @@ absl::StatusOr<std::vector<launch::Record>> LoadRecords(const std::string& direc
 
 absl::Status KeepRecord(const std::string& directory, const launch::Record& record) {
   if (absl::Status made = MakeDirectory(directory); !made.ok()) return made;
-  const FileLock lock(LockFile(directory));
+  const absl::StatusOr<FileLock> lock = FileLock::Acquire(LockFile(directory));
+  if (!lock.ok()) return lock.status();
   absl::StatusOr<std::vector<launch::Record>> records = LoadRecords(directory);
   if (!records.ok()) return records.status();
   return Replace(RecordFile(directory),
@@ -123,7 +124,10 @@ absl::Status KeepRecord(const std::string& directory, const launch::Record& reco
 
 absl::Status ForgetRecord(const std::string& directory, const std::string& url,
                           const std::string& model) {
-  const FileLock lock(LockFile(directory));
+  std::error_code error;
+  if (!fs::exists(RecordFile(directory), error)) return absl::OkStatus();
+  const absl::StatusOr<FileLock> lock = FileLock::Acquire(LockFile(directory));
+  if (!lock.ok()) return lock.status();
   absl::StatusOr<std::vector<launch::Record>> records = LoadRecords(directory);
   if (!records.ok()) return records.status();
   const auto removed = std::erase_if(*records, [&](const launch::Record& record) {

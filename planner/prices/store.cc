@@ -1,7 +1,6 @@
 #include "planner/prices/store.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/file_lock.h"
 
 namespace capacity::prices {
 namespace {
@@ -43,14 +43,6 @@ class Descriptor {
  private:
   int number_;
 };
-
-// Held until the descriptor closes.
-absl::Status Lock(const Descriptor& lock, const std::string& file) {
-  while (flock(lock.number(), LOCK_EX) != 0) {
-    if (errno != EINTR) return Failed("cannot be locked", file);
-  }
-  return absl::OkStatus();
-}
 
 absl::Status WriteAll(const Descriptor& out, std::string_view text, const std::string& file) {
   while (!text.empty()) {
@@ -141,10 +133,8 @@ absl::StatusOr<StoreChange> ChangeStore(const std::string& file,
     return absl::UnavailableError(
         absl::StrCat(DirectoryOf(file), ": cannot be created: ", error.message()));
   }
-  const std::string lock_file = file + ".lock";
-  const Descriptor lock(open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!lock.open()) return Failed("cannot be created", lock_file);
-  if (absl::Status status = Lock(lock, lock_file); !status.ok()) return status;
+  const absl::StatusOr<FileLock> lock = FileLock::Acquire(file + ".lock");
+  if (!lock.ok()) return lock.status();
   const absl::StatusOr<std::string> before = ReadWhole(file);
   if (!before.ok()) return before.status();
   ReadHistory read = ParseHistory(file, *before);
