@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "planner/modelfile/composed.h"
 #include "planner/modelfile/decoder_types.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -21,12 +22,7 @@ constexpr int kMostLayers = 4'096;
 
 std::string Words(std::string_view text) {
   constexpr std::size_t kMost = 120;
-  std::string out;
-  for (const char c : text.substr(0, kMost)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) out += c;
-  }
-  return out;
+  return Printable(text, kMost);
 }
 
 // The text decoder's object of a config that also describes towers.

@@ -535,12 +535,7 @@ class Directory {
     if (above.filename() == "snapshots" && owner.rfind(kModels, 0) == 0) {
       name = owner.substr(owner.rfind("--") + 2);
     }
-    std::string printable;
-    for (const char c : name) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte >= 0x20 && byte < 0x7f) printable += c;
-    }
-    return printable;
+    return Printable(name, name.size());
   }
 
   void Engines() {

@@ -269,11 +269,11 @@ class GgufModel {
     const std::string_view other = NoTextModel(facts_.architecture, header_->Text("general.type"));
     if (!other.empty()) return Wrong(std::string(other));
     facts_.known_architecture = IsKnown(facts_.architecture);
-    facts_.name = Printable(header_->Text("general.name"));
-    facts_.license = Printable(header_->Text("general.license"));
-    const std::string base = Printable(header_->Text("general.basename"));
-    const std::string size = Printable(header_->Text("general.size_label"));
-    const std::string finetune = Printable(header_->Text("general.finetune"));
+    facts_.name = Word("general.name");
+    facts_.license = Word("general.license");
+    const std::string base = Word("general.basename");
+    const std::string size = Word("general.size_label");
+    const std::string finetune = Word("general.finetune");
     if (!base.empty()) {
       std::string name = base;
       if (!size.empty()) absl::StrAppend(&name, "-", size);
@@ -284,15 +284,9 @@ class GgufModel {
     return absl::OkStatus();
   }
 
-  // Control characters and what is no ASCII never reach a terminal or a YAML file.
-  static std::string Printable(std::string_view text) {
+  std::string Word(std::string_view key) const {
     constexpr std::size_t kMost = 200;
-    std::string out;
-    for (const char c : text.substr(0, kMost)) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte >= 0x20 && byte < 0x7f) out += c;
-    }
-    return out;
+    return Printable(header_->Text(key), kMost);
   }
 
   absl::Status Shape() {

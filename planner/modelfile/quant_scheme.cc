@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "planner/modelfile/composed.h"
+#include "planner/modelfile/shown_text.h"
 
 namespace capacity::modelfile {
 namespace {
@@ -22,15 +23,10 @@ bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// A word of the file for a message or a name: printable ASCII, cut to a length.
+// A word of the file for a message or a name.
 std::string Word(std::string_view text) {
   constexpr std::size_t kMost = 120;
-  std::string out;
-  for (const char c : text.substr(0, kMost)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) out += c;
-  }
-  return out;
+  return Printable(text, kMost);
 }
 
 // ---------------------------------------------------------------- configs
@@ -169,9 +165,11 @@ class Reader {
     return absl::OkStatus();
   }
 
-  // ModelOpt's names (modelopt 0.39, model_config.py).
+  // The formats of ModelOpt's export (NVIDIA/Model-Optimizer,
+  // modelopt/torch/export/model_config.py, read in November 2026), in capitals as its configs have
+  // them.
   absl::Status Algorithm(std::string_view algorithm, std::string_view path) {
-    if (StartsWith(algorithm, "FP8")) {
+    if (StartsWith(algorithm, "FP8") || algorithm == "MXFP8") {
       out_.packing = Packing::kFp8;
       out_.usual = {8, 0, ""};
       out_.block_scales = StartsWith(algorithm, "FP8_PB");
@@ -189,7 +187,7 @@ class Reader {
       out_.usual = {4, 16, ""};
     } else {
       return Wrong(path, absl::StrCat("\"", Word(algorithm),
-                                      "\" is not known; FP8, NVFP4, MXFP4, W4A16_AWQ and "
+                                      "\" is not known; FP8, MXFP8, NVFP4, MXFP4, W4A16_AWQ and "
                                       "MIXED_PRECISION are"));
     }
     return absl::OkStatus();
@@ -340,34 +338,37 @@ bool IsScale(std::string_view leaf) {
 }
 
 bool IsCompanion(std::string_view leaf) {
-  static const std::set<std::string_view> kLeaves = {"biases",
-                                                     "weight_scale_2",
-                                                     "weight_global_scale",
-                                                     "input_global_scale",
-                                                     "input_scale",
-                                                     "output_scale",
-                                                     "k_scale",
-                                                     "v_scale",
-                                                     "kv_scale",
-                                                     "q_scale",
-                                                     "prob_output_scale",
-                                                     "qzeros",
-                                                     "g_idx",
-                                                     "weight_shape",
-                                                     "weight_zero_point",
-                                                     "zeros",
-                                                     "weight_g_idx",
-                                                     "quant_map",
-                                                     "nested_absmax",
-                                                     "nested_quant_map",
-                                                     "SCB",
-                                                     "weight_format",
-                                                     "activation_scale",
-                                                     "pre_quant_scale",
-                                                     "input_zero_point",
-                                                     "weight_scale_max"};
-  return IsScale(leaf) || kLeaves.count(leaf) > 0 || Contains(leaf, "quant_state") ||
-         Contains(leaf, "bitsandbytes");
+  static constexpr std::string_view kLeaves[] = {
+      "biases",
+      "weight_scale_2",
+      "weight_global_scale",
+      "input_global_scale",
+      "input_scale",
+      "output_scale",
+      "k_scale",
+      "v_scale",
+      "kv_scale",
+      "q_scale",
+      "prob_output_scale",
+      "qzeros",
+      "g_idx",
+      "weight_shape",
+      "weight_zero_point",
+      "zeros",
+      "weight_g_idx",
+      "quant_map",
+      "nested_absmax",
+      "nested_quant_map",
+      "SCB",
+      "weight_format",
+      "activation_scale",
+      "pre_quant_scale",
+      "input_zero_point",
+      "weight_scale_max",
+  };
+  return IsScale(leaf) ||
+         std::find(std::begin(kLeaves), std::end(kLeaves), leaf) != std::end(kLeaves) ||
+         Contains(leaf, "quant_state") || Contains(leaf, "bitsandbytes");
 }
 
 GroupBits Packer::GroupOf(const Named& named, const SafetensorsTensor& words,

@@ -52,6 +52,15 @@ std::string Shown(std::string_view text) {
   return out;
 }
 
+std::string Printable(std::string_view text, std::size_t most) {
+  std::string out;
+  for (const char c : text.substr(0, most)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f) out += c;
+  }
+  return out;
+}
+
 absl::Status Shown(const absl::Status& status) {
   if (status.ok()) return status;
   const absl::string_view message = status.message();
