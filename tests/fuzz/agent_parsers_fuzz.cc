@@ -1,8 +1,10 @@
-// Every parser of the agent, one an execution: the first byte chooses it, the rest is what a tool
-// printed. Whatever the bytes, a parser ends, and what it makes is printable and in its bounds.
+// One parser of the agent, named by --parser=NAME, is given any bytes as what a tool printed;
+// without a name the names are listed. Whatever the bytes, a parser ends, and what it makes is
+// printable and in its bounds.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -50,106 +52,28 @@ void RequireProcessor(const std::optional<capacity::agent::Processor>& processor
   for (const auto& group : processor->groups) RequirePrintable(group.name);
 }
 
-void ParseApple(unsigned which, std::string_view text) {
-  switch (which) {
-    case 0: {
-      probe::CoreGroups(probe::ParseSysctl({"sysctl", "-a"}, text));
-      break;
+void Thunderbolt(std::string_view text) {
+  const auto thunderbolt = probe::ParseThunderbolt(text);
+  if (!thunderbolt) return;
+  for (const auto& bus : thunderbolt->buses) {
+    RequirePrintable(bus.name);
+    for (const auto& peer : bus.peers) RequirePrintable(peer.name);
+    Require(!bus.receptacles.empty());
+    for (const auto& receptacle : bus.receptacles) {
+      RequirePrintable(receptacle.id);
+      if (receptacle.speed) RequireSpeed(receptacle.speed->bits_per_second);
     }
-    case 1: {
-      if (const auto hardware = probe::ParseHardware(text)) RequirePrintable(hardware->product);
-      break;
-    }
-    case 2: {
-      if (const auto gpu = probe::ParseGpu(text)) RequirePrintable(gpu->name);
-      probe::ParseDisplayNames(text);
-      break;
-    }
-    case 3: {
-      const auto thunderbolt = probe::ParseThunderbolt(text);
-      if (!thunderbolt) break;
-      for (const auto& bus : thunderbolt->buses) {
-        RequirePrintable(bus.name);
-        for (const auto& peer : bus.peers) RequirePrintable(peer.name);
-        Require(!bus.receptacles.empty());
-        for (const auto& receptacle : bus.receptacles) {
-          RequirePrintable(receptacle.id);
-          if (receptacle.speed) RequireSpeed(receptacle.speed->bits_per_second);
-        }
-      }
-      break;
-    }
-    case 4:
-      probe::ParseVmStat(text);
-      break;
-    case 5: {
-      const auto share = probe::ParseMemoryPressure(text);
-      if (share) Require(*share >= 0 && *share <= 1);
-      break;
-    }
-    case 6:
-      probe::ParseHardwarePorts(text);
-      probe::ParseNamesOfPeople(text);
-      break;
-    case 7:
-      for (const auto& [name, interface] : probe::ParseIfconfig(text)) {
-        RequireSpeed(interface.bits_per_second);
-        if (interface.up == false) Require(!interface.bits_per_second);
-      }
-      break;
-    default:
-      probe::ParseSwVers({"sw_vers"}, text);
-      capacity::agent::HasThunderbolt4AtMost(text);
-      break;
   }
 }
 
-void ParseLinux(unsigned which, std::string_view text) {
-  switch (which) {
-    case 0:
-      RequireProcessor(probe::ParseLscpu(text));
-      break;
-    case 1:
-      RequireProcessor(probe::ParseCpuinfo(text));
-      break;
-    case 2:
-      probe::ParseMeminfo(text);
-      break;
-    case 3:
-      probe::ParseRelease(text);
-      break;
-    case 4:
-      probe::ParseUname(text);
-      break;
-    case 5:
-      probe::ParseIp(text);
-      break;
-    case 6:
-      RequireSpeed(probe::ParseEthtool(text).bits_per_second);
-      break;
-    case 7:
-      probe::NvidiaInLspci(text);
-      break;
-    case 8:
-      RequireDevices(probe::ParseIbvDevices(text));
-      break;
-    case 9:
-      RequireDevices(probe::ParseIbvDevinfo(text));
-      break;
-    case 10:
-      RequireDevices(probe::ParseIbstat(text));
-      break;
-    case 11:
-      RequireDevices(probe::ParseIbdev2netdev(text));
-      RequireDevices(probe::ParseRdmaLink(text));
-      break;
-    default:
-      RequireSpeed(probe::ParseSysfsPort(text, text).rate_bits_per_second);
-      break;
+void Ifconfig(std::string_view text) {
+  for (const auto& [name, interface] : probe::ParseIfconfig(text)) {
+    RequireSpeed(interface.bits_per_second);
+    if (interface.up == false) Require(!interface.bits_per_second);
   }
 }
 
-void ParseNvidia(std::string_view text) {
+void NvidiaSmi(std::string_view text) {
   const auto cards = probe::ParseNvidiaSmi(probe::NvidiaQuery().arguments, text);
   if (!cards) return;
   Require(cards->cards.size() <= 64);
@@ -160,31 +84,91 @@ void ParseNvidia(std::string_view text) {
   }
 }
 
-void ParseHost(unsigned which, std::string_view text) {
-  if (which == 0) {
-    if (const auto output = host::ParseCommandFile(text)) Require(!output->arguments.empty());
-  } else {
-    static const host::Redactor* const kRedactor =
-        new host::Redactor("salt", {{"spark-bd26"}, {"alice"}});
-    const std::string once = kRedactor->Redact(text);
-    Require(once.size() <= 8 * text.size() + 64);
-  }
+void Redact(std::string_view text) {
+  static const host::Redactor* const kRedactor =
+      new host::Redactor("salt", {{"spark-bd26"}, {"alice"}});
+  Require(kRedactor->Redact(text).size() <= 8 * text.size() + 64);
 }
+
+struct Parser {
+  std::string_view name;
+  void (*parse)(std::string_view text);
+};
+
+using Text = std::string_view;
+constexpr Parser kParsers[] = {
+    {"sysctl", [](Text text) { probe::CoreGroups(probe::ParseSysctl({"sysctl", "-a"}, text)); }},
+    {"hardware",
+     [](Text text) {
+       if (const auto hardware = probe::ParseHardware(text)) RequirePrintable(hardware->product);
+     }},
+    {"displays",
+     [](Text text) {
+       if (const auto gpu = probe::ParseGpu(text)) RequirePrintable(gpu->name);
+     }},
+    {"display_names", [](Text text) { probe::ParseDisplayNames(text); }},
+    {"thunderbolt", Thunderbolt},
+    {"vm_stat", [](Text text) { probe::ParseVmStat(text); }},
+    {"memory_pressure",
+     [](Text text) {
+       if (const auto share = probe::ParseMemoryPressure(text)) Require(*share >= 0 && *share <= 1);
+     }},
+    {"hardware_ports", [](Text text) { probe::ParseHardwarePorts(text); }},
+    {"names_of_people", [](Text text) { probe::ParseNamesOfPeople(text); }},
+    {"ifconfig", Ifconfig},
+    {"sw_vers", [](Text text) { probe::ParseSwVers({"sw_vers"}, text); }},
+    {"model_name", [](Text text) { capacity::agent::HasThunderbolt4AtMost(text); }},
+    {"lscpu",
+     [](Text text) {
+       RequireProcessor(probe::ParseLscpu(text));
+       probe::LabelsAreTranslated(text);
+     }},
+    {"cpuinfo", [](Text text) { RequireProcessor(probe::ParseCpuinfo(text)); }},
+    {"meminfo", [](Text text) { probe::ParseMeminfo(text); }},
+    {"release", [](Text text) { probe::ParseRelease(text); }},
+    {"uname", [](Text text) { probe::ParseUname(text); }},
+    {"ip", [](Text text) { probe::ParseIp(text); }},
+    {"ethtool", [](Text text) { RequireSpeed(probe::ParseEthtool(text).bits_per_second); }},
+    {"lspci", [](Text text) { probe::NvidiaInLspci(text); }},
+    {"ibv_devices", [](Text text) { RequireDevices(probe::ParseIbvDevices(text)); }},
+    {"ibv_devinfo", [](Text text) { RequireDevices(probe::ParseIbvDevinfo(text)); }},
+    {"ibstat", [](Text text) { RequireDevices(probe::ParseIbstat(text)); }},
+    {"ibdev2netdev", [](Text text) { RequireDevices(probe::ParseIbdev2netdev(text)); }},
+    {"rdma_link", [](Text text) { RequireDevices(probe::ParseRdmaLink(text)); }},
+    {"sysfs_port",
+     [](Text text) { RequireSpeed(probe::ParseSysfsPort(text, text).rate_bits_per_second); }},
+    {"nvidia_smi", NvidiaSmi},
+    {"command_file",
+     [](Text text) {
+       if (const auto output = host::ParseCommandFile(text)) Require(!output->arguments.empty());
+     }},
+    {"redact", Redact},
+};
+
+const Parser* chosen = nullptr;
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const unsigned which = data[0] % 26;
-  if (which < 9) {
-    ParseApple(which, text);
-  } else if (which < 22) {
-    ParseLinux(which - 9, text);
-  } else if (which < 24) {
-    ParseNvidia(text);
-  } else {
-    ParseHost(which - 24, text);
+// libFuzzer leaves alone what begins with two dashes.
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  constexpr std::string_view kOption = "--parser=";
+  for (int i = 1; i < *argc; ++i) {
+    const std::string_view argument = (*argv)[i];
+    if (!argument.starts_with(kOption)) continue;
+    for (const Parser& parser : kParsers) {
+      if (parser.name == argument.substr(kOption.size())) chosen = &parser;
+    }
   }
+  if (chosen == nullptr) {
+    for (const Parser& parser : kParsers) {
+      std::printf("%.*s\n", static_cast<int>(parser.name.size()), parser.name.data());
+    }
+    std::exit(2);
+  }
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  chosen->parse({reinterpret_cast<const char*>(data), size});
   return 0;
 }

@@ -13,16 +13,12 @@ for capture in "$captures"/*/; do
     path="${file#"$capture"}"
     if [[ "$path" == files/* ]]; then
       printf '/%s\n' "${path#files/}" >>"$seed"
-      body="$(cat "$file")"
+      body="$(tr -d '\000' <"$file")"
     else
-      body="$(tail -n +3 "$file")"
+      body="$(tail -n +3 "$file" | tr -d '\000')"
     fi
     cat "$file" >>"$seed"
     printf '\f' >>"$seed"
-    # Any parser may meet any output.
-    for which in $(seq 0 25); do
-      { printf "\\x$(printf %x "$which")"; printf '%s\n' "$body"; } \
-        >"$out/parsers/$name-${path//\//_}-$which"
-    done
+    printf '%s\n' "$body" >"$out/parsers/$name-${path//\//_}"
   done < <(find "$capture" -type f -not -name SOURCE.md | sort)
 done
