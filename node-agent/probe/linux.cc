@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -231,13 +232,20 @@ void ProbeMemory(Host& host, Report& report) {
 struct PciDisplay {
   std::string name;
   bool gb10 = false;
+  std::string driver;  // the kernel's name of it; empty: none, or not known
 };
 
 struct Pci {
   std::vector<PciDisplay> displays;  // NVIDIA's, whether or not a driver runs them
+  std::vector<PciDisplay> held;      // kept for a virtual machine: no program here can have them
   bool readable = false;             // so an empty list means that there is none
   bool paravirtual = false;          // GPUs come by another way than the slots
 };
+
+// The kernel's drivers that keep a device for a virtual machine.
+bool IsHeld(const PciDisplay& display) {
+  return display.driver == "vfio-pci" || display.driver == "pci-stub";
+}
 
 Pci ProbePci(Host& host, Report& report) {
   Finding finding("pci");
@@ -258,7 +266,9 @@ Pci ProbePci(Host& host, Report& report) {
     // A virtual function is a part of its card for a virtual machine.
     if (vendor != kPciNvidia || host.Read(at + "physfn/vendor")) continue;
     const std::string id = ReadLine(host, at + "device");
-    displays.push_back({absl::StrCat("NVIDIA device ", id), id == kPciGb10});
+    const Fields uevent = ParseFields(host.Read(at + "uevent").value_or(""), '=');
+    displays.push_back(
+        {absl::StrCat("NVIDIA device ", id), id == kPciGb10, Clean(Field(uevent, "DRIVER"), 32)});
   }
   std::string why;
   const auto listed = FirstUnderstood(
@@ -269,9 +279,14 @@ Pci ProbePci(Host& host, Report& report) {
       },
       finding, why);
   if (listed && (displays.empty() || listed->size() == displays.size())) {
-    displays.clear();
-    for (const std::string& name : *listed) displays.push_back({name, Contains(name, "10de:2e12")});
+    displays.resize(listed->size());
+    for (std::size_t i = 0; i < displays.size(); ++i) {
+      displays[i].name = (*listed)[i];
+      displays[i].gb10 = Contains(displays[i].name, "10de:2e12");
+    }
   }
+  std::copy_if(displays.begin(), displays.end(), std::back_inserter(pci.held), IsHeld);
+  displays.erase(std::remove_if(displays.begin(), displays.end(), IsHeld), displays.end());
   if (!pci.readable && !listed) {
     finding.Missing();
     finding.Unknown("what is in the PCI slots is",
@@ -419,9 +434,20 @@ void AddUndriven(const std::vector<PciDisplay>& displays, const std::vector<Nvid
                    "container"));
 }
 
+// "NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] is kept for a virtual machine
+// (vfio-pci)".
+std::string HeldCards(const std::vector<PciDisplay>& held) {
+  std::vector<std::string> names;
+  for (const PciDisplay& card : held) names.push_back(card.name);
+  return absl::StrCat(Listed(names), held.size() == 1 ? " is" : " are",
+                      " kept for a virtual machine (", held[0].driver, ")");
+}
+
 // Nothing shows an NVIDIA card.
 void SayThereIsNoCard(const Pci& pci, const NoCards& no_cards, Finding& finding) {
-  if (no_cards.none) {
+  if (!pci.held.empty()) {
+    finding.Absent(absl::StrCat("no NVIDIA card for programs here: ", HeldCards(pci.held)));
+  } else if (no_cards.none) {
     finding.Absent(absl::StrCat("no NVIDIA card: ", no_cards.why));
   } else if (pci.readable && !pci.paravirtual) {
     finding.Absent(absl::StrCat("no NVIDIA card: no PCI slot holds one, and ", no_cards.why));
@@ -463,13 +489,20 @@ void ProbeNvidia(Host& host, bool spark, Report& report) {
   if (!found.cards.empty()) {
     AddCards(found, report.memory.unified, finding, report);
     AddUndriven(displays, found.cards, finding, report);
+    if (!pci.held.empty()) finding.Absent(HeldCards(pci.held));
   } else if (displays.empty() && !gb10) {
     SayThereIsNoCard(pci, no_cards, finding);
   } else {
     if (no_cards.absent) finding.Missing();
+    const bool nouveau =
+        std::any_of(displays.begin(), displays.end(),
+                    [](const PciDisplay& display) { return display.driver == "nouveau"; });
     finding.Unknown(
         "driver and memory of the NVIDIA card are",
-        absl::StrCat(no_cards.why, "; the card is there, so its driver is missing or broken"));
+        absl::StrCat(no_cards.why, nouveau
+                                       ? "; the card is run by nouveau, on which no engine computes"
+                                       : "; the card is there, so its driver is missing or "
+                                         "broken"));
     for (const PciDisplay& display : displays) {
       report.accelerators.push_back({.name = display.name});
     }

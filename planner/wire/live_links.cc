@@ -27,6 +27,17 @@ Port::Kind KindOf(const fleet::Node& node, const Port& port) {
   return port.kind() == Port::KIND_CONNECTX && !cages ? Port::KIND_ETHERNET : port.kind();
 }
 
+// Of a cable between ports of these kinds. A cage carries Ethernet, so with another network card at
+// the other end that is what it is. Nullopt: no cable joins them.
+std::optional<Port::Kind> KindOfWay(Port::Kind one, Port::Kind other) {
+  if (one == other) return one;
+  const auto carries_ethernet = [](Port::Kind kind) {
+    return kind == Port::KIND_CONNECTX || kind == Port::KIND_ETHERNET;
+  };
+  if (carries_ethernet(one) && carries_ethernet(other)) return Port::KIND_ETHERNET;
+  return std::nullopt;
+}
+
 // What is known of the way between two nodes over one kind of port.
 struct Measured {
   std::optional<Seconds> round_trip;
@@ -109,10 +120,12 @@ Measurements::Measurements(const Nodes& nodes, const std::vector<const v1::NodeR
     const Port* port = PortWith(*reports[static_cast<std::size_t>(from)], local);
     const Port* far = PortWith(*reports[static_cast<std::size_t>(to)], peer);
     if (port == nullptr || far == nullptr) continue;
-    const Port::Kind kind = KindOf(nodes[static_cast<std::size_t>(from)], *port);
-    if (kind != KindOf(nodes[static_cast<std::size_t>(to)], *far)) continue;
+    const std::optional<Port::Kind> kind =
+        KindOfWay(KindOf(nodes[static_cast<std::size_t>(from)], *port),
+                  KindOf(nodes[static_cast<std::size_t>(to)], *far));
+    if (!kind) continue;
     ways_.push_back(
-        {Ordered(from, to), kind, SubnetOf(local).value_or(""), ReadMeasured(link->measurement)});
+        {Ordered(from, to), *kind, SubnetOf(local).value_or(""), ReadMeasured(link->measurement)});
   }
 }
 
@@ -181,6 +194,13 @@ class LinkFinder {
   void NameOtherPorts();
 
  private:
+  // A machine in a network.
+  struct Member {
+    double bits_per_second = 0;  // the fastest that its ports there negotiated; 0: not known
+    std::set<std::string> addresses;
+  };
+  using Network = std::map<int, Member>;  // by node
+
   std::set<Pair> Possible(const catalog::Link& link, const std::set<Pair>& pairs);
   void AddPairs(const char* kind, const std::set<Pair>& pairs, Port::Kind ports);
   void AddMesh(const catalog::Link& link, const std::vector<int>& members,
@@ -197,6 +217,7 @@ class LinkFinder {
   const catalog::Link* EthernetAt(double bits_per_second) const;
   const catalog::Link* EthernetFor(double measured_bits_per_second) const;
   double FastestMeasured(int node, const std::string& subnet) const;
+  std::map<std::string, Network> EthernetNetworks() const;
 
   const catalog::Catalog& catalog_;
   const std::vector<const v1::NodeReport*>& reports_;
@@ -404,26 +425,40 @@ void LinkFinder::AddMesh(const catalog::Link& link, const std::vector<int>& memb
   Add(std::move(group), measured);
 }
 
-void LinkFinder::FindEthernet() {
-  struct Member {
-    double bits_per_second = 0;
-    std::set<std::string> addresses;
-  };
-  std::map<std::string, std::map<int, Member>> networks;
-  std::map<std::string, std::set<int>> owners;  // of an address
+// The machines of each network that is Ethernet for at least one of them. A cage of ConnectX-7 is
+// its machine's port there only where that has no other.
+std::map<std::string, LinkFinder::Network> LinkFinder::EthernetNetworks() const {
+  std::map<std::string, Network> networks;
+  std::map<std::string, Network> cages;
   for (std::size_t i = 0; i < reports_.size(); ++i) {
     const int node = static_cast<int>(i);
     for (const Port& port : reports_[i]->ports()) {
-      if (KindAt(node, port) != Port::KIND_ETHERNET || port.state() != Port::STATE_UP) continue;
+      if (port.state() != Port::STATE_UP) continue;
+      const Port::Kind kind = KindAt(node, port);
+      if (kind != Port::KIND_ETHERNET && kind != Port::KIND_CONNECTX) continue;
       for (const std::string& address : port.addresses()) {
         const std::optional<std::string> subnet = SubnetOf(address);
         if (!subnet) continue;
-        Member& member = networks[*subnet][node];
+        Member& member = (kind == Port::KIND_ETHERNET ? networks : cages)[*subnet][node];
         member.bits_per_second =
             std::max(member.bits_per_second, port.negotiated_bits_per_second());
         member.addresses.insert(PlainAddress(address));
-        owners[PlainAddress(address)].insert(node);
       }
+    }
+  }
+  for (auto& [subnet, members] : networks) {
+    const auto beside = cages.find(subnet);
+    if (beside != cages.end()) members.merge(beside->second);
+  }
+  return networks;
+}
+
+void LinkFinder::FindEthernet() {
+  const std::map<std::string, Network> networks = EthernetNetworks();
+  std::map<std::string, std::set<int>> owners;  // of an address
+  for (const auto& [subnet, members] : networks) {
+    for (const auto& [node, member] : members) {
+      for (const std::string& address : member.addresses) owners[address].insert(node);
     }
   }
   std::set<std::pair<const catalog::Link*, std::vector<int>>> added;

@@ -211,6 +211,42 @@ TEST(LiveFleet, APortThatCanDoRdmaTooJoinsItsEthernet) {
   }
 }
 
+std::string Cage(const std::string& address) {
+  return "rdma { state: STATE_ENABLED } ports { kind: KIND_CONNECTX state: STATE_UP rdma_active: "
+         "true negotiated_bits_per_second: 200e9 addresses: '" +
+         address + "' }\n";
+}
+
+TEST(LiveFleet, ACageOnAnotherMachinesNetworkCardIsEthernet) {
+  const LiveFleet fleet = ReadLiveFleet(
+      Shipped(), {Rig("rig", Ethernet("10.0.0.1", 100)), Spark("spark", Cage("10.0.0.2"))},
+      {Link("spark", "rig", "10.0.0.2", "10.0.0.1", 40, 60e9)});
+  EXPECT_THAT(fleet.notes, IsEmpty());
+  ASSERT_THAT(Kinds(fleet), ElementsAre("tcp-50gbe"));
+  EXPECT_EQ(fleet.links[0].measured_pairs, 1);
+  EXPECT_EQ(fleet.links[0].group.measured_bandwidth, BitsPerSecond{54e9});
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
+TEST(LiveFleet, CagesAreEthernetOnlyBesideAnotherNetworkCard) {
+  // Two by a cable, with their other ports in the same network.
+  const LiveFleet cabled = ReadLiveFleet(Shipped(),
+                                         {Spark("a", Ethernet("10.0.0.1", 10) + Cage("10.0.0.11")),
+                                          Spark("b", Ethernet("10.0.0.2", 10) + Cage("10.0.0.12"))},
+                                         {});
+  EXPECT_THAT(Kinds(cabled), ElementsAre("rdma-cx7-200g", "tcp-cx7-200g", "tcp-10gbe"));
+  // Three on one switch, one of them with a card of its own.
+  const LiveFleet switched =
+      ReadLiveFleet(Shipped(),
+                    {Spark("a", Cage("10.0.0.1")), Spark("b", Cage("10.0.0.2")),
+                     Rig("rig", Ethernet("10.0.0.3", 100))},
+                    {});
+  ASSERT_THAT(Kinds(switched), ElementsAre("rdma-cx7-200g", "tcp-cx7-200g", "tcp-50gbe"));
+  EXPECT_THAT(switched.links[0].group.members, ElementsAre(0, 1));
+  EXPECT_THAT(switched.links[2].group.members, ElementsAre(0, 1, 2));
+  ExpectSameFleet(switched, ReadBack(switched).fleet);
+}
+
 TEST(LiveFleet, InfinibandIsNamedAndNoEthernet) {
   const auto port = [](const std::string& address) {
     return "ports { name: 'ib1' state: STATE_UP rdma_device: 'mlx4_0' negotiated_bits_per_second: "

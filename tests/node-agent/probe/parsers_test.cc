@@ -762,6 +762,47 @@ TEST(NvidiaSmi, PartsOfACardForVirtualMachinesAreNoCards) {
   EXPECT_THAT(report.accelerators, SizeIs(1));
 }
 
+TEST(NvidiaSmi, CardsKeptForAVirtualMachineAreNotThisMachinesAndNeedNoDriver) {
+  const auto report = [](const std::string& first_driver, const std::string& second_driver) {
+    std::map<std::string, std::string> files = {{"/proc/meminfo", "MemTotal: 1 kB\n"}};
+    const auto add = [&files](const std::string& at, const std::string& driver) {
+      const std::string device = "/sys/bus/pci/devices/" + at + "/";
+      files[device + "vendor"] = "0x10de\n";
+      files[device + "class"] = "0x030000\n";
+      files[device + "device"] = "0x2684\n";
+      files[device + "uevent"] = "DRIVER=" + driver + "\nPCI_CLASS=30000\nPCI_ID=10DE:2684\n";
+    };
+    add("0000:01:00.0", first_driver);
+    add("0000:05:00.0", second_driver);
+    const std::string lspci =
+        "01:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 [GeForce RTX 4090] "
+        "[10de:2684] (rev a1)\n"
+        "05:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 [GeForce RTX 4090] "
+        "[10de:2684] (rev a1)\n";
+    std::vector<host::Output> outputs = {Ran("lspci -nn", lspci)};
+    if (first_driver == "nvidia") {
+      outputs.push_back(
+          Ran(kQueryCommand, kQueryHeader + "0, NVIDIA GeForce RTX 4090, 580.95, 24564 MiB\n"));
+    }
+    return ReportOf(outputs, files);
+  };
+  const Report one = report("nvidia", "vfio-pci");
+  EXPECT_THAT(one.accelerators, SizeIs(1));
+  EXPECT_THAT(
+      UnknownsOf(one, "nvidia-smi"),
+      ElementsAre("NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (rev a1) is kept "
+                  "for a virtual machine (vfio-pci)"));
+  const Report none = report("vfio-pci", "vfio-pci");
+  EXPECT_THAT(none.accelerators, IsEmpty());
+  EXPECT_EQ(OutcomeOf(none, "nvidia-smi"), ProbeResult::Outcome::kAbsent);
+  EXPECT_THAT(UnknownsOf(none, "nvidia-smi"),
+              ElementsAre(HasSubstr("no NVIDIA card for programs here: ")));
+  EXPECT_EQ(none.machine.kind, agent::Machine::Kind::kLinux);
+  const Report free = report("nouveau", "nouveau");
+  EXPECT_THAT(free.accelerators, SizeIs(2));
+  EXPECT_THAT(UnknownsOf(free, "nvidia-smi"), ElementsAre(HasSubstr("is run by nouveau")));
+}
+
 TEST(NvidiaSmi, OnlyChipsThatAreKnownToShareTheMemoryDo) {
   const auto unified = [](const std::string& row) {
     return ReportOf({Ran(kQueryCommand, kQueryHeader + row)},
