@@ -55,6 +55,8 @@ struct Memory {
   std::optional<std::uint64_t> wired_limit_bytes;  // macOS: iogpu.wired_limit_mb when not 0
   bool unified = false;                            // one pool for processor and accelerator
   std::optional<double> pressure_free_share;       // macOS: 0 to 1
+  // What firmware keeps for a GPU inside the processor, which the system does not count.
+  std::optional<std::uint64_t> firmware_gpu_bytes;
 
   friend bool operator==(const Memory&, const Memory&) = default;
 };

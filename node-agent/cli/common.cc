@@ -63,6 +63,7 @@ catalog::Seen SeenIn(const agent::Report& report) {
   };
   seen.memory = bytes(report.memory.installed_bytes);
   seen.visible = bytes(report.memory.visible_bytes);
+  seen.firmware_gpu = bytes(report.memory.firmware_gpu_bytes);
   for (const agent::Accelerator& accelerator : report.accelerators) {
     if (accelerator.gpu_cores) seen.gpu_cores = static_cast<int>(*accelerator.gpu_cores);
     seen.accelerators.push_back(

@@ -302,6 +302,7 @@ json ToJson(const agent::Memory& memory) {
       .Set("installed_bytes", memory.installed_bytes)
       .Set("visible_bytes", memory.visible_bytes)
       .Set("available_bytes", memory.available_bytes)
+      .Set("firmware_gpu_bytes", memory.firmware_gpu_bytes)
       .Set("wired_bytes", memory.wired_bytes)
       .Set("wired_limit_bytes", memory.wired_limit_bytes)
       .Set("unified", json(memory.unified))

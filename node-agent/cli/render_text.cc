@@ -111,6 +111,7 @@ std::string MemoryLine(const agent::Memory& memory) {
   };
   add(memory.installed_bytes, "installed");
   if (memory.visible_bytes != memory.installed_bytes) add(memory.visible_bytes, "visible");
+  add(memory.firmware_gpu_bytes, "kept by firmware for the GPU");
   add(memory.available_bytes, "available");
   add(memory.wired_bytes, "wired");
   add(memory.wired_limit_bytes, "may be wired for the GPU");

@@ -25,6 +25,9 @@ using host::Output;
 constexpr std::string_view kPciNvidia = "0x10de";
 constexpr std::string_view kPciDisplayClass = "0x03";
 constexpr std::string_view kPciGb10 = "0x2e12";
+// PCI vendor AMD, and the GPU inside Strix Halo (PCI ID repository: Radeon 8050S and 8060S).
+constexpr std::string_view kPciAmd = "0x1002";
+constexpr std::string_view kPciStrixHalo = "0x1586";
 // PCI vendor Microsoft: the display controller that stands for every GPU under Hyper-V and WSL.
 constexpr std::string_view kPciMicrosoft = "0x1414";
 
@@ -260,6 +263,10 @@ Pci ProbePci(Host& host, Report& report) {
     const std::string vendor = ReadLine(host, at + "vendor");
     if (!vendor.empty()) finding.Found();
     pci.readable = pci.readable || !vendor.empty();
+    if (vendor == kPciAmd && ReadLine(host, at + "device") == kPciStrixHalo) {
+      // Of the amdgpu driver, in bytes.
+      report.memory.firmware_gpu_bytes = ParseWhole(ReadLine(host, at + "mem_info_vram_total"));
+    }
     if (vendor != kPciNvidia && vendor != kPciMicrosoft) continue;
     if (!StartsWith(ReadLine(host, at + "class"), kPciDisplayClass)) continue;
     if (vendor == kPciMicrosoft) pci.paravirtual = true;

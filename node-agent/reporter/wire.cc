@@ -181,6 +181,7 @@ void Convert(const agent::Memory& from, v1::Memory& to) {
   if (from.wired_limit_bytes) to.set_wired_limit_bytes(*from.wired_limit_bytes);
   to.set_unified(from.unified);
   if (from.pressure_free_share) to.set_pressure_free_share(*from.pressure_free_share);
+  if (from.firmware_gpu_bytes) to.set_firmware_gpu_bytes(*from.firmware_gpu_bytes);
 }
 
 void Convert(const agent::Accelerator& from, v1::Accelerator& to) {

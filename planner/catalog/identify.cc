@@ -21,6 +21,9 @@ constexpr double kMemoryTolerance = 0.1;
 // 2026). Half that is sold is far below.
 constexpr double kLeastVisible = 0.9;
 
+// No machine has as much; sums of what machines say of themselves stay in their type.
+constexpr Bytes kMostMemory = {std::int64_t{1} << 60};
+
 // Lower case; everything but letters, digits and "+" as single spaces.
 std::string Plain(const std::string& text) {
   std::string plain;
@@ -338,12 +341,16 @@ std::string Contradiction(const Catalog& catalog, const Machine& machine, const 
                : absl::StrCat("how much memory it has is not known; ", machine.id, " has ",
                               Described(machine.memory));
   }
-  if (MayBeInstalled(*chip, machine.memory, *seen.visible)) return "";
-  return absl::StrCat("the system counts ", Described(*seen.visible), " of memory, and ",
-                      machine.id, " has ", Described(machine.memory),
-                      is_processor && *seen.visible < machine.memory
-                          ? ": it is another size of it, or firmware gives much to the GPU"
-                          : "");
+  const Bytes there = std::clamp(*seen.visible, Bytes{}, kMostMemory) +
+                      std::clamp(seen.firmware_gpu.value_or(Bytes{}), Bytes{}, kMostMemory);
+  if (MayBeInstalled(*chip, machine.memory, there)) return "";
+  const bool perhaps_more = is_processor && !seen.firmware_gpu && there < machine.memory;
+  return absl::StrCat(
+      "the system counts ", Described(*seen.visible), " of memory",
+      seen.firmware_gpu ? absl::StrCat(" beside ", Described(*seen.firmware_gpu), " of the GPU")
+                        : std::string(),
+      ", and ", machine.id, " has ", Described(machine.memory),
+      perhaps_more ? ": it is another size of it, or firmware gives much to the GPU" : "");
 }
 
 // The one of the machines that firmware's names stand for; null with the reason in `why` where they

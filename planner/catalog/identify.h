@@ -19,13 +19,14 @@ struct SeenAccelerator {
   bool slice = false;           // a MIG slice
 };
 struct Seen {
-  std::string vendor;            // "Apple", "ASUSTeK COMPUTER INC."
-  std::string product;           // "Mac Studio", "Ascent GX10"
-  std::string model_identifier;  // "Mac15,14"
-  std::string chip_name;         // of the processor: "Apple M3 Ultra"
-  std::optional<int> gpu_cores;  // Apple
-  std::optional<Bytes> memory;   // installed
-  std::optional<Bytes> visible;  // what the system counts as total; less than is installed
+  std::string vendor;                 // "Apple", "ASUSTeK COMPUTER INC."
+  std::string product;                // "Mac Studio", "Ascent GX10"
+  std::string model_identifier;       // "Mac15,14"
+  std::string chip_name;              // of the processor: "Apple M3 Ultra"
+  std::optional<int> gpu_cores;       // Apple
+  std::optional<Bytes> memory;        // installed
+  std::optional<Bytes> visible;       // what the system counts as total; less than is installed
+  std::optional<Bytes> firmware_gpu;  // what firmware keeps for the GPU, beside that
   std::vector<SeenAccelerator> accelerators;
   // The tool that lists the cards failed: there may be others, so their absence says nothing.
   bool accelerators_unknown = false;

@@ -19,6 +19,8 @@ catalog::Seen SeenIn(const v1::NodeReport& report) {
   seen.chip_name = report.processor().name();
   seen.memory = Size(report.memory().has_installed_bytes(), report.memory().installed_bytes());
   seen.visible = Size(report.memory().has_visible_bytes(), report.memory().visible_bytes());
+  seen.firmware_gpu =
+      Size(report.memory().has_firmware_gpu_bytes(), report.memory().firmware_gpu_bytes());
   for (const v1::Accelerator& accelerator : report.accelerators()) {
     if (accelerator.has_gpu_cores()) seen.gpu_cores = static_cast<int>(accelerator.gpu_cores());
     seen.accelerators.push_back({accelerator.name(),

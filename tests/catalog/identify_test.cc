@@ -173,6 +173,26 @@ TEST(Identify, OneNameThatIsSoldWithSeveralSizesNeedsTheMemory) {
               HasSubstr("or firmware gives much to the GPU"));
 }
 
+TEST(Identify, WhatFirmwareKeepsForTheGpuIsInstalledToo) {
+  const auto framework = [](double visible, double gpu) {
+    const Seen seen = {.vendor = "Framework",
+                       .product = kFramework,
+                       .chip_name = "AMD RYZEN AI MAX+ PRO 395 w/ Radeon 8060S",
+                       .visible = GiB(1) * visible,
+                       .firmware_gpu = GiB(1) * gpu};
+    return Identify(Shipped(), seen);
+  };
+  // Half and half (a public report of a 128 GB machine, 2026), and as much as firmware can give.
+  for (const auto& [visible, gpu] : {std::pair{62.6, 64.0}, std::pair{30.9, 96.0}}) {
+    EXPECT_EQ(framework(visible, gpu).machine, "framework-desktop-strix-halo-128gb") << gpu;
+  }
+  const Identified half = framework(30.9, 32);
+  EXPECT_EQ(half.machine, "");
+  EXPECT_THAT(half.why, AllOf(HasSubstr("the system counts 31 GiB of memory beside 32 GiB of the "
+                                        "GPU, and framework-desktop-strix-halo-128gb has 128 GiB"),
+                              Not(HasSubstr("gives much"))));
+}
+
 TEST(Identify, OneNameThatIsSoldWithSeveralProcessorsNeedsTheProcessor) {
   const Identified found =
       Firmware("Framework", kFramework, "AMD RYZEN AI MAX 385 w/ Radeon 8050S", 124);

@@ -275,17 +275,21 @@ TEST(LiveFleet, ACardWithoutADriverIsNoneOfAWorkstations) {
 }
 
 TEST(LiveFleet, AStrixHaloMachineOfAnotherSizeIsLeftOutWithTheReason) {
-  const auto framework = [](const std::string& kib) {
+  const auto framework = [](const std::string& bytes) {
     return Node("fw",
                 "machine { vendor: 'Framework' product: 'Desktop (AMD Ryzen AI Max 300 "
                 "Series)' kind: KIND_LINUX } processor { name: 'AMD RYZEN AI MAX+ 395 w/ "
                 "Radeon 8060S' } memory { visible_bytes: " +
-                    kib + "000 }");
+                    bytes + " }");
   };
-  EXPECT_THAT(ReadLiveFleet(Shipped(), {framework("133120000")}, {}).nodes, SizeIs(1));
-  const LiveFleet half = ReadLiveFleet(Shipped(), {framework("66560000")}, {});
+  EXPECT_THAT(ReadLiveFleet(Shipped(), {framework("133120000000")}, {}).nodes, SizeIs(1));
+  const LiveFleet half = ReadLiveFleet(Shipped(), {framework("66560000000")}, {});
   ASSERT_THAT(half.omitted, SizeIs(1));
   EXPECT_THAT(half.omitted[0].reason, HasSubstr("the system counts 62 GiB"));
+  const std::string gpu = std::to_string(std::int64_t{64} << 30);
+  const LiveFleet given =
+      ReadLiveFleet(Shipped(), {framework("66560000000 firmware_gpu_bytes: " + gpu)}, {});
+  EXPECT_THAT(given.nodes, SizeIs(1));
 }
 
 TEST(LiveFleet, WhereNoRateIsStatedTheMeasuredOneStands) {

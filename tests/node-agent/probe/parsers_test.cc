@@ -803,6 +803,24 @@ TEST(NvidiaSmi, CardsKeptForAVirtualMachineAreNotThisMachinesAndNeedNoDriver) {
   EXPECT_THAT(UnknownsOf(free, "nvidia-smi"), ElementsAre(HasSubstr("is run by nouveau")));
 }
 
+TEST(Memory, WhatFirmwareKeepsForAGpuInsideTheProcessorIsSaid) {
+  const std::string gpu = "/sys/bus/pci/devices/0000:c4:00.0/";
+  const std::string card = "/sys/bus/pci/devices/0000:03:00.0/";  // with memory of its own
+  const auto report = [&](const std::string& vram) {
+    return ReportOf({}, {{"/proc/meminfo", "MemTotal: 32400000 kB\n"},
+                         {gpu + "vendor", "0x1002\n"},
+                         {gpu + "class", "0x038000\n"},
+                         {gpu + "device", "0x1586\n"},
+                         {gpu + "mem_info_vram_total", vram},
+                         {card + "vendor", "0x1002\n"},
+                         {card + "class", "0x030000\n"},
+                         {card + "device", "0x744c\n"},
+                         {card + "mem_info_vram_total", "25753026560\n"}});
+  };
+  EXPECT_EQ(report("103079215104\n").memory.firmware_gpu_bytes, std::uint64_t{96} << 30);
+  EXPECT_EQ(report("-1\n").memory.firmware_gpu_bytes, std::nullopt);
+}
+
 TEST(NvidiaSmi, OnlyChipsThatAreKnownToShareTheMemoryDo) {
   const auto unified = [](const std::string& row) {
     return ReportOf({Ran(kQueryCommand, kQueryHeader + row)},

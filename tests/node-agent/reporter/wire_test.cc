@@ -25,7 +25,7 @@ agent::Report Whole() {
   report.machine = {"Apple", "Mac Studio", "Mac15,14", agent::Machine::Kind::kMac};
   report.os = {"macOS", "26.2", "25C56", "release"};
   report.processor = {"Apple M3 Ultra", "arm64", 32, {{"Performance", 24}, {"Efficiency", 8}}};
-  report.memory = {10, 11, 12, 13, 14, true, 0.5};
+  report.memory = {10, 11, 12, 13, 14, true, 0.5, 15};
   report.accelerators = {{"Apple M3 Ultra", 80, 20, 21, "driver", "1g.12gb", 350.0}};
   report.ports = {{agent::Port::Kind::kThunderbolt,
                    "receptacle 3",
