@@ -94,7 +94,10 @@ struct Port {
   bool management = false;
   std::optional<bool> peer_offers_rdma;  // Thunderbolt: the peer advertises its RDMA service
   std::string rdma_twin;                 // the second RDMA device of one ConnectX cage
-  std::string peer_model;                // "Mac16,10"; for the doctor, not in the message
+  // For the doctor, not in the message:
+  std::string peer_model;           // "Mac16,10"
+  std::optional<bool> peer_is_mac;  // false: another maker's, or a phone or tablet
+  bool bridged = false;             // its interface is a member of the Thunderbolt Bridge
 
   friend bool operator==(const Port&, const Port&) = default;
 };
