@@ -88,29 +88,63 @@ void ReadReceptacle(std::string_view id, std::string_view status, std::string_vi
   bus.receptacles.push_back({Clean(id, 8), Connected(status), ParseSpeed(speed)});
 }
 
-bool OffersRdma(const json& services) {
-  if (!services.is_array()) return false;
-  return std::any_of(services.begin(), services.end(), [](const json& service) {
-    return TextAt(service, "protocol_id_key") == kRdmaProtocol ||
-           TextAt(service, "service_key_key") == "rdma";
-  });
+// False: the services do not name it; nullopt: it may stand behind the end of the list.
+std::optional<bool> OffersRdma(const json& services, bool may_be_cut) {
+  const bool named =
+      services.is_array() && std::any_of(services.begin(), services.end(), [](const json& service) {
+        return TextAt(service, "protocol_id_key") == kRdmaProtocol ||
+               TextAt(service, "service_key_key") == "rdma";
+      });
+  if (!named && may_be_cut) return std::nullopt;
+  return named;
 }
 
-void ReadItems(const json& items, int depth, ThunderboltBus& bus) {
+// "Mac17,6", "MacBookPro18,1", "iMac21,2": a name in front of two numbers.
+bool IsMacModel(std::string_view model) {
+  const std::size_t digits = model.find_first_of("0123456789");
+  const std::size_t comma = model.find(',');
+  if (digits == std::string_view::npos || comma == std::string_view::npos || comma < digits ||
+      !ParseWhole(model.substr(digits, comma - digits)) || !ParseWhole(model.substr(comma + 1))) {
+    return false;
+  }
+  const std::string_view name = model.substr(0, digits);
+  return StartsWith(name, "Mac") || StartsWith(name, "iMac");
+}
+
+// Of another computer, by the vendor that it names. A Linux machine says "Intel Corp." (Linux,
+// drivers/thunderbolt/xdomain.c: tb_xdomain_init).
+std::optional<bool> IsMac(std::string_view vendor, const ThunderboltPeer& peer) {
+  if (!vendor.empty() && !ContainsWord(vendor, "apple")) return false;
+  for (const std::string_view other : {"iPad", "iPhone"}) {
+    if (StartsWith(peer.model, other)) return false;
+  }
+  if (IsMacModel(peer.model)) return true;
+  return std::nullopt;
+}
+
+// Of a list that was cut, `cut` says that its end may be in these items: in the last of them.
+void ReadItems(const json& items, int depth, bool cut, ThunderboltBus& bus) {
   if (!items.is_array() || depth > kDeepestItem) return;
-  for (const json& item : items) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const json& item = items[i];
+    const bool may_be_cut = cut && i + 1 == items.size();
     const std::string domain = TextAt(item, "domain_uuid_key");
     if (domain.empty() || domain == bus.domain) {
       bus.device = bus.device || !TextAt(item, "_name").empty();
     } else if (bus.peers.size() < kMostPeers) {
-      bus.peers.push_back({Clean(TextAt(item, "_name")), Clean(TextAt(item, "device_name_key")),
-                           Clean(domain), OffersRdma(At(item, "services_title"))});
+      ThunderboltPeer peer{Clean(TextAt(item, "_name")),
+                           Clean(TextAt(item, "device_name_key")),
+                           Clean(domain),
+                           OffersRdma(At(item, "services_title"), may_be_cut),
+                           {}};
+      peer.is_mac = IsMac(TextAt(item, "vendor_name_key"), peer);
+      bus.peers.push_back(std::move(peer));
     }
-    ReadItems(At(item, "_items"), depth + 1, bus);
+    ReadItems(At(item, "_items"), depth + 1, may_be_cut, bus);
   }
 }
 
-ThunderboltBus ReadBus(const json& entry, Thunderbolt& thunderbolt) {
+ThunderboltBus ReadBus(const json& entry, bool may_be_cut, Thunderbolt& thunderbolt) {
   ThunderboltBus bus;
   bus.name = Clean(TextAt(entry, "_name"));
   bus.domain = Clean(TextAt(entry, "domain_uuid_key"));
@@ -123,7 +157,7 @@ ThunderboltBus ReadBus(const json& entry, Thunderbolt& thunderbolt) {
     }
   }
   if (bus.receptacles.empty()) bus.receptacles.emplace_back();
-  ReadItems(At(entry, "_items"), 0, bus);
+  ReadItems(At(entry, "_items"), 0, may_be_cut, bus);
   return bus;
 }
 
@@ -134,45 +168,80 @@ void ReadTextItem(const Section& item, ThunderboltBus& bus) {
     return;
   }
   if (bus.peers.size() == kMostPeers) return;
-  ThunderboltPeer peer{Clean(item.title), Clean(Field(item.fields, "Device Name")), Clean(domain),
-                       false};
+  ThunderboltPeer peer{
+      Clean(item.title), Clean(Field(item.fields, "Device Name")), Clean(domain), false, {}};
   ForEachSection(item, [&peer](const Section& service) {
     if (Field(service.fields, "Protocol ID") == kRdmaProtocol ||
         Field(service.fields, "Service Key") == "rdma") {
       peer.offers_rdma = true;
     }
   });
+  peer.is_mac = IsMac(Field(item.fields, "Vendor Name"), peer);
   bus.peers.push_back(std::move(peer));
+}
+
+ThunderboltBus ReadTextBus(const Section& section) {
+  ThunderboltBus bus;
+  bus.name = Clean(section.title);
+  bus.domain = Clean(Field(section.fields, "Domain UUID"));
+  for (const auto& child : section.sections) {
+    if (StartsWith(child->title, "Port")) {
+      ReadReceptacle(Field(child->fields, "Receptacle"), Field(child->fields, "Status"),
+                     Field(child->fields, "Speed"), bus);
+    }
+    // What is plugged in is indented below the port.
+    ForEachSection(*child, [&bus](const Section& item) { ReadTextItem(item, bus); });
+  }
+  if (bus.receptacles.empty()) bus.receptacles.emplace_back();
+  return bus;
+}
+
+// "Thunderbolt/USB4:", "Thunderbolt:", what stands above all buses.
+bool IsListOfBuses(const Section& section) {
+  return section.fields.empty() &&
+         (section.title == "Thunderbolt" || StartsWith(section.title, "Thunderbolt/")) &&
+         !Contains(section.title, " ");
+}
+
+// "Thunderbolt/USB4 Bus 2", "Thunderbolt Bus". A dock may be a "Thunderbolt 5 Hub", a screen a
+// "Thunderbolt Display", and there is a "Thunderbolt Bridge" among the networks.
+bool IsNamedBus(const Section& section) {
+  if (!StartsWith(section.title, "Thunderbolt")) return false;
+  std::vector<std::string_view> words = Words(section.title);
+  if (words.size() > 1 && ParseWhole(words.back())) words.pop_back();
+  const std::string last = Lower(words.back());
+  return last == "bus" || (last.size() > 4 && last.substr(last.size() - 4) == "-bus");
+}
+
+bool IsBus(const Section& section, const Section& parent) {
+  if (section.fields.empty()) return false;
+  return IsNamedBus(section) || (IsListOfBuses(parent) && StartsWith(section.title, "Thunderbolt"));
+}
+
+// Adds the buses below `parent`. What is plugged into a bus is none, whatever its name.
+void AddTextBuses(const Section& parent, Thunderbolt& thunderbolt) {
+  for (const auto& section : parent.sections) {
+    if (thunderbolt.buses.size() == kMostBuses) return;
+    if (!IsBus(*section, parent)) {
+      AddTextBuses(*section, thunderbolt);
+      continue;
+    }
+    thunderbolt.buses.push_back(ReadTextBus(*section));
+    if (thunderbolt.product.empty()) {
+      thunderbolt.product = Clean(Field(section->fields, "Device Name"));
+    }
+  }
 }
 
 std::optional<Thunderbolt> ThunderboltFromText(std::string_view text) {
   if (!Contains(text, "Thunderbolt")) return std::nullopt;
   const auto root = ParseSections(text);
   Thunderbolt thunderbolt;
-  bool heading = false;
-  ForEachSection(*root, [&](const Section& section) {
-    heading = heading || StartsWith(section.title, "Thunderbolt");
-    // A bus is a Thunderbolt heading with fields; the heading above all buses has none.
-    if (!StartsWith(section.title, "Thunderbolt") || section.fields.empty()) return;
-    if (thunderbolt.buses.size() == kMostBuses) return;
-    ThunderboltBus bus;
-    bus.name = Clean(section.title);
-    bus.domain = Clean(Field(section.fields, "Domain UUID"));
-    if (thunderbolt.product.empty()) {
-      thunderbolt.product = Clean(Field(section.fields, "Device Name"));
-    }
-    for (const auto& child : section.sections) {
-      if (StartsWith(child->title, "Port")) {
-        ReadReceptacle(Field(child->fields, "Receptacle"), Field(child->fields, "Status"),
-                       Field(child->fields, "Speed"), bus);
-      }
-      // What is plugged in is indented below the port.
-      ForEachSection(*child, [&bus](const Section& item) { ReadTextItem(item, bus); });
-    }
-    if (bus.receptacles.empty()) bus.receptacles.emplace_back();
-    thunderbolt.buses.push_back(std::move(bus));
-  });
-  if (!heading) return std::nullopt;
+  AddTextBuses(*root, thunderbolt);
+  bool listed = !thunderbolt.buses.empty();
+  ForEachSection(*root,
+                 [&listed](const Section& section) { listed = listed || IsListOfBuses(section); });
+  if (!listed) return std::nullopt;
   return thunderbolt;
 }
 
@@ -216,6 +285,28 @@ std::optional<double> ParseMedia(std::string_view line) {
     if (const auto rate = ParseMedium(word)) return rate;
   }
   return std::nullopt;
+}
+
+// An entry of the list of displays.
+struct ListedGpu {
+  std::string name;
+  std::optional<std::uint32_t> cores;  // only Apple's own state them
+  bool has_model = false;              // else it may be a screen
+};
+
+// The GPU of Apple's chip, else the first; nullopt: there is none.
+std::optional<Gpu> OneGpuOf(const std::vector<ListedGpu>& listed) {
+  if (listed.empty()) return std::nullopt;
+  auto own = std::find_if(listed.begin(), listed.end(),
+                          [](const ListedGpu& gpu) { return gpu.cores.has_value(); });
+  if (own == listed.end()) own = listed.begin();
+  constexpr std::size_t kMostGpus = 32;
+  Gpu gpu{own->name, own->cores, {}};
+  for (auto other = listed.begin(); other != listed.end(); ++other) {
+    if (other == own || !other->has_model || gpu.others.size() == kMostGpus) continue;
+    gpu.others.push_back(other->name);
+  }
+  return gpu;
 }
 
 bool LooksLikeJson(std::string_view text) {
@@ -298,32 +389,30 @@ std::optional<Hardware> ParseHardware(std::string_view text) {
 }
 
 std::optional<Gpu> ParseGpu(std::string_view text) {
-  Gpu gpu;
+  bool cut = false;
+  std::vector<ListedGpu> listed;
   if (LooksLikeJson(text)) {
-    const json root = ParseJson(text, gpu.cut);
+    const json root = ParseJson(text, cut);
     const json& entries = At(root, "SPDisplaysDataType");
-    if (!entries.is_array() || entries.empty()) return std::nullopt;
+    if (!entries.is_array()) return std::nullopt;
     for (const json& entry : entries) {
-      std::string name = TextAt(entry, "sppci_model");
-      if (name.empty()) name = TextAt(entry, "_name");
-      const std::string cores = TextAt(entry, "sppci_cores");
+      const std::string model = TextAt(entry, "sppci_model");
       // A Mac with an external display only lists a display here, without a model.
-      if (name.empty() || (!gpu.name.empty() && cores.empty())) continue;
-      gpu.name = Clean(name);
-      gpu.cores = ParseCores(cores);
-      if (gpu.cores) break;
+      const std::string name = model.empty() ? TextAt(entry, "_name") : model;
+      if (name.empty()) continue;
+      listed.push_back({Clean(name), ParseCores(TextAt(entry, "sppci_cores")), !model.empty()});
     }
-    if (gpu.name.empty()) return std::nullopt;
-    return gpu;
+  } else {
+    const auto root = ParseSections(text);
+    ForEachSection(*root, [&listed](const Section& section) {
+      const std::string name = Field(section.fields, "Chipset Model");
+      if (name.empty()) return;
+      listed.push_back(
+          {Clean(name), ParseCores(Field(section.fields, "Total Number of Cores")), true});
+    });
   }
-  const auto root = ParseSections(text);
-  ForEachSection(*root, [&](const Section& section) {
-    const std::string name = Field(section.fields, "Chipset Model");
-    if (name.empty() || gpu.cores) return;
-    gpu.name = Clean(name);
-    gpu.cores = ParseCores(Field(section.fields, "Total Number of Cores"));
-  });
-  if (gpu.name.empty()) return std::nullopt;
+  auto gpu = OneGpuOf(listed);
+  if (gpu) gpu->cut = cut;
   return gpu;
 }
 
@@ -355,11 +444,22 @@ std::optional<Thunderbolt> ParseThunderbolt(std::string_view text) {
   const json root = ParseJson(text, thunderbolt.cut);
   const json& entries = At(root, "SPThunderboltDataType");
   if (!entries.is_array()) return std::nullopt;
-  for (const json& entry : entries) {
+  thunderbolt.shows_its_end = true;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
     if (thunderbolt.buses.size() == kMostBuses) break;
-    if (entry.is_object()) thunderbolt.buses.push_back(ReadBus(entry, thunderbolt));
+    const bool may_be_cut = thunderbolt.cut && i + 1 == entries.size();
+    if (entries[i].is_object()) {
+      thunderbolt.buses.push_back(ReadBus(entries[i], may_be_cut, thunderbolt));
+    }
   }
   return thunderbolt;
+}
+
+void MarkCut(Thunderbolt& thunderbolt) {
+  thunderbolt.cut = true;
+  if (thunderbolt.buses.empty() || thunderbolt.buses.back().peers.empty()) return;
+  std::optional<bool>& offers = thunderbolt.buses.back().peers.back().offers_rdma;
+  if (offers == false) offers.reset();
 }
 
 std::optional<VirtualMemory> ParseVmStat(std::string_view text) {
@@ -436,6 +536,7 @@ std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {
     const std::vector<std::string_view> words = Words(line);
     if (words.size() < 2) continue;
     if (words[0] == "status:") current->up = words[1] == "active";
+    if (words[0] == "member:") current->members.push_back(Clean(words[1], 32));
     if (words[0] == "media:" && !current->bits_per_second) {
       current->bits_per_second = ParseMedia(Trim(line));
     }

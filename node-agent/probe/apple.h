@@ -33,10 +33,11 @@ struct Hardware {
 };
 std::optional<Hardware> ParseHardware(std::string_view text);
 
-// `system_profiler SPDisplaysDataType`: the chip's own GPU.
+// `system_profiler SPDisplaysDataType`: the chip's own GPU; on Intel Macs the first that is listed.
 struct Gpu {
   std::string name;
   std::optional<std::uint32_t> cores;
+  std::vector<std::string> others;  // the names of all others, as listed
   bool cut = false;
 };
 std::optional<Gpu> ParseGpu(std::string_view text);
@@ -49,7 +50,10 @@ struct ThunderboltPeer {  // another computer, not a dock or a drive
   std::string name;       // "MacBook Pro"
   std::string model;      // "Mac17,6"
   std::string domain;     // UUID
-  bool offers_rdma = false;
+  // Nullopt: the list ends before it could say.
+  std::optional<bool> offers_rdma = false;
+  // False: another maker's computer, or a phone or tablet. Nullopt: not said.
+  std::optional<bool> is_mac;
 };
 struct ThunderboltReceptacle {
   std::string id;  // "3"; empty: not said
@@ -68,8 +72,13 @@ struct Thunderbolt {
   std::string product;  // of this computer, as its buses name it
   std::vector<ThunderboltBus> buses;
   bool cut = false;
+  // The form says where the list ends (JSON). Of the text form only its tool tells: an output that
+  // was truncated, or whose tool was ended, may lack buses.
+  bool shows_its_end = false;
 };
 std::optional<Thunderbolt> ParseThunderbolt(std::string_view text);
+// What is not said at the end of a list whose end is missing is not known.
+void MarkCut(Thunderbolt& thunderbolt);
 
 // `vm_stat`, in bytes.
 struct VirtualMemory {
@@ -99,6 +108,7 @@ struct InterfaceState {
   std::optional<bool> up;
   std::optional<double> bits_per_second;  // negotiated; absent while down and where none is stated
   std::vector<std::string> addresses;     // without link-local IPv6 and loopback
+  std::vector<std::string> members;       // of a bridge: its interfaces
 };
 std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text);
 

@@ -68,6 +68,16 @@ std::string Prefer(std::string first, std::string second) {
 
 // ---------------------------------------------------------------- what it is
 
+// The largest limit of memory for the GPU that can be meant, in MiB.
+std::uint64_t MostWired(const Report& report) {
+  constexpr std::uint64_t kMostMebibytes = std::uint64_t{1} << 30;
+  return report.memory.installed_bytes ? *report.memory.installed_bytes >> 20 : kMostMebibytes;
+}
+
+// A process that Rosetta translates is shown "VirtualApple @ 2.50GHz processor" in the place of the
+// chip's name, and x86_64 as what the machine is.
+bool IsTranslated(std::string_view brand) { return StartsWith(brand, "VirtualApple"); }
+
 Fields ProbeSysctl(Host& host, Report& report) {
   Finding finding("sysctl");
   Fields all;
@@ -90,7 +100,8 @@ Fields ProbeSysctl(Host& host, Report& report) {
     if (value.empty()) finding.Unknown(what, absl::StrCat("sysctl shows no ", key));
     return Clean(value);
   };
-  report.processor.name = need("machdep.cpu.brand_string", "the chip's name is");
+  const std::string brand = need("machdep.cpu.brand_string", "the chip's name is");
+  if (!IsTranslated(brand)) report.processor.name = brand;
   report.machine.model_identifier = Clean(Field(all, "hw.model"));
   report.memory.installed_bytes = ParseWhole(need("hw.memsize", "installed memory is"));
   report.memory.visible_bytes = ParseWhole(Field(all, "hw.memsize_usable"));
@@ -108,7 +119,11 @@ Fields ProbeSysctl(Host& host, Report& report) {
   if (limit.empty()) {
     finding.Unknown("the limit of memory for the GPU is", "sysctl shows no iogpu.wired_limit_mb");
   } else if (const auto mebibytes = ParseWhole(limit);
-             mebibytes && *mebibytes > 0 && *mebibytes < (std::uint64_t{1} << 30)) {
+             !mebibytes || *mebibytes > MostWired(report)) {
+    finding.Unknown("the limit of memory for the GPU is",
+                    absl::StrCat("sysctl shows iogpu.wired_limit_mb ", Clean(limit, 32),
+                                 mebibytes ? ", more than is installed" : ""));
+  } else if (*mebibytes > 0) {
     report.memory.wired_limit_bytes = *mebibytes << 20;  // 0: the system's default
   }
   report.os.version = Clean(Field(all, "kern.osproductversion"), 32);
@@ -118,7 +133,7 @@ Fields ProbeSysctl(Host& host, Report& report) {
   return all;
 }
 
-void ProbeVersion(Host& host, Report& report) {
+void ProbeVersion(Host& host, const Fields& sysctl, Report& report) {
   Finding finding("sw_vers");
   std::string why;
   const auto version = FirstUnderstood(
@@ -139,6 +154,9 @@ void ProbeVersion(Host& host, Report& report) {
   } else if (Contains(report.processor.name, "Apple")) {
     report.processor.architecture = "arm64";
   }
+  if (IsTranslated(Field(sysctl, "machdep.cpu.brand_string"))) {
+    report.processor.architecture = "arm64";
+  }
   report.probes.push_back(finding.Finish());
 }
 
@@ -157,7 +175,6 @@ void ProbeHardware(Host& host, Report& report) {
   report.machine.product = hardware->product;
   report.machine.model_identifier =
       Prefer(report.machine.model_identifier, hardware->model_identifier);
-  // A process under Rosetta is told a chip that is not there; sysctl's brand string comes first.
   report.processor.name = Prefer(report.processor.name, hardware->chip);
   if (!report.memory.installed_bytes) {
     report.memory.installed_bytes = hardware->memory_bytes;
@@ -192,7 +209,26 @@ void ProbeGpu(Host& host, Report& report) {
     if (StartsWith(report.processor.name, "Apple ")) accelerator.name = report.processor.name;
   }
   if (!accelerator.name.empty()) report.accelerators.push_back(std::move(accelerator));
+  if (gpu) {
+    for (const std::string& other : gpu->others) report.accelerators.push_back({.name = other});
+  }
   report.memory.unified = StartsWith(report.processor.name, "Apple ");
+  report.probes.push_back(finding.Finish());
+}
+
+// Under Rosetta the chip's name comes from what else tells it, where that is one of Apple's.
+void NameTranslated(const Fields& sysctl, Report& report) {
+  if (!IsTranslated(Field(sysctl, "machdep.cpu.brand_string"))) return;
+  report.memory.unified = true;
+  if (StartsWith(report.processor.name, "Apple ")) return;
+  const auto chip =
+      std::find_if(report.accelerators.begin(), report.accelerators.end(),
+                   [](const agent::Accelerator& gpu) { return StartsWith(gpu.name, "Apple "); });
+  report.processor.name = chip == report.accelerators.end() ? "" : chip->name;
+  if (!report.processor.name.empty()) return;
+  Finding finding("chip");
+  finding.Unknown("the chip's name is",
+                  "sysctl was run under Rosetta, which shows another, and nothing else tells it");
   report.probes.push_back(finding.Finish());
 }
 
@@ -229,18 +265,43 @@ struct Network {
   std::map<std::string, InterfaceState> interfaces;
 };
 
+// What macOS calls Thunderbolt in the names of ports; the second on a Mac in Chinese.
+constexpr std::array<std::string_view, 2> kThunderboltWords = {"Thunderbolt", "雷雳"};
+
 // "3" of "Thunderbolt 3", the interface of a receptacle; "" of all others: "Ethernet", "Ethernet
 // Adapter (en3)", "USB 10/100/1000 LAN", "Thunderbolt Ethernet Slot 1" (a card in a dock).
 std::string ReceptacleOf(const HardwarePort& hardware) {
-  constexpr std::string_view kPrefix = "Thunderbolt ";
-  if (!StartsWith(hardware.name, kPrefix)) return "";
-  const std::string number = hardware.name.substr(kPrefix.size());
-  return ParseWhole(number) ? number : "";
+  for (const std::string_view word : kThunderboltWords) {
+    if (!StartsWith(hardware.name, word)) continue;
+    const std::string number(Trim(std::string_view(hardware.name).substr(word.size())));
+    if (ParseWhole(number)) return number;
+  }
+  return "";
 }
 
-// macOS makes one IP interface of all Thunderbolt cables, "Thunderbolt Bridge", bridge0.
+// macOS makes one IP interface of all Thunderbolt cables: bridge0, "Thunderbolt Bridge", "Pont
+// Thunderbolt", "雷雳网桥".
 bool IsThunderboltBridge(const HardwarePort& hardware) {
-  return StartsWith(hardware.name, "Thunderbolt") && StartsWith(hardware.device, "bridge");
+  return StartsWith(hardware.device, "bridge") &&
+         std::any_of(kThunderboltWords.begin(), kThunderboltWords.end(),
+                     [&hardware](std::string_view word) { return Contains(hardware.name, word); });
+}
+
+// The interfaces that the Thunderbolt Bridge joins. Where the ports have no names it is known by
+// its number: macOS numbers the bridges that it makes for virtual machines and for sharing the
+// internet from 100 on.
+std::vector<std::string> BridgeMembers(const Network& network) {
+  const auto bridge = std::find_if(network.ports.begin(), network.ports.end(), IsThunderboltBridge);
+  const std::string device = bridge == network.ports.end() ? "bridge0" : bridge->device;
+  const auto found = network.interfaces.find(device);
+  return found == network.interfaces.end() ? std::vector<std::string>() : found->second.members;
+}
+
+bool Bridged(const Port& port, const std::vector<std::string>& members) {
+  return std::any_of(port.interfaces.begin(), port.interfaces.end(),
+                     [&members](const std::string& interface) {
+                       return std::find(members.begin(), members.end(), interface) != members.end();
+                     });
 }
 
 Port NetworkPort(const HardwarePort& hardware, const Network& network) {
@@ -305,7 +366,9 @@ Network ProbeNetwork(Host& host, Report& report) {
 Port PortOf(const ThunderboltBus& bus, const ThunderboltReceptacle& receptacle) {
   Port port;
   port.kind = Port::Kind::kThunderbolt;
-  port.name = receptacle.id.empty() ? bus.name : absl::StrCat("receptacle ", receptacle.id);
+  port.name = !receptacle.id.empty() ? absl::StrCat("receptacle ", receptacle.id)
+              : bus.name.empty()     ? "a receptacle without a name"
+                                     : bus.name;
   const auto& speed = receptacle.speed;
   const bool idle = receptacle.connected ? !*receptacle.connected : speed && !speed->leads;
   const bool used = receptacle.connected ? *receptacle.connected : speed && speed->leads;
@@ -367,6 +430,9 @@ std::vector<Port> PortsOf(const ThunderboltBus& bus, const Network& network,
     port.peer_model = peer.model;
     port.peer_domain = hashed(peer.domain);
     port.peer_offers_rdma = peer.offers_rdma;
+    port.peer_is_mac = peer.is_mac;
+    // Where the list was cut before its state; of two sockets either may be the one.
+    if (used.size() == 1 && port.state == Port::State::kUnknown) port.state = Port::State::kUp;
   }
   if (!bus.peers.empty() && used.size() > 1) {
     finding.Unknown(absl::StrCat("which of ", ports[used[0]].name, " and ", ports[used[1]].name,
@@ -376,14 +442,84 @@ std::vector<Port> PortsOf(const ThunderboltBus& bus, const Network& network,
   return ports;
 }
 
+// Every Mac with a chip of the M series has Thunderbolt; those with a phone's chip (MacBook Neo)
+// and virtual ones do not.
+bool AlwaysHasThunderbolt(const Report& report) {
+  return StartsWith(report.processor.name, "Apple M") &&
+         !ContainsWord(report.processor.name, "virtual") &&
+         !StartsWith(report.machine.model_identifier, "VirtualMac");
+}
+
+// Why an empty list of buses is not believed; "" where it is.
+std::string WhyNotNone(const Network& network, const Report& report) {
+  constexpr const char* kEmpty = "the list of buses is empty, and ";
+  if (AlwaysHasThunderbolt(report)) {
+    return absl::StrCat(kEmpty, "every Mac with a chip like ", report.processor.name,
+                        " has Thunderbolt");
+  }
+  const bool named =
+      std::any_of(network.ports.begin(), network.ports.end(),
+                  [](const HardwarePort& hardware) { return !ReceptacleOf(hardware).empty(); });
+  return named ? absl::StrCat(kEmpty, "networksetup names Thunderbolt ports") : "";
+}
+
+// A whole list where there is one, else what is left of it.
+std::optional<Thunderbolt> ListOfBuses(Host& host, Finding& finding, std::string& why) {
+  const auto read = [](const Output& output) {
+    auto thunderbolt = ParseThunderbolt(output.text);
+    const bool ended = output.exit_code == 0 && !output.truncated;
+    if (thunderbolt && !thunderbolt->shows_its_end && !ended) MarkCut(*thunderbolt);
+    return thunderbolt;
+  };
+  auto whole = FirstUnderstood(
+      host, kThunderbolt,
+      [&read](const Output& output) {
+        auto thunderbolt = read(output);
+        if (thunderbolt && thunderbolt->cut) thunderbolt.reset();
+        return thunderbolt;
+      },
+      finding, why);
+  if (whole) return whole;
+  return FirstUnderstood(host, kThunderbolt, read, finding, why);
+}
+
+// The receptacles that networksetup names.
+std::vector<Port> NamedReceptacles(const Network& network) {
+  std::vector<Port> ports;
+  for (const HardwarePort& hardware : network.ports) {
+    const std::string receptacle = ReceptacleOf(hardware);
+    if (receptacle.empty()) continue;
+    Port port;
+    port.kind = Port::Kind::kThunderbolt;
+    port.name = absl::StrCat("receptacle ", receptacle);
+    JoinInterface(network, receptacle, port);
+    ports.push_back(std::move(port));
+  }
+  return ports;
+}
+
+// "receptacle 2" before "receptacle 10".
+bool SortsBefore(const Port& a, const Port& b) {
+  const auto number = [](const std::string& name) {
+    return ParseWhole(std::string_view(name).substr(name.rfind(' ') + 1));
+  };
+  const auto of_a = number(a.name);
+  const auto of_b = number(b.name);
+  const bool alike = of_a && of_b && *of_a != *of_b &&
+                     a.name.substr(0, a.name.rfind(' ')) == b.name.substr(0, b.name.rfind(' '));
+  return alike ? *of_a < *of_b : a.name < b.name;
+}
+
 // How many buses there are; nullopt: not known.
 std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
                                             const Network& network, Report& report) {
   Finding finding("thunderbolt");
   std::string why;
-  const auto thunderbolt = FirstUnderstood(
-      host, kThunderbolt, [](const Output& output) { return ParseThunderbolt(output.text); },
-      finding, why);
+  auto thunderbolt = ListOfBuses(host, finding, why);
+  if (thunderbolt && !thunderbolt->cut && thunderbolt->buses.empty()) {
+    why = WhyNotNone(network, report);
+    if (!why.empty()) thunderbolt.reset();
+  }
   std::vector<Port> ports;
   if (thunderbolt) {
     if (thunderbolt->cut)
@@ -400,18 +536,11 @@ std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
     }
   } else {
     finding.Unknown("what is plugged into the Thunderbolt ports is", why);
-    for (const HardwarePort& hardware : network.ports) {
-      const std::string receptacle = ReceptacleOf(hardware);
-      if (receptacle.empty()) continue;
-      Port port;
-      port.kind = Port::Kind::kThunderbolt;
-      port.name = absl::StrCat("receptacle ", receptacle);
-      JoinInterface(network, receptacle, port);
-      ports.push_back(std::move(port));
-    }
+    ports = NamedReceptacles(network);
   }
-  std::stable_sort(ports.begin(), ports.end(),
-                   [](const Port& a, const Port& b) { return a.name < b.name; });
+  const std::vector<std::string> members = BridgeMembers(network);
+  for (Port& port : ports) port.bridged = Bridged(port, members);
+  std::stable_sort(ports.begin(), ports.end(), SortsBefore);
   report.ports.insert(report.ports.begin(), ports.begin(), ports.end());
   report.probes.push_back(finding.Finish());
   if (!thunderbolt || thunderbolt->cut) return std::nullopt;
@@ -518,18 +647,53 @@ void JoinDevice(const std::string& name, const RdmaDevice& device, Report& repor
   }
   for (Port& port : report.ports) {
     if (!behind(port)) continue;  // several where computers are behind a hub
+    // networksetup names it in a language that is not known here.
+    if (IsThunderboltDevice(name)) port.kind = Port::Kind::kThunderbolt;
     port.rdma_device = name;
     port.rdma_active = device.active();
     port.rdma_capable = true;
   }
 }
 
+// Whether one of the devices that belong to no known socket is active, and so whether a socket
+// without a known device may be; nullopt: that is not known.
+std::optional<bool> MayBeActive(const RdmaDevices& unplaced) {
+  bool all_said = true;
+  for (const auto& [name, device] : unplaced) {
+    if (device.active() == true) return std::nullopt;
+    all_said = all_said && device.active().has_value();
+  }
+  if (!all_said) return std::nullopt;
+  return false;
+}
+
+// The Thunderbolt devices among `devices` whose interface no receptacle has.
+RdmaDevices Unplaced(const RdmaDevices& devices, const Report& report) {
+  RdmaDevices unplaced;
+  for (const auto& [name, device] : devices) {
+    const std::string interface = InterfaceOf(name);
+    const bool placed =
+        std::any_of(report.ports.begin(), report.ports.end(), [&interface](const Port& port) {
+          return port.kind == Port::Kind::kThunderbolt &&
+                 std::find(port.interfaces.begin(), port.interfaces.end(), interface) !=
+                     port.interfaces.end();
+        });
+    if (!placed && IsThunderboltDevice(name)) unplaced.emplace(name, device);
+  }
+  return unplaced;
+}
+
 void JoinRdma(const RdmaDevices& devices, bool listed, Finding& finding, Report& report) {
   const bool studio = IsThunderbolt5Studio(report.machine);
+  const std::optional<bool> elsewhere = MayBeActive(Unplaced(devices, report));
   for (const auto& [name, device] : devices) JoinDevice(name, device, report);
   for (Port& port : report.ports) {
     if (port.kind != Port::Kind::kThunderbolt) continue;
-    if (listed && port.rdma_device.empty()) port.rdma_active = false;
+    if (listed && port.rdma_device.empty()) {
+      // Nothing plugged in is nothing active; and the device of a known interface would be listed.
+      const bool may_be = port.interfaces.empty() && port.state != Port::State::kEmpty;
+      port.rdma_active = may_be ? elsewhere : false;
+    }
     const bool beside_ethernet =
         studio && std::find(port.interfaces.begin(), port.interfaces.end(),
                             kStudioPortBesideEthernet) != port.interfaces.end();
@@ -544,6 +708,15 @@ void JoinRdma(const RdmaDevices& devices, bool listed, Finding& finding, Report&
   }
 }
 
+void TellUnjoined(const Report& report, Finding& finding) {
+  for (const Port& port : report.ports) {
+    if (port.kind != Port::Kind::kThunderbolt || port.rdma_active) continue;
+    finding.Unknown(absl::StrCat("whether the RDMA port of ", port.name, " is active is"),
+                    port.interfaces.empty() ? "which interface it has is not known"
+                                            : "ibv_devinfo does not state it");
+  }
+}
+
 // Why no Thunderbolt port of this Mac can do RDMA; "" where one may.
 std::string WhyThunderboltCannot(const Report& report, std::optional<std::size_t> buses) {
   constexpr const char* kNeeds = "; RDMA needs Thunderbolt 5";
@@ -552,11 +725,11 @@ std::string WhyThunderboltCannot(const Report& report, std::optional<std::size_t
     return absl::StrCat("Thunderbolt of the ", chip, " does 40 Gb/s", kNeeds);
   }
   if (StartsWith(chip, "Intel")) {
-    return absl::StrCat("Thunderbolt of Macs with an Intel processor does 40 Gb/s", kNeeds);
+    return "no Mac with an Intel processor has Thunderbolt 5, which RDMA needs";
   }
   const std::string& model = report.machine.model_identifier;
   if (agent::HasThunderbolt4AtMost(model)) {
-    return absl::StrCat("Thunderbolt of a ", model, " does 40 Gb/s", kNeeds);
+    return absl::StrCat("no Mac of this model (", model, ") has Thunderbolt 5, which RDMA needs");
   }
   const bool any = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
     return port.kind == Port::Kind::kThunderbolt;
@@ -605,8 +778,8 @@ void ProbeRdma(Host& host, std::optional<std::size_t> buses, Report& report) {
   RdmaDevices devices = list.value_or(RdmaDevices{});
   if (info) Merge(*info, devices);
   const bool listed = list.has_value() || info.has_value();
-  const std::string cannot = WhyThunderboltCannot(report, buses);
   JoinRdma(devices, listed, finding, report);
+  const std::string cannot = WhyThunderboltCannot(report, buses);
 
   const auto count = std::count_if(devices.begin(), devices.end(), [](const auto& device) {
     return IsThunderboltDevice(device.first);
@@ -626,7 +799,11 @@ void ProbeRdma(Host& host, std::optional<std::size_t> buses, Report& report) {
     }
   } else if (count > 0) {
     rdma = {Rdma::State::kEnabled, lists};
-    if (!info) finding.Unknown("which RDMA ports are active is", why_ports);
+    if (info) {
+      TellUnjoined(report, finding);
+    } else {
+      finding.Unknown("which RDMA ports are active is", why_ports);
+    }
     if (!cannot.empty()) {
       finding.Unknown("whether RDMA works in the long run is",
                       absl::StrCat(cannot, ", and an RDMA port is ACTIVE"));
@@ -636,6 +813,8 @@ void ProbeRdma(Host& host, std::optional<std::size_t> buses, Report& report) {
     if (rdma.state == Rdma::State::kUnknown) {
       rdma.reason = absl::StrCat(why_list, "; ", why_status);
       finding.Unknown("whether RDMA is enabled is", rdma.reason);
+    } else if (rdma.state == Rdma::State::kEnabled && !listed) {
+      finding.Unknown("which RDMA ports there are is", why_list);
     }
   }
   report.probes.push_back(finding.Finish());
@@ -647,10 +826,11 @@ void ProbeMacos(Host& host, const Options& options, Report& report) {
   report.machine.vendor = "Apple";
   report.machine.kind = agent::Machine::Kind::kMac;
   report.os.name = "macOS";
-  ProbeSysctl(host, report);
-  ProbeVersion(host, report);
+  const Fields sysctl = ProbeSysctl(host, report);
+  ProbeVersion(host, sysctl, report);
   ProbeHardware(host, report);
   ProbeGpu(host, report);
+  NameTranslated(sysctl, report);
   ProbeMemory(host, report);
   const Network network = ProbeNetwork(host, report);
   const std::optional<std::size_t> buses = ProbeThunderbolt(host, options, network, report);

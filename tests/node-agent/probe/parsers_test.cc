@@ -23,6 +23,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 host::Output Ran(const std::string& command, const std::string& text, int exit_code = 0) {
@@ -108,6 +109,53 @@ TEST(Sysctl, SeveralOutputsTogetherMakeOneReport) {
   EXPECT_EQ(report.memory.wired_limit_bytes, std::uint64_t{122880} << 20);
 }
 
+// What sysctl tells of a Mac with 96 GiB whose limit of memory for the GPU is `limit`.
+Report WithWiredLimit(const std::string& limit) {
+  return ReportOf({Ran("sysctl -a",
+                       "machdep.cpu.brand_string: Apple M3 Ultra\nhw.memsize: "
+                       "103079215104\niogpu.wired_limit_mb: " +
+                           limit + "\n")});
+}
+
+TEST(Sysctl, ALimitThatCannotBeMeantIsUnknown) {
+  EXPECT_EQ(WithWiredLimit("92160").memory.wired_limit_bytes, std::uint64_t{92160} << 20);
+  EXPECT_EQ(WithWiredLimit("98304").memory.wired_limit_bytes, std::uint64_t{96} << 30);
+  EXPECT_EQ(WithWiredLimit("0").memory.wired_limit_bytes, std::nullopt);
+  EXPECT_THAT(UnknownsOf(WithWiredLimit("0"), "sysctl"), Not(Contains(HasSubstr("limit"))));
+  for (const std::string limit :
+       {"98305", "999999", "-1", "abc", "99999999999999999999", "92160 MB"}) {
+    const Report report = WithWiredLimit(limit);
+    EXPECT_EQ(report.memory.wired_limit_bytes, std::nullopt) << limit;
+    EXPECT_THAT(UnknownsOf(report, "sysctl"),
+                Contains(HasSubstr("shows iogpu.wired_limit_mb " + limit)));
+  }
+}
+
+TEST(Sysctl, UnderRosettaTheChipComesFromElsewhere) {
+  const auto translated = [](std::vector<host::Output> more) {
+    more.push_back(Ran("sysctl machdep.cpu.brand_string",
+                       "machdep.cpu.brand_string: VirtualApple @ 2.50GHz processor\n"));
+    more.push_back(Ran("uname -a", "Darwin mac 21.6.0 Darwin Kernel Version 21.6.0 x86_64\n"));
+    return ReportOf(std::move(more));
+  };
+  const auto profiler = [](const std::string& json) {
+    return Ran("system_profiler -json SPHardwareDataType SPDisplaysDataType", json);
+  };
+  const Report told = translated({profiler(
+      R"({"SPHardwareDataType":[{"machine_name":"MacBook Pro","chip_type":"Apple M1 Pro"}]})")});
+  EXPECT_EQ(told.processor.name, "Apple M1 Pro");
+  EXPECT_EQ(told.processor.architecture, "arm64");
+  EXPECT_TRUE(told.memory.unified);
+  const Report by_gpu = translated(
+      {profiler(R"({"SPHardwareDataType":[{"machine_name":"MacBook Pro","cpu_type":"Unknown"}],)"
+                R"("SPDisplaysDataType":[{"sppci_model":"Apple M1 Pro","sppci_cores":"16"}]})")});
+  EXPECT_EQ(by_gpu.processor.name, "Apple M1 Pro");
+  const Report alone = translated({});
+  EXPECT_EQ(alone.processor.name, "");
+  EXPECT_EQ(alone.processor.architecture, "arm64");
+  EXPECT_THAT(UnknownsOf(alone, "chip"), Contains(HasSubstr("Rosetta")));
+}
+
 TEST(SystemProfiler, CombinedJsonServesEveryQuestion) {
   const Report report = ReportOf({Ran(
       "system_profiler -json SPHardwareDataType SPDisplaysDataType",
@@ -157,6 +205,31 @@ TEST(SystemProfiler, AnExternalDisplayIsNoGpu) {
   ASSERT_TRUE(gpu.has_value());
   EXPECT_EQ(gpu->name, "Apple M2");
   EXPECT_EQ(gpu->cores, 10u);
+}
+
+TEST(SystemProfiler, EveryGraphicsCardIsTold) {
+  const auto json = ParseGpu(
+      R"({"SPDisplaysDataType":[{"_name":"kHW_Intel","sppci_model":"Intel UHD Graphics 630"},)"
+      R"({"_name":"kHW_AMD","sppci_model":"AMD Radeon Pro 5300M"},{"_name":"Sidecar Display"}]})");
+  ASSERT_TRUE(json.has_value());
+  EXPECT_EQ(json->name, "Intel UHD Graphics 630");
+  EXPECT_THAT(json->others, ElementsAre("AMD Radeon Pro 5300M"));
+  const Report text = ReportOf({Ran("system_profiler SPDisplaysDataType",
+                                    "Graphics/Displays:\n\n    Intel UHD Graphics 630:\n\n"
+                                    "      Chipset Model: Intel UHD Graphics 630\n\n"
+                                    "    Radeon Pro 5300M:\n\n"
+                                    "      Chipset Model: AMD Radeon Pro 5300M\n")});
+  ASSERT_THAT(text.accelerators, SizeIs(2));
+  EXPECT_EQ(text.accelerators[0].name, "Intel UHD Graphics 630");
+  EXPECT_EQ(text.accelerators[1].name, "AMD Radeon Pro 5300M");
+  // Of a chip of Apple's its own GPU is the one.
+  const auto own = ParseGpu(
+      "    eGPU:\n\n      Chipset Model: AMD Radeon RX 580\n\n"
+      "    Apple M1:\n\n      Chipset Model: Apple M1\n"
+      "      Total Number of Cores: 8\n");
+  ASSERT_TRUE(own.has_value());
+  EXPECT_EQ(own->name, "Apple M1");
+  EXPECT_THAT(own->others, ElementsAre("AMD Radeon RX 580"));
 }
 
 TEST(SystemProfiler, LinesOfTheLogBeforeTheJsonAreNoJson) {
@@ -267,6 +340,54 @@ TEST(MacPorts, TheThunderboltBridgeHasItsAddresses) {
   }
 }
 
+TEST(MacPorts, NamesInOtherLanguages) {
+  const Report report = ReportOf(
+      {Ran("sw_vers", "ProductVersion: 26.2\n"),
+       Ran("networksetup -listallhardwareports",
+           "Hardware Port: 雷雳网桥\nDevice: bridge0\n\nHardware Port: 雷雳 2\nDevice: en3\n\n"
+           "Hardware Port: 雷雳以太网插槽 1\nDevice: en9\n"),
+       Ran("ifconfig -a", "bridge0: flags=8863<UP> mtu 1500\n\tinet 10.0.0.1 netmask 0xff\n")});
+  EXPECT_THAT(PortNamed(report, "receptacle 2").interfaces, ElementsAre("en3"));
+  EXPECT_EQ(PortNamed(report, "雷雳网桥").kind, agent::Port::Kind::kThunderbolt);
+  EXPECT_EQ(PortNamed(report, "雷雳以太网插槽 1").kind, agent::Port::Kind::kEthernet);
+  const Report french = ReportOf(
+      {Ran("networksetup -listallhardwareports",
+           "Hardware Port: Pont Thunderbolt\nDevice: bridge0\n"),
+       Ran("ifconfig -a", "bridge0: flags=8863<UP> mtu 1500\n\tinet 10.0.0.1 netmask 0xff\n")});
+  EXPECT_EQ(PortNamed(french, "Pont Thunderbolt").kind, agent::Port::Kind::kThunderbolt);
+}
+
+TEST(MacPorts, WhatTheThunderboltBridgeJoinsIsSaid) {
+  const std::string bridges =
+      "bridge0: flags=8863<UP> mtu 1500\n\tmember: en2 flags=3<LEARNING,DISCOVER>\n"
+      "\t        ifmaxaddr 0 port 10 priority 0 path cost 0\n\tstatus: active\n"
+      "bridge100: flags=8863<UP> mtu 1500\n\tmember: en3 flags=3<LEARNING,DISCOVER>\n";
+  EXPECT_THAT(ParseIfconfig(bridges).at("bridge0").members, ElementsAre("en2"));
+  std::vector<host::Output> commands = {
+      Ran("networksetup -listallhardwareports",
+          "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\n"
+          "Device: en3\n"),
+      Ran("ifconfig -a", bridges)};
+  const Report report = ReportOf(commands);
+  EXPECT_TRUE(PortNamed(report, "receptacle 1").bridged);
+  EXPECT_FALSE(PortNamed(report, "receptacle 2").bridged);  // for a virtual machine
+  commands.pop_back();
+  EXPECT_FALSE(PortNamed(ReportOf(commands), "receptacle 1").bridged);
+}
+
+TEST(MacPorts, ReceptaclesInTheOrderOfTheirNumbers) {
+  std::string ports;
+  for (int i = 12; i >= 1; --i) {
+    const std::string number = std::to_string(i);
+    ports += "Hardware Port: Thunderbolt " + number + "\nDevice: en" + number + "\n\n";
+  }
+  const Report report = ReportOf({Ran("networksetup -listallhardwareports", ports)});
+  ASSERT_THAT(report.ports, SizeIs(12));
+  for (std::size_t i = 0; i < report.ports.size(); ++i) {
+    EXPECT_EQ(report.ports[i].name, "receptacle " + std::to_string(i + 1));
+  }
+}
+
 TEST(Thunderbolt, SpeedsInOtherLanguagesAndWithoutStatus) {
   const auto thunderbolt = ParseThunderbolt(
       R"({"SPThunderboltDataType":[{"_name":"bus_0","domain_uuid_key":"A","receptacle_1_tag":)"
@@ -357,6 +478,124 @@ TEST(Thunderbolt, EveryComputerBehindAHubIsTold) {
   // Addresses are those of the socket, once.
   EXPECT_THAT(report.ports[0].addresses, ElementsAre("10.0.0.1"));
   EXPECT_THAT(report.ports[1].addresses, IsEmpty());
+}
+
+// A Mac whose first receptacle is cabled to a Mac Studio that offers RDMA.
+const std::string kCabledBus =
+    R"({"SPThunderboltDataType":[{"_items":[{"_name":"Mac Studio","device_name_key":"Mac15,14",)"
+    R"("domain_uuid_key":"B","services_title":[{"_name":"service_ip","protocol_id_key":1},)"
+    R"({"_name":"unknown_xd_service","protocol_id_key":64087}],"vendor_name_key":"Apple Inc."}],)"
+    R"("_name":"bus_0","domain_uuid_key":"A","receptacle_1_tag":{"current_speed_key":"80 Gb/s",)"
+    R"("receptacle_id_key":"1","receptacle_status_key":"receptacle_connected"}}]})";
+
+TEST(Thunderbolt, AListCutBeforeTheRdmaServiceDoesNotDenyIt) {
+  for (const std::string_view end :
+       {"64087}", "\"unknown_xd", "{\"_name\":\"service_ip", "],\"vend"}) {
+    const Report report = ReportOf({Ran("system_profiler SPThunderboltDataType -json",
+                                        kCabledBus.substr(0, kCabledBus.find(end)))});
+    ASSERT_THAT(report.ports, SizeIs(1)) << end;
+    EXPECT_EQ(report.ports[0].peer_name, "Mac Studio") << end;
+    EXPECT_NE(report.ports[0].peer_offers_rdma, false) << end;
+    EXPECT_EQ(report.ports[0].state, agent::Port::State::kUp) << end;
+    EXPECT_NE(report.ports[0].name, "") << end;
+    EXPECT_THAT(UnknownsOf(report, "thunderbolt"), Contains(HasSubstr("the end of the list")));
+  }
+  // What stands before the place of the cut is whole.
+  std::string two = kCabledBus;
+  two.insert(two.find("{\"_name\":\"Mac Studio"),
+             R"({"_name":"Mac mini","domain_uuid_key":"C","services_title":[]},)");
+  const auto thunderbolt = ParseThunderbolt(two.substr(0, two.find("64087}")));
+  ASSERT_TRUE(thunderbolt.has_value());
+  ASSERT_THAT(thunderbolt->buses.at(0).peers, SizeIs(2));
+  EXPECT_EQ(thunderbolt->buses[0].peers[0].offers_rdma, false);
+  EXPECT_EQ(thunderbolt->buses[0].peers[1].offers_rdma, std::nullopt);
+}
+
+// The first bus of a Mac mini in the text form, with nothing plugged in.
+const std::string kTextBus =
+    "Thunderbolt/USB4:\n\n    Thunderbolt/USB4 Bus 2:\n\n      Vendor Name: Apple Inc.\n"
+    "      Device Name: Mac mini\n      Domain UUID: A\n      Port:\n"
+    "          Status: No device connected\n          Speed: Up to 120 Gb/s\n"
+    "          Receptacle: 3\n";
+
+TEST(Thunderbolt, TextOfAToolThatWasEndedIsNotTheWholeList) {
+  host::Output truncated = Ran("system_profiler SPThunderboltDataType", kTextBus);
+  truncated.truncated = true;
+  for (const host::Output& output :
+       {truncated, Ran("system_profiler SPThunderboltDataType", kTextBus, 137)}) {
+    const Report report = ReportOf({output});
+    EXPECT_THAT(report.ports, SizeIs(1));
+    EXPECT_THAT(UnknownsOf(report, "thunderbolt"), Contains(HasSubstr("the end of the list")));
+    // A whole list beside it is better.
+    const Report both =
+        ReportOf({output, Ran("system_profiler SPThunderboltDataType -json", kCabledBus)});
+    EXPECT_THAT(UnknownsOf(both, "thunderbolt"), IsEmpty());
+    EXPECT_EQ(both.ports.at(0).peer_name, "Mac Studio");
+  }
+  EXPECT_THAT(
+      UnknownsOf(ReportOf({Ran("system_profiler SPThunderboltDataType", kTextBus)}), "thunderbolt"),
+      IsEmpty());
+  // What the last computer in it offers may not have been printed any more.
+  auto cut = ParseThunderbolt(kTextBus +
+                              "\n        Mac Studio:\n\n          Domain UUID: B\n"
+                              "          Services:\n            Internet Protocol:\n"
+                              "              Protocol ID: 1\n");
+  ASSERT_TRUE(cut.has_value());
+  ASSERT_THAT(cut->buses.at(0).peers, SizeIs(1));
+  EXPECT_EQ(cut->buses[0].peers[0].offers_rdma, false);
+  MarkCut(*cut);
+  EXPECT_EQ(cut->buses[0].peers[0].offers_rdma, std::nullopt);
+}
+
+TEST(Thunderbolt, ADeviceCalledThunderboltIsNoBus) {
+  for (const std::string name : {"Thunderbolt 5 Hub", "Thunderbolt Display", "Thunderbolt Bus"}) {
+    const auto thunderbolt =
+        ParseThunderbolt(kTextBus + "\n        " + name + ":\n\n          Device Name: " + name +
+                         "\n          Port (Upstream):\n              Status: Device connected\n"
+                         "          Port:\n              Speed: Up to 120 Gb/s\n");
+    ASSERT_TRUE(thunderbolt.has_value()) << name;
+    EXPECT_THAT(thunderbolt->buses, SizeIs(1)) << name;
+    EXPECT_TRUE(thunderbolt->buses[0].device) << name;
+  }
+  const std::string others =
+      "Graphics/Displays:\n\n    Apple M1 Pro:\n\n      Displays:\n        Thunderbolt Display:\n"
+      "          Resolution: 2560 x 1440\nNetwork:\n\n    Thunderbolt Bridge:\n\n"
+      "      BSD Device Name: bridge0\n";
+  EXPECT_FALSE(ParseThunderbolt(others).has_value());
+  const auto all = ParseThunderbolt(others + kTextBus);
+  ASSERT_TRUE(all.has_value());
+  EXPECT_THAT(all->buses, SizeIs(1));
+  // Without the heading, and as Macs of before USB4 called it.
+  const auto old = ParseThunderbolt("    Thunderbolt Bus:\n\n      Device Name: MacBook Pro\n");
+  ASSERT_TRUE(old.has_value());
+  EXPECT_THAT(old->buses, SizeIs(1));
+}
+
+TEST(Thunderbolt, WhetherTheOtherEndIsAMac) {
+  const auto is_mac = [](const std::string& model, const std::string& vendor) {
+    const Report report = ReportOf({Ran(
+        "system_profiler SPThunderboltDataType -json",
+        R"({"SPThunderboltDataType":[{"domain_uuid_key":"A","_items":[{"_name":"x","domain_uuid_key":)"
+        R"("B","device_name_key":")" +
+            model + "\"" + (vendor.empty() ? "" : ",\"vendor_name_key\":\"" + vendor + "\"") +
+            "}]}]}")});
+    return report.ports.at(0).peer_is_mac;
+  };
+  for (const char* model : {"Mac15,14", "MacBookPro18,1", "iMac21,2", "Macmini9,1"}) {
+    EXPECT_EQ(is_mac(model, "Apple Inc."), true) << model;
+    EXPECT_EQ(is_mac(model, ""), true) << model;
+  }
+  EXPECT_EQ(is_mac("strix", "Intel Corp."), false);
+  EXPECT_EQ(is_mac("Windows", "Microsoft Corporation"), false);
+  EXPECT_EQ(is_mac("iPad16,6", "Apple Inc."), false);
+  EXPECT_EQ(is_mac("iPhone17,1", ""), false);
+  for (const char* model : {"", "Macintosh", "Mac mini", "strix", "Mac,1"}) {
+    EXPECT_EQ(is_mac(model, ""), std::nullopt) << model;
+  }
+  const auto text = ParseThunderbolt(kTextBus +
+                                     "\n        strix:\n\n          Vendor Name: Intel Corp.\n"
+                                     "          Domain UUID: B\n");
+  EXPECT_EQ(text.value().buses.at(0).peers.at(0).is_mac, false);
 }
 
 TEST(Thunderbolt, ModelsThatNeverHaveThunderbolt5) {
@@ -453,6 +692,95 @@ TEST(Rdma, AMacWithoutThunderboltIsNotSupported) {
                       Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")})
                 .rdma.state,
             agent::Rdma::State::kEnabled);
+}
+
+TEST(Rdma, AMacThatAlwaysHasThunderboltIsNotSaidToHaveNone) {
+  const auto mac = [](const std::string& chip, std::vector<host::Output> more) {
+    more.push_back(Ran("sw_vers", "ProductVersion: 26.4\n"));
+    more.push_back(Ran("sysctl machdep.cpu", "machdep.cpu.brand_string: " + chip + "\n"));
+    more.push_back(Ran("system_profiler SPThunderboltDataType -json",
+                       "{\n  \"SPThunderboltDataType\" : [\n\n  ]\n}\n"));
+    return ReportOf(std::move(more));
+  };
+  const host::Output devices =
+      Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\tPORT_DOWN (1)\n");
+  const host::Output ports =
+      Ran("networksetup -listallhardwareports", "Hardware Port: Thunderbolt 1\nDevice: en2\n");
+  const Report pro = mac("Apple M4 Pro", {});
+  EXPECT_EQ(pro.rdma.state, agent::Rdma::State::kUnknown);
+  EXPECT_THAT(UnknownsOf(pro, "thunderbolt"), Contains(HasSubstr("the list of buses is empty")));
+  EXPECT_EQ(mac("Apple M4 Pro", {devices}).rdma.state, agent::Rdma::State::kEnabled);
+  EXPECT_THAT(PortNamed(mac("Apple M4 Pro", {ports}), "receptacle 1").interfaces,
+              ElementsAre("en2"));
+  // Of others, what else names a port is believed.
+  EXPECT_EQ(mac("Apple A18 Pro", {devices}).rdma.state, agent::Rdma::State::kEnabled);
+  EXPECT_EQ(mac("Apple A18 Pro", {ports}).rdma.state, agent::Rdma::State::kUnknown);
+  EXPECT_THAT(mac("Apple M4 Pro (Virtual)", {}).rdma.reason, HasSubstr("no Thunderbolt"));
+}
+
+TEST(Rdma, OldMacsAreNotSaidToHaveARate) {
+  const auto reason = [](const std::string& model, const std::string& chip) {
+    return ReportOf({Ran("sysctl hw",
+                         "hw.model: " + model + "\nmachdep.cpu.brand_string: " + chip + "\n")})
+        .rdma.reason;
+  };
+  for (const std::string& said : {reason("MacBook10,1", "Intel(R) Core(TM) m3-7Y32 CPU @ 1.10GHz"),
+                                  reason("iMacPro1,1", "AMD Ryzen 9 5950X 16-Core Processor")}) {
+    EXPECT_THAT(said, HasSubstr("Thunderbolt 5, which RDMA needs"));
+    EXPECT_THAT(said, Not(HasSubstr("Gb/s")));
+  }
+}
+
+// A Mac with one cabled receptacle and a device of each state given; `interface` is the one that
+// networksetup has for the receptacle ("": networksetup is not there).
+Report WithDevices(const std::string& interface, const std::vector<std::string>& states) {
+  std::vector<host::Output> commands = {
+      Ran("sw_vers", "ProductVersion: 26.2\n"),
+      Ran("system_profiler SPThunderboltDataType -json", kCabledBus)};
+  if (!interface.empty()) {
+    commands.push_back(Ran("networksetup -listallhardwareports",
+                           "Hardware Port: Thunderbolt 1\nDevice: " + interface + "\n"));
+  }
+  std::string devices;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    devices +=
+        "hca_id:\trdma_en" + std::to_string(i + 2) + "\n\t\t\tstate:\t\t\t" + states[i] + "\n";
+  }
+  commands.push_back(Ran("ibv_devinfo", devices));
+  return ReportOf(std::move(commands));
+}
+
+TEST(Rdma, AReceptacleWithoutAnInterfaceIsNotSaidToBeDown) {
+  const std::string kDown = "PORT_DOWN (1)";
+  const std::string kActive = "PORT_ACTIVE (4)";
+  const Report unjoined = WithDevices("", {kActive, kDown});
+  EXPECT_EQ(PortNamed(unjoined, "receptacle 1").rdma_active, std::nullopt);
+  EXPECT_EQ(PortNamed(unjoined, "en2").rdma_active, true);
+  EXPECT_THAT(UnknownsOf(unjoined, "rdma"),
+              Contains(HasSubstr("whether the RDMA port of receptacle 1 is active is unknown, "
+                                 "because which interface it has is not known")));
+  // Where none is active, its own is not.
+  EXPECT_EQ(PortNamed(WithDevices("", {kDown, kDown}), "receptacle 1").rdma_active, false);
+  EXPECT_EQ(PortNamed(WithDevices("en2", {kActive, kDown}), "receptacle 1").rdma_active, true);
+  EXPECT_EQ(PortNamed(WithDevices("en9", {kActive, kDown}), "receptacle 1").rdma_active, false);
+}
+
+TEST(Rdma, APortWhoseNameIsNotUnderstoodIsThunderboltByItsDevice) {
+  const Report report = ReportOf(
+      {Ran("networksetup -listallhardwareports", "Hardware Port: 썬더볼트 1\nDevice: en2\n"),
+       Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")});
+  ASSERT_THAT(report.ports, SizeIs(1));
+  EXPECT_EQ(report.ports[0].kind, agent::Port::Kind::kThunderbolt);
+  EXPECT_EQ(report.ports[0].rdma_active, true);
+}
+
+TEST(Rdma, ToolsThatFailAreMentionedThoughItIsEnabled) {
+  const Report report =
+      ReportOf({Ran("sw_vers", "ProductVersion: 26.2\n"), Ran("rdma_ctl status", "enabled\n"),
+                Ran("ibv_devices", "Failed to get IB devices list: Operation not permitted\n", 1)});
+  EXPECT_EQ(report.rdma.state, agent::Rdma::State::kEnabled);
+  EXPECT_THAT(UnknownsOf(report, "rdma"), Contains(HasSubstr("Operation not permitted")));
+  EXPECT_EQ(OutcomeOf(report, "rdma"), ProbeResult::Outcome::kPartial);
 }
 
 TEST(Rdma, AnotherMakersCardIsNoThunderboltPort) {
