@@ -98,6 +98,8 @@ struct Port {
   std::string peer_model;           // "Mac16,10"
   std::optional<bool> peer_is_mac;  // false: another maker's, or a phone or tablet
   bool bridged = false;             // its interface is a member of the Thunderbolt Bridge
+  std::string rdma_state;   // of its RDMA port: "INIT", "DOWN" as the tool says; empty: not said
+  bool admin_down = false;  // the link is there and nobody has brought the interface up
 
   friend bool operator==(const Port&, const Port&) = default;
 };
