@@ -70,6 +70,17 @@ struct Accelerator {
   std::string driver_version;
   std::string slice;  // MIG profile ("1g.12gb"); empty: the whole card
   std::optional<double> power_limit_watts;
+  // For the doctor, not in the message: why programs cannot use the card, where that is so.
+  enum class Fault {
+    kNone,
+    kNoDriver,     // no driver runs it, a broken one, or nouveau
+    kNeedsReboot,  // driver and library have different versions
+    kLost,         // it fell off its bus or needs a reset: it is there for the slots only
+    kHidden,       // this container, or Windows for its WSL, does not hand it out
+    kNoTool,       // the driver runs it, and nvidia-smi is not installed
+    kUnknown,      // nvidia-smi did not end, or its answer is none of those known
+  };
+  Fault fault = Fault::kNone;
 
   friend bool operator==(const Accelerator&, const Accelerator&) = default;
 };
@@ -217,6 +228,11 @@ struct Report {
   std::vector<MemoryBandwidth> memory_bandwidths;
   std::vector<ProbeResult> probes;
   std::optional<Identity> identity;  // nullopt: there was no catalogue
+  // For the doctor, not in the message:
+  // Why nvidia-smi shows no card at all, also where no card is in `accelerators` for the lack of
+  // it. kNone: it shows some, or there is none.
+  Accelerator::Fault no_cards = Accelerator::Fault::kNone;
+  std::string container;  // what the agent runs in: "docker", "podman", "lxc"; empty: none
 
   friend bool operator==(const Report&, const Report&) = default;
 };
