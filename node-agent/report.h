@@ -117,8 +117,11 @@ struct Port {
 
 struct Rdma {
   enum class State { kUnknown, kEnabled, kDisabled, kUnsupported };
+  // What can be done about it, for the doctor; not in the message.
+  enum class Cause { kNone, kOldSystem, kNotRestarted };
   State state = State::kUnknown;
   std::string reason;  // why so, in words
+  Cause cause = Cause::kNone;
 
   friend bool operator==(const Rdma&, const Rdma&) = default;
 };

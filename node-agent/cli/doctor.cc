@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,15 @@ struct Arguments {
   std::string data;
   std::string output = "text";
 };
+
+// By which the machines are told apart.
+void MakeDistinct(const std::vector<std::string>& sources, std::vector<doctor::Patient>& patients) {
+  std::map<std::string, int> count;
+  for (const doctor::Patient& patient : patients) ++count[patient.name];
+  for (std::size_t i = 0; i < patients.size(); ++i) {
+    if (count[patients[i].name] > 1) patients[i].name = sources[i];
+  }
+}
 
 std::string NameOf(const std::string& directory, const agent::Report& report) {
   if (!directory.empty()) {
@@ -38,6 +48,7 @@ int Run(const Arguments& arguments) {
     const std::string name = NameOf(source, *report);
     patients.push_back({name, *std::move(report)});
   }
+  MakeDistinct(sources, patients);
   const std::vector<doctor::Advice> advice = doctor::Diagnose(patients);
   const int printed =
       Print(arguments.output == "json" ? AdviceJson(advice) : AdviceText(advice, TerminalStyle()));

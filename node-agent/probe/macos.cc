@@ -747,16 +747,19 @@ Rdma WithoutDevices(const std::optional<RdmaStatus>& status, bool listed, const 
   const std::optional<bool> recent = RecentEnough(report.os.version);
   if (recent && !*recent) {
     return {Rdma::State::kUnsupported,
-            absl::StrCat("macOS ", report.os.version, " cannot; RDMA over Thunderbolt needs 26.2")};
+            absl::StrCat("macOS ", report.os.version, " cannot; RDMA over Thunderbolt needs 26.2"),
+            Rdma::Cause::kOldSystem};
   }
   if (status && status->state == Said::kCannot) {
     return {Rdma::State::kUnsupported, absl::StrCat("rdma_ctl says \"", status->words, "\"")};
   }
   if (listed) {
-    return {Rdma::State::kDisabled,
-            status && status->state == Said::kEnabled
-                ? "ibv_devices lists no device, though rdma_ctl says enabled (it takes a restart)"
-                : "ibv_devices lists no device"};
+    if (status && status->state == Said::kEnabled) {
+      return {Rdma::State::kDisabled,
+              "ibv_devices lists no device, though rdma_ctl says enabled (it takes a restart)",
+              Rdma::Cause::kNotRestarted};
+    }
+    return {Rdma::State::kDisabled, "ibv_devices lists no device"};
   }
   if (!status) return {};
   return status->state == Said::kEnabled ? Rdma{Rdma::State::kEnabled, "rdma_ctl says enabled"}

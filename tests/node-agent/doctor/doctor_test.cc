@@ -4,12 +4,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
 #include <string>
 
 #include "node-agent/host/capture.h"
 #include "node-agent/probe/probe.h"
 
 namespace capacity::doctor {
+
+// For messages of failures.
+void PrintTo(const Advice& advice, std::ostream* out);
+void PrintTo(const Advice& advice, std::ostream* out) {
+  *out << "\n  " << static_cast<int>(advice.severity) << " " << advice.patient << ": "
+       << advice.finding << " | " << advice.remedy;
+}
+
 namespace {
 
 using agent::Machine;
@@ -66,6 +75,12 @@ auto Note(const std::string& finding) {
                Field(&Advice::finding, HasSubstr(finding)));
 }
 
+long Problems(const std::vector<Advice>& advice) {
+  return std::count_if(advice.begin(), advice.end(), [](const Advice& one) {
+    return one.severity == Advice::Severity::kProblem;
+  });
+}
+
 auto NoProblem() { return Each(Field(&Advice::severity, Not(Advice::Severity::kProblem))); }
 
 Patient FromCapture(const std::string& name) {
@@ -102,10 +117,15 @@ TEST(Doctor, WhatTheOtherEndSaysOfItselfIsBelieved) {
   a.ports[0].rdma_active = false;
   const auto advice = Diagnose({{"a", a}, {"b", b}});
   EXPECT_THAT(advice, Not(Contains(Problem("does not offer RDMA", ""))));
-  EXPECT_THAT(advice, Contains(Problem("is DOWN", "plug it in again")));
+  EXPECT_THAT(advice, Contains(Problem("is cabled to b and its RDMA port is not active",
+                                       "plug it in again")));
+  EXPECT_THAT(advice, Not(Contains(Problem("", "Check that RDMA is enabled"))));
+  EXPECT_THAT(Diagnose({{"a", a}}), Contains(Problem("does not offer RDMA", "there")));
   b.rdma = {Rdma::State::kDisabled, "ibv_devices lists no device"};
   a.ports[0].peer_offers_rdma = true;
-  EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), Contains(Problem("does not offer RDMA", "there")));
+  const auto waiting = Diagnose({{"a", a}, {"b", b}});
+  EXPECT_THAT(waiting, Contains(Note("waits for it: RDMA is disabled there")));
+  EXPECT_EQ(Problems(waiting), 1) << "told at b, once";
 }
 
 TEST(Doctor, NoCableAndNoCommandGivesThunderbolt5ToTheOtherEnd) {
@@ -133,7 +153,7 @@ TEST(Doctor, MacsThatNeverHaveRdmaNeedNoMesh) {
   Report b = MacWith(3);
   b.rdma = {Rdma::State::kUnsupported, "Thunderbolt of the Apple M4 does 40 Gb/s"};
   EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), NoProblem());
-  b.rdma.reason = "macOS 26.1 cannot; RDMA over Thunderbolt needs 26.2";
+  b.rdma = {Rdma::State::kUnsupported, "macOS 26.1 cannot", Rdma::Cause::kOldSystem};
   EXPECT_THAT(Diagnose({{"a", a}, {"b", b}}), Contains(Problem("No Thunderbolt cable", "Add")));
 }
 
@@ -257,6 +277,163 @@ TEST(Doctor, NamesTheCableThatAFullMeshLacks) {
   EXPECT_THAT(Diagnose({{"a", a}, {"b", b}, {"c", c}}), NoProblem());
 }
 
+// `count` Macs with `ports` receptacles each.
+std::vector<Report> Macs(int count, int ports) {
+  return std::vector<Report>(static_cast<std::size_t>(count), MacWith(ports));
+}
+
+// Cables `a` and `b` in their first free ports.
+void Join(std::vector<Report>& macs, int a, int b) {
+  const auto free = [](const Report& mac) {
+    for (int i = 0; i < static_cast<int>(mac.ports.size()); ++i) {
+      if (mac.ports[i].state == Port::State::kEmpty) return i;
+    }
+    return -1;
+  };
+  const std::string cable = std::to_string(a) + "-" + std::to_string(b);
+  Cable(macs[a], free(macs[a]), cable + "a", macs[b], free(macs[b]), cable + "b");
+}
+
+std::vector<Patient> Patients(const std::vector<Report>& macs) {
+  std::vector<Patient> patients;
+  for (std::size_t i = 0; i < macs.size(); ++i) {
+    patients.push_back({"mac-" + std::to_string(i), macs[i]});
+  }
+  return patients;
+}
+
+TEST(Doctor, ARingIsWellAndTheMeshsCablesAreNamed) {
+  std::vector<Report> four = Macs(4, 4);
+  for (int i = 0; i < 4; ++i) Join(four, i, (i + 1) % 4);
+  const auto advice = Diagnose(Patients(four));
+  EXPECT_THAT(advice, NoProblem());
+  EXPECT_THAT(advice, Contains(Note("full mesh: also mac-0 to mac-2, mac-1 to mac-3")));
+  // Apple's own cabling of five that have three ports each.
+  std::vector<Report> five = Macs(5, 3);
+  for (int i = 0; i < 5; ++i) Join(five, i, (i + 1) % 5);
+  const auto ring = Diagnose(Patients(five));
+  EXPECT_THAT(ring, NoProblem());
+  EXPECT_THAT(ring, Contains(Note("4 ports at each, more than there are")));
+}
+
+TEST(Doctor, AMeshThatThePortsDoNotAllowIsARing) {
+  std::vector<Report> macs = Macs(5, 3);
+  for (int i = 0; i < 4; ++i) Join(macs, i, i + 1);
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice,
+              Contains(Problem("takes 4 ports that can do RDMA at each: mac-0 has 3",
+                               "Joined to fewer, with the free ports: mac-0: receptacle 2 (en3) or "
+                               "receptacle 3 (en4); mac-4: receptacle 2")));
+}
+
+TEST(Doctor, APortThatADockTakesIsNamedWhereTheMeshNeedsIt) {
+  std::vector<Report> macs = Macs(2, 2);
+  for (Port& port : macs[0].ports) port.state = Port::State::kUp;
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(Problem("No Thunderbolt cable",
+                               "mac-0: none free (unplug what is in receptacle 1 (en2) or "
+                               "receptacle 2 (en3)); mac-1: receptacle 1 (en2) or")));
+}
+
+TEST(Doctor, WhichPortOfAStudioIsBesideEthernetMayNotBeKnown) {
+  std::vector<Report> macs = Macs(2, 2);
+  macs[0].machine.product = "Mac Studio";
+  for (Port& port : macs[0].ports) port.interfaces.clear();
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(Problem("No Thunderbolt cable", "but not the one beside Ethernet; mac-1")));
+}
+
+TEST(Doctor, ACableThatMayBeThereIsNotSaidToLack) {
+  const agent::ProbeResult cut = {"thunderbolt",
+                                  agent::ProbeResult::Outcome::kFailed,
+                                  {"what is plugged into the Thunderbolt ports is unknown"}};
+  // Neither list is whole.
+  std::vector<Report> macs = Macs(2, 2);
+  for (Report& mac : macs) mac.probes = {cut};
+  const auto neither = Diagnose(Patients(macs));
+  EXPECT_THAT(neither, NoProblem());
+  EXPECT_THAT(neither, Contains(Note("Whether a cable joins mac-0 and mac-1 is not known")));
+  // One is, and shows that nothing leads away.
+  macs[1].probes.clear();
+  EXPECT_THAT(Diagnose(Patients(macs)), Contains(Problem("No Thunderbolt cable", "")));
+  // Nor are they known where the domains are of other salts.
+  std::vector<Report> salted = Macs(2, 2);
+  Join(salted, 0, 1);
+  salted[1].ports[0].domain += "x";
+  salted[1].ports[0].peer_domain += "x";
+  const auto strangers = Diagnose(Patients(salted));
+  EXPECT_THAT(strangers, NoProblem());
+  EXPECT_THAT(strangers, Contains(Note("leads to a computer that is none of these; mac-1")));
+  EXPECT_THAT(strangers, Contains(Note("different --salt")));
+}
+
+TEST(Doctor, OneMacIsNotCabledToItself) {
+  std::vector<Report> macs = Macs(1, 2);
+  macs[0].ports[0].domain = "bus";
+  const auto advice = Diagnose({{"a", macs[0]}, {"b", macs[0]}});
+  EXPECT_THAT(advice, NoProblem());
+  EXPECT_THAT(advice, Contains(Note("a and b are one Mac")));
+}
+
+TEST(Doctor, TheBridgeIsTakenOutOfALoop) {
+  std::vector<Report> macs = Macs(4, 3);
+  for (const auto& [a, b] : {std::pair{0, 1}, {1, 2}, {0, 2}, {2, 3}}) Join(macs, a, b);
+  for (const int bridged : {1, 3}) {
+    for (Port& port : macs[bridged].ports) port.bridged = true;
+  }
+  // mac-3 is in no loop.
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(Problem("The cables of mac-0, mac-1, mac-2 form a loop",
+                               "inactive on mac-1: System Settings")));
+}
+
+TEST(Doctor, AnActivePortNeedsAnAddressOfItsOwn) {
+  std::vector<Report> macs = Macs(2, 2);
+  Join(macs, 0, 1);
+  EXPECT_THAT(Diagnose(Patients(macs)), NoProblem()) << "addresses are not known";
+  for (Report& mac : macs) mac.ports[0].addresses = {"169.254.10.1"};
+  EXPECT_THAT(Diagnose(Patients(macs)), NoProblem());
+  macs[1].ports[0].addresses = {"fd00::1"};
+  EXPECT_THAT(Diagnose(Patients(macs)), Contains(Note("receptacle 1 (en2) has no IPv4 address")));
+  macs[1].ports[0].bridged = true;
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(Problem("is a part of the Thunderbolt Bridge", "inactive")));
+}
+
+TEST(Doctor, TheEndThatIsAtFaultIsTheOneToMend) {
+  std::vector<Report> macs = Macs(2, 4);
+  Join(macs, 0, 1);
+  for (Report& mac : macs) mac.ports[0].rdma_active = false;
+  macs[1].ports[0].rdma_capable = false;
+  const auto wrong_port = Diagnose(Patients(macs));
+  EXPECT_EQ(Problems(wrong_port), 1);
+  EXPECT_THAT(wrong_port, Contains(Note("waits for it: that end is in the port beside Ethernet")));
+  macs[1].ports[0].rdma_capable = true;
+  macs[1].rdma = {Rdma::State::kUnsupported, "macOS 26.1 cannot", Rdma::Cause::kOldSystem};
+  const auto old = Diagnose(Patients(macs));
+  EXPECT_EQ(Problems(old), 1);
+  EXPECT_THAT(old, Contains(Note("waits for it: its macOS is too old")));
+}
+
+TEST(Doctor, AComputerThatIsNoMacIsNotSentToRecovery) {
+  std::vector<Report> macs = Macs(2, 2);
+  Join(macs, 0, 1);
+  Port& port = macs[0].ports[0];
+  port.rdma_active = false;
+  port.peer_offers_rdma = false;
+  port.peer_is_mac = false;
+  const auto advice = Diagnose({{"a", macs[0]}});
+  EXPECT_THAT(advice, NoProblem());
+  EXPECT_THAT(advice, Contains(Note("it is no Mac")));
+}
+
+TEST(Doctor, WhatTakesARestartIsRestartedFirst) {
+  Report report = MacWith(1);
+  report.rdma = {Rdma::State::kDisabled, "rdma_ctl says enabled", Rdma::Cause::kNotRestarted};
+  EXPECT_THAT(Diagnose({{"a", report}}), Contains(Problem("disabled", "Restart the Mac. Only if")));
+}
+
 TEST(Doctor, TwoCapturedMacsPairByTheirDomains) {
   const auto advice =
       Diagnose({FromCapture("mac-m5-max-rdma-disabled"), FromCapture("mac-m5-max-rdma-enabled")});
@@ -315,6 +492,11 @@ TEST(Doctor, ACardWithoutADriverIsNamed) {
   const auto machine = host::Replay(capture);
   EXPECT_THAT(Diagnose({{"box", probe::TakeReport(*machine, {})}}),
               Contains(Problem("no working driver", "Install")));
+}
+
+TEST(Doctor, AnAnswerWithoutAVersionIsADriverAllTheSame) {
+  EXPECT_THAT(Diagnose({FromCapture("spark-founders")}),
+              Not(Contains(Problem("no working driver", ""))));
 }
 
 TEST(Doctor, AMachineWithoutRdmaHardwareHasNothingToDo) {

@@ -1,0 +1,327 @@
+#include "node-agent/doctor/cabling.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "node-agent/doctor/mac.h"
+
+namespace capacity::doctor {
+namespace {
+
+using agent::Port;
+using agent::Report;
+using Macs = std::vector<const Patient*>;
+using Pair = std::pair<std::size_t, std::size_t>;  // indices into Macs, first < second
+
+std::string Count(std::size_t count, const char* one) {
+  return absl::StrCat(count, " ", one, count == 1 ? "" : "s");
+}
+
+std::string Names(const Macs& macs) {
+  return absl::StrJoin(macs, ", ",
+                       [](std::string* out, const Patient* mac) { out->append(mac->name); });
+}
+
+// ---------------------------------------------------------------- who is joined to whom
+
+bool Leads(const Report& from, const Report& to) {
+  return std::any_of(from.ports.begin(), from.ports.end(), [&to](const Port& port) {
+    return !port.peer_domain.empty() &&
+           std::any_of(to.ports.begin(), to.ports.end(),
+                       [&port](const Port& other) { return other.domain == port.peer_domain; });
+  });
+}
+
+std::set<std::string> DomainsOf(const Macs& macs) {
+  std::set<std::string> domains;
+  for (const Patient* mac : macs) {
+    for (const Port& port : mac->report.ports) {
+      if (!port.domain.empty()) domains.insert(port.domain);
+    }
+  }
+  return domains;
+}
+
+// Why a cable may lead from this Mac to any of the others although none is seen; "" where none
+// does.
+std::string WhyOpen(const Patient& mac, const std::set<std::string>& domains) {
+  if (std::string why = WhyPortsAreNotKnown(mac.report); !why.empty()) return why;
+  for (const Port& port : mac.report.ports) {
+    if (!IsThunderbolt(port)) continue;
+    if (HasPeer(port) && port.peer_is_mac != false && domains.count(port.peer_domain) == 0) {
+      return absl::StrCat(Described(port), " leads to a computer that is none of these");
+    }
+    if (!HasPeer(port) && port.rdma_active == true) {
+      return absl::StrCat("what ", Described(port), " leads to is not known");
+    }
+  }
+  return "";
+}
+
+struct Graph {
+  Macs macs;
+  std::set<Pair> joined;
+  std::vector<Pair> missing;
+  std::vector<Pair> unknown;  // may be joined
+  std::vector<std::string> why_open;
+
+  std::size_t Neighbours(std::size_t mac) const {
+    return static_cast<std::size_t>(
+        std::count_if(joined.begin(), joined.end(),
+                      [mac](const Pair& pair) { return pair.first == mac || pair.second == mac; }));
+  }
+};
+
+Graph GraphOf(const Macs& macs, Notes& notes) {
+  Graph graph{macs, {}, {}, {}, {}};
+  const std::set<std::string> domains = DomainsOf(macs);
+  for (const Patient* mac : macs) graph.why_open.push_back(WhyOpen(*mac, domains));
+  for (std::size_t i = 0; i < macs.size(); ++i) {
+    for (std::size_t j = i + 1; j < macs.size(); ++j) {
+      const Patient& a = *macs[i];
+      const Patient& b = *macs[j];
+      const bool forth = Leads(a.report, b.report);
+      const bool back = Leads(b.report, a.report);
+      if (forth || back) {
+        graph.joined.insert({i, j});
+      } else if (!graph.why_open[i].empty() && !graph.why_open[j].empty()) {
+        graph.unknown.emplace_back(i, j);
+      } else {
+        graph.missing.emplace_back(i, j);
+      }
+      const std::string& unsure = graph.why_open[forth ? j : i];
+      if (forth != back && unsure.empty()) {
+        notes.Note(absl::StrCat((forth ? a : b).name, " sees ", (forth ? b : a).name,
+                                " at the end of a cable, but not the other way round; were the "
+                                "captures made at the same time?"));
+      }
+    }
+  }
+  return graph;
+}
+
+// Every mac is reached from the first.
+bool HangsTogether(const Graph& graph) {
+  std::set<std::size_t> reached = {0};
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const auto& [a, b] : graph.joined) {
+      if (reached.count(a) == reached.count(b)) continue;
+      reached.insert({a, b});
+      grown = true;
+    }
+  }
+  return reached.size() == graph.macs.size();
+}
+
+bool IsRing(const Graph& graph) {
+  if (graph.macs.size() < 3 || !HangsTogether(graph)) return false;
+  for (std::size_t i = 0; i < graph.macs.size(); ++i) {
+    if (graph.Neighbours(i) != 2) return false;
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------- ports
+
+bool MayDoRdma(const Port& port) { return IsThunderbolt(port) && port.rdma_capable != false; }
+
+std::size_t PortsFor(const Report& report) {
+  return static_cast<std::size_t>(
+      std::count_if(report.ports.begin(), report.ports.end(), MayDoRdma));
+}
+
+// "receptacle 1 or receptacle 3": those of `report` that may do RDMA and satisfy `which`.
+template <class Which>
+std::vector<std::string> PortsThat(const Report& report, const Which& which) {
+  std::vector<std::string> names;
+  for (const Port& port : report.ports) {
+    if (MayDoRdma(port) && which(port)) names.push_back(Described(port));
+  }
+  return names;
+}
+
+// Where one or more further cables of this Mac can go.
+std::string FreePortsOf(const Patient& mac, std::size_t cables) {
+  const Report& report = mac.report;
+  const std::vector<std::string> free =
+      PortsThat(report, [](const Port& port) { return port.state == Port::State::kEmpty; });
+  const std::vector<std::string> taken = PortsThat(report, [](const Port& port) {
+    return port.state == Port::State::kUp && !HasPeer(port) && port.rdma_active != true;
+  });
+  std::string text =
+      absl::StrCat(mac.name, ": ", free.empty() ? "none free" : absl::StrJoin(free, " or "));
+  if (free.size() < cables && !taken.empty()) {
+    absl::StrAppend(&text, " (unplug what is in ", absl::StrJoin(taken, " or "), ")");
+  }
+  // Which of a Mac Studio's is the one beside Ethernet its interfaces tell.
+  const bool unsure = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
+    return MayDoRdma(port) && port.interfaces.empty() && port.state == Port::State::kEmpty;
+  });
+  if (unsure && report.machine.product == "Mac Studio") {
+    absl::StrAppend(&text, ", but not the one beside Ethernet");
+  }
+  return text;
+}
+
+// ---------------------------------------------------------------- advice
+
+void AdvisePairs(const Graph& graph, Notes& notes) {
+  std::vector<std::size_t> lacking(graph.macs.size(), 0);
+  for (const auto& [a, b] : graph.missing) {
+    ++lacking[a];
+    ++lacking[b];
+  }
+  for (const auto& [a, b] : graph.missing) {
+    notes.Problem(absl::StrCat("No Thunderbolt cable joins ", graph.macs[a]->name, " and ",
+                               graph.macs[b]->name, "."),
+                  absl::StrCat("Add a Thunderbolt 5 cable between them. Free ports that can do "
+                               "RDMA: ",
+                               FreePortsOf(*graph.macs[a], lacking[a]), "; ",
+                               FreePortsOf(*graph.macs[b], lacking[b]), "."));
+  }
+}
+
+// Where some Mac has fewer ports than there are others.
+void AdviseRing(const Graph& graph, Notes& notes) {
+  std::vector<std::string> few;
+  std::vector<std::string> open;
+  const std::size_t needed = graph.macs.size() - 1;
+  for (std::size_t i = 0; i < graph.macs.size(); ++i) {
+    const Patient& mac = *graph.macs[i];
+    const std::size_t ports = PortsFor(mac.report);
+    if (ports < needed) few.push_back(absl::StrCat(mac.name, " has ", ports));
+    const std::size_t neighbours = graph.Neighbours(i);
+    if (neighbours < 2) open.push_back(FreePortsOf(mac, 2 - neighbours));
+  }
+  const std::string finding =
+      absl::StrCat("A full mesh of ", graph.macs.size(), " Macs takes ", Count(needed, "port"),
+                   " that can do RDMA at each: ", absl::StrJoin(few, ", "), ".");
+  if (open.empty()) {
+    notes.Note(finding);
+  } else {
+    notes.Problem(finding, absl::StrCat("Join them in a ring, each to two others, as Apple's "
+                                        "TN3205 does with five. Joined to fewer, with the free "
+                                        "ports: ",
+                                        absl::StrJoin(open, "; "), "."));
+  }
+}
+
+void NoteUnknown(const Graph& graph, Notes& notes) {
+  for (const auto& [a, b] : graph.unknown) {
+    notes.Note(absl::StrCat("Whether a cable joins ", graph.macs[a]->name, " and ",
+                            graph.macs[b]->name, " is not known: ", graph.macs[a]->name, ": ",
+                            graph.why_open[a], "; ", graph.macs[b]->name, ": ", graph.why_open[b],
+                            "."));
+  }
+}
+
+std::string Mesh(const Graph& graph) {
+  const std::size_t count = graph.macs.size();
+  const char* there = graph.unknown.empty() ? " there." : " seen.";
+  return absl::StrCat("A full mesh of ", count, " Macs takes ",
+                      Count(count * (count - 1) / 2, "cable"), "; ", graph.joined.size(),
+                      graph.joined.size() == 1 ? " is" : " are", there);
+}
+
+void CheckMesh(const Graph& graph, Notes& notes) {
+  const bool enough_ports =
+      std::all_of(graph.macs.begin(), graph.macs.end(), [&graph](const Patient* mac) {
+        return PortsFor(mac->report) + 1 >= graph.macs.size() ||
+               !WhyPortsAreNotKnown(mac->report).empty();
+      });
+  if (graph.missing.empty() && graph.unknown.empty()) {
+    notes.Good(Mesh(graph));
+  } else if (graph.unknown.empty() && IsRing(graph)) {
+    std::vector<std::string> lacking;
+    for (const auto& [a, b] : graph.missing) {
+      lacking.push_back(absl::StrCat(graph.macs[a]->name, " to ", graph.macs[b]->name));
+    }
+    notes.Good(
+        absl::StrCat("The ", graph.macs.size(),
+                     " Macs form a ring, each joined to two others: enough for a pipeline."));
+    notes.Note(absl::StrCat("Tensor parallelism takes a full mesh: ",
+                            enough_ports ? absl::StrCat("also ", absl::StrJoin(lacking, ", "), ".")
+                                         : absl::StrCat(Count(graph.macs.size() - 1, "port"),
+                                                        " at each, more than "
+                                                        "there are.")));
+  } else if (!enough_ports && graph.unknown.empty()) {
+    AdviseRing(graph, notes);
+  } else {
+    AdvisePairs(graph, notes);
+    NoteUnknown(graph, notes);
+    notes.Note(Mesh(graph));
+  }
+}
+
+// The Macs from which the cables lead back to them by another way.
+Macs InALoop(const Graph& graph) {
+  // What remains when ends are taken off again and again.
+  std::set<Pair> left = graph.joined;
+  const auto ends_at = [&left](std::size_t mac) {
+    return std::count_if(left.begin(), left.end(), [mac](const Pair& pair) {
+      return pair.first == mac || pair.second == mac;
+    });
+  };
+  for (bool taken = true; taken;) {
+    taken = false;
+    for (auto it = left.begin(); it != left.end();) {
+      if (ends_at(it->first) > 1 && ends_at(it->second) > 1) {
+        ++it;
+        continue;
+      }
+      it = left.erase(it);
+      taken = true;
+    }
+  }
+  Macs looped;
+  for (std::size_t i = 0; i < graph.macs.size(); ++i) {
+    if (ends_at(i) > 0) looped.push_back(graph.macs[i]);
+  }
+  return looped;
+}
+
+// Apple, TN3205: the bridge has to be off where Macs are connected in loops.
+void CheckBridges(const Graph& graph, Notes& notes) {
+  const Macs looped = InALoop(graph);
+  Macs bridged;
+  std::copy_if(looped.begin(), looped.end(), std::back_inserter(bridged), [](const Patient* mac) {
+    return std::any_of(mac->report.ports.begin(), mac->report.ports.end(),
+                       [](const Port& port) { return HasPeer(port) && port.bridged; });
+  });
+  if (bridged.empty()) return;
+  notes.Problem(absl::StrCat("The cables of ", Names(looped),
+                             " form a loop, and the Thunderbolt Bridge has ports in it: what is "
+                             "sent to all goes round for ever."),
+                absl::StrCat("Make the Thunderbolt Bridge inactive on ", Names(bridged),
+                             ": System Settings > Network > Thunderbolt Bridge > Make Service "
+                             "Inactive."));
+}
+
+}  // namespace
+
+void CheckCabling(const std::vector<const Patient*>& macs, Notes& notes) {
+  const Graph graph = GraphOf(macs, notes);
+  CheckMesh(graph, notes);
+  CheckBridges(graph, notes);
+}
+
+void CheckStrangers(const std::vector<const Patient*>& macs, Notes& notes) {
+  const std::set<std::string> known = DomainsOf(macs);
+  for (const Patient* mac : macs) {
+    for (const Port& port : mac->report.ports) {
+      if (port.peer_domain.empty() || known.count(port.peer_domain) > 0) continue;
+      notes.Note(absl::StrCat(Described(port), " of ", mac->name, " leads to a computer (",
+                              PeerOf(port),
+                              ") that is none of these; captures made with "
+                              "different --salt cannot be paired."));
+    }
+  }
+}
+
+}  // namespace capacity::doctor

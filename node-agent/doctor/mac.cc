@@ -1,0 +1,263 @@
+#include "node-agent/doctor/mac.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "node-agent/apple_models.h"
+
+namespace capacity::doctor {
+namespace {
+
+using agent::Port;
+using agent::Rdma;
+using agent::Report;
+
+// What a Thunderbolt 5 cable negotiates between two Macs.
+constexpr double kThunderbolt5BitsPerSecond = 80e9;
+
+constexpr const char* kEnableInRecovery =
+    "Shut the Mac down. Start it into macOS Recovery: hold the power button until \"Loading "
+    "startup options\" appears, then Options > Continue. Choose Utilities > Terminal, run "
+    "`rdma_ctl enable`, restart. Afterwards `ibv_devices` lists one rdma_enX a port.";
+
+constexpr const char* kBridgeOff =
+    "Make the Thunderbolt Bridge inactive: System Settings > Network > Thunderbolt Bridge > Make "
+    "Service Inactive";
+
+void CheckState(const Report& report, Notes& notes) {
+  const Rdma& rdma = report.rdma;
+  switch (rdma.state) {
+    case Rdma::State::kEnabled:
+      notes.Good(absl::StrCat("RDMA over Thunderbolt is enabled: ", rdma.reason, "."));
+      return;
+    case Rdma::State::kDisabled:
+      notes.Problem(absl::StrCat("RDMA over Thunderbolt is disabled: ", rdma.reason, "."),
+                    rdma.cause == Rdma::Cause::kNotRestarted
+                        ? absl::StrCat("Restart the Mac. Only if `ibv_devices` lists no device "
+                                       "then: ",
+                                       kEnableInRecovery)
+                        : kEnableInRecovery);
+      return;
+    case Rdma::State::kUnsupported:
+      if (rdma.cause == Rdma::Cause::kOldSystem) {
+        notes.Problem(absl::StrCat("RDMA is not supported: ", rdma.reason, "."),
+                      "Update macOS to 26.2 or later; then enable RDMA in Recovery with "
+                      "`rdma_ctl enable`.");
+      } else {
+        notes.Note(absl::StrCat("RDMA is not supported: ", rdma.reason,
+                                ". This Mac can take part in a cluster over TCP only."));
+      }
+      return;
+    case Rdma::State::kUnknown:
+      break;
+  }
+  const std::string& version = report.os.version;
+  notes.Problem(absl::StrCat("Whether RDMA is enabled is not known: ", rdma.reason, "."),
+                absl::StrCat("Run `rdma_ctl status` and `ibv_devices` in a terminal. ",
+                             version.empty() ? "Without these tools macOS is older than 26.2."
+                                             : absl::StrCat("macOS ", version, " has both.")));
+}
+
+// ---------------------------------------------------------------- the other end of a cable
+
+// Null where the computer there is none of the patients.
+struct FarEnd {
+  const Patient* mac = nullptr;
+  const Port* port = nullptr;
+};
+
+FarEnd FarEndOf(const Port& port, const std::vector<const Patient*>& patients) {
+  if (port.peer_domain.empty()) return {};
+  for (const Patient* patient : patients) {
+    for (const Port& other : patient->report.ports) {
+      if (other.domain == port.peer_domain) return {patient, &other};
+    }
+  }
+  return {};
+}
+
+std::string Who(const Port& port, const FarEnd& far) {
+  return far.mac == nullptr ? PeerOf(port) : far.mac->name;
+}
+
+// Why the computer at the other end never can, whatever is enabled there; "" where it may.
+std::string WhyPeerCannot(const Port& port, const FarEnd& far) {
+  if (far.mac != nullptr) return NeverHasRdma(far.mac->report) ? far.mac->report.rdma.reason : "";
+  if (port.peer_is_mac == false) return "it is no Mac, and RDMA over Thunderbolt is between Macs";
+  if (!agent::HasThunderbolt4AtMost(port.peer_model)) return "";
+  return "it has no Thunderbolt 5, which RDMA needs";
+}
+
+// What has to be done there before this end can work, which is told there; "" for nothing.
+std::string WhatFarEndLacks(const FarEnd& far) {
+  if (far.mac == nullptr) return "";
+  const Rdma& rdma = far.mac->report.rdma;
+  if (rdma.state == Rdma::State::kDisabled) return "RDMA is disabled there";
+  if (rdma.state == Rdma::State::kUnsupported) return "its macOS is too old";
+  if (far.port->rdma_capable == false) return "that end is in the port beside Ethernet";
+  return "";
+}
+
+// ---------------------------------------------------------------- a cable
+
+void CheckSpeed(const Port& port, const std::string& who, Cables& cables, Notes& notes) {
+  if (!port.negotiated_bits_per_second ||
+      *port.negotiated_bits_per_second >= kThunderbolt5BitsPerSecond) {
+    return;
+  }
+  const bool told = !port.domain.empty() && !port.peer_domain.empty() &&
+                    !cables.slow.insert(std::minmax(port.domain, port.peer_domain)).second;
+  if (told) return;
+  notes.Problem(
+      absl::StrCat("The cable to ", who, " in ", Described(port), " runs at ",
+                   Gigabits(*port.negotiated_bits_per_second), ", less than Thunderbolt 5 does."),
+      "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
+}
+
+bool HasIpv4(const Port& port) {
+  return std::any_of(port.addresses.begin(), port.addresses.end(),
+                     [](const std::string& address) { return !absl::StrContains(address, ":"); });
+}
+
+// Ports have addresses only where ifconfig was read.
+bool AddressesAreKnown(const Report& report) {
+  return std::any_of(report.ports.begin(), report.ports.end(),
+                     [](const Port& port) { return !port.addresses.empty(); });
+}
+
+// An RDMA port announces an address that MLX's JACCL takes only while its interface has one of
+// IPv4; else opening a connection fails (mlx pull request 4191, issue 3207; 2026).
+void CheckAddresses(const Report& report, Notes& notes) {
+  std::vector<std::string> bridged;
+  std::vector<std::string> bare;
+  const bool known = AddressesAreKnown(report);
+  for (const Port& port : report.ports) {
+    if (!IsThunderbolt(port) || port.rdma_active != true || port.interfaces.empty()) continue;
+    if (port.bridged) {
+      bridged.push_back(Described(port));
+    } else if (known && !HasIpv4(port)) {
+      bare.push_back(Described(port));
+    }
+  }
+  constexpr const char* kFails = "MLX's RDMA (JACCL) then fails with errno 22";
+  if (!bridged.empty()) {
+    notes.Problem(
+        absl::StrCat(absl::StrJoin(bridged, ", "),
+                     bridged.size() == 1 ? " is a part" : " are parts",
+                     " of the Thunderbolt Bridge, so without an address of its own: ", kFails, "."),
+        absl::StrCat(kBridgeOff, "."));
+  }
+  if (!bare.empty()) {
+    notes.Note(absl::StrCat(
+        absl::StrJoin(bare, ", "), bare.size() == 1 ? " has" : " have",
+        " no IPv4 address: ", kFails,
+        ". Where macOS has not assigned one a minute after the cable was plugged in, let "
+        "the port's network service configure IPv4 by DHCP."));
+  }
+}
+
+std::string HowToRaise(const Port& port, const FarEnd& far) {
+  std::string steps;
+  if (port.bridged) absl::StrAppend(&steps, kBridgeOff, ". ");
+  const bool enabled_there =
+      far.mac != nullptr && far.mac->report.rdma.state == Rdma::State::kEnabled;
+  if (!enabled_there) {
+    absl::StrAppend(&steps, "Check that RDMA is enabled at the other end (`rdma_ctl status`). ");
+  }
+  return absl::StrCat(steps,
+                      "Unplug the cable and plug it in again; a restart of both Macs clears "
+                      "leftovers of crashed programs.");
+}
+
+void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& notes) {
+  const std::string where = Described(port);
+  const FarEnd far = FarEndOf(port, cables.patients);
+  const std::string who = Who(port, far);
+  if (port.rdma_active == true && port.rdma_capable != false) {
+    // Whatever is said of the other end: it runs.
+    notes.Good(absl::StrCat(where, " is cabled to ", who, " and active."));
+    CheckSpeed(port, who, cables, notes);
+    return;
+  }
+  if (const std::string why = WhyPeerCannot(port, far); !why.empty()) {
+    notes.Note(absl::StrCat(
+        "The computer at the other end of ", where, " (", who, ") cannot do RDMA: ", why,
+        port.peer_is_mac == false ? "."
+                                  : ". Over this cable the two can take part in a cluster over "
+                                    "TCP."));
+    return;
+  }
+  if (port.rdma_capable == false) {
+    notes.Problem(absl::StrCat("The cable to ", who, " is in ", where,
+                               ", the port beside Ethernet, which cannot do RDMA."),
+                  "Move this end of the cable to any other Thunderbolt port.");
+  }
+  CheckSpeed(port, who, cables, notes);
+  if (const std::string lacks = WhatFarEndLacks(far); !lacks.empty()) {
+    notes.Note(absl::StrCat(where, " is cabled to ", who, " and waits for it: ", lacks, "."));
+  } else if (far.mac == nullptr && port.peer_offers_rdma == false) {
+    notes.Problem(
+        absl::StrCat("The computer at the other end of ", where, " (", who,
+                     ") does not offer RDMA."),
+        "Enable it there too: in macOS Recovery, `rdma_ctl enable`. Both ends need it before a "
+        "port becomes active, and Thunderbolt 5 (M3 Ultra; Pro and Max from M4 on) with macOS "
+        "26.2.");
+  } else if (report.rdma.state == Rdma::State::kEnabled && port.rdma_active == false &&
+             port.rdma_capable != false) {
+    notes.Problem(absl::StrCat(where, " is cabled to ", who, " and its RDMA port is not active."),
+                  HowToRaise(port, far));
+  }
+}
+
+}  // namespace
+
+bool NeverHasRdma(const Report& report) {
+  return report.rdma.state == Rdma::State::kUnsupported &&
+         report.rdma.cause != Rdma::Cause::kOldSystem;
+}
+
+std::string PeerOf(const Port& port) {
+  if (port.peer_name.empty()) return "a computer that gives no name";
+  if (port.peer_model.empty() || port.peer_model == port.peer_name) return port.peer_name;
+  return absl::StrCat(port.peer_name, ", ", port.peer_model);
+}
+
+std::string WhyPortsAreNotKnown(const Report& report) {
+  for (const agent::ProbeResult& probe : report.probes) {
+    if (probe.name != "thunderbolt" || probe.unknowns.empty()) continue;
+    return probe.unknowns.front();
+  }
+  return "";
+}
+
+void CheckMac(const Patient& mac, Cables& cables, Notes& notes) {
+  const Report& report = mac.report;
+  CheckState(report, notes);
+  bool cabled = false;
+  bool any = false;
+  for (const Port& port : report.ports) {
+    if (!IsThunderbolt(port)) continue;
+    any = true;
+    if (HasPeer(port)) {
+      cabled = true;
+      if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, cables, notes);
+    } else if (port.rdma_active == true) {
+      cabled = true;
+      notes.Good(absl::StrCat(Described(port),
+                              " is active; which computer is at its other end is not known."));
+    }
+  }
+  CheckAddresses(report, notes);
+  if (cabled) return;
+  if (const std::string why = WhyPortsAreNotKnown(report); !why.empty()) {
+    notes.Note(
+        absl::StrCat("Whether another computer is on a Thunderbolt port is not known: ", why, "."));
+  } else if (any) {
+    notes.Note("No other computer is on a Thunderbolt port (docks and drives do not count).");
+  }
+}
+
+}  // namespace capacity::doctor
