@@ -34,9 +34,11 @@ inline bool HasThunderbolt4AtMost(std::string_view model_identifier) {
   if (name != "Mac") return std::find(kOldNames.begin(), kOldNames.end(), name) != kOldNames.end();
   // Apple, "Identify your Mac model" and technical specifications, 2026-11: M1 Max and Ultra are
   // Mac13, M2 Mac14, M3 Mac15 of which the M3 Ultra alone has Thunderbolt 5, M4 and M5 without Pro
-  // or Max these.
+  // or Max these (17,4: MacBook Air 15-inch M5). Of those with M6 only the Mac mini is known to
+  // have Thunderbolt 4 (apple.com/mac-mini/specs; MacRumors, 2026-08-25).
   constexpr std::array<int, 6> kM4 = {1, 2, 3, 10, 12, 13};
-  constexpr std::array<int, 2> kM5 = {2, 3};
+  constexpr std::array<int, 3> kM5 = {2, 3, 4};
+  constexpr int kMacMiniM6 = 5;
   switch (family) {
     case 13:
     case 14:
@@ -47,6 +49,8 @@ inline bool HasThunderbolt4AtMost(std::string_view model_identifier) {
       return std::find(kM4.begin(), kM4.end(), model) != kM4.end();
     case 17:
       return std::find(kM5.begin(), kM5.end(), model) != kM5.end();
+    case 18:
+      return model == kMacMiniM6;
     default:
       return false;
   }

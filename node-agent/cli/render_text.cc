@@ -168,6 +168,16 @@ const char* Words(Port::State state) {
   return "";
 }
 
+// "to Mac Studio (which offers no RDMA)"; "" where no computer is at the other end.
+std::string PeerText(const Port& port) {
+  if (port.peer_name.empty() && port.peer_domain.empty()) return "";
+  // Where the port is active, the other end takes part, whatever it was heard to offer.
+  const bool offers_none = port.peer_offers_rdma == false && port.rdma_active != true;
+  return absl::StrCat("to ",
+                      port.peer_name.empty() ? "a computer that gives no name" : port.peer_name,
+                      offers_none ? " (which offers no RDMA)" : "");
+}
+
 std::string PortLine(const Port& port) {
   std::vector<std::string> parts = {Words(port.kind), Words(port.state)};
   if (port.negotiated_bits_per_second) parts.push_back(Gigabits(*port.negotiated_bits_per_second));
@@ -186,10 +196,7 @@ std::string PortLine(const Port& port) {
   if (port.rdma_capable == false && port.kind == Port::Kind::kThunderbolt) {
     parts.emplace_back("cannot do RDMA");
   }
-  if (!port.peer_name.empty()) {
-    parts.push_back(absl::StrCat("to ", port.peer_name,
-                                 port.peer_offers_rdma == false ? " (which offers no RDMA)" : ""));
-  }
+  parts.push_back(PeerText(port));
   parts.push_back(absl::StrJoin(port.addresses, " "));
   if (port.management) parts.emplace_back("for management");
   return Joined(parts);

@@ -60,6 +60,8 @@ bool SaysNothing(std::string_view value) {
          lower == "false" || lower == "null";
 }
 
+absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+
 std::size_t UuidLength(std::string_view text) {
   constexpr std::array kGroups = {8, 4, 4, 4, 12};
   std::size_t at = 0;
@@ -112,8 +114,11 @@ bool AllOfLength(const std::vector<std::string_view>& groups, std::size_t length
 }
 
 // What the fields are called that hold a device's number; lower case.
-constexpr std::array<std::string_view, 6> kFieldWords = {"serial", "udid",  "uid_key",
-                                                         " uid:",  "uid :", "asset"};
+constexpr std::array<std::string_view, 8> kFieldWords = {
+    "serial", "udid", "uid_key", " uid:", "uid :", "asset", "edid", "displayid"};
+// How every EDID begins, what a display says of itself: its serial number is in it, as a number and
+// in letters (VESA E-EDID 1.4).
+constexpr std::string_view kEdidHeader = "00ffffffffffff00";
 // Between such a word and the value: "Serial Number (system): ".
 constexpr std::size_t kLongestFieldName = 64;
 
@@ -212,7 +217,7 @@ class Scanner {
     if (at_ == value_.start) return ReplaceFieldValue();
     const bool starts_word = !IsWord(Before());
     if (starts_word) {
-      if (ReplaceUuid() || ReplaceColons() || ReplaceIpv4() || ReplaceHexWord() ||
+      if (ReplaceEdid() || ReplaceUuid() || ReplaceColons() || ReplaceIpv4() || ReplaceHexWord() ||
           ReplaceName(names_.hosts, "host-") || ReplaceName(names_.users, "user-") ||
           ReplaceName(names_.devices, "device-")) {
         return true;
@@ -237,6 +242,30 @@ class Scanner {
       absl::AsciiStrToUpper(&pseudonym);
       Emit(value.size(), pseudonym);
     }
+    return true;
+  }
+
+  // "0x00ffffffffffff0010ac...", "00ffffff ffffff00 10ace841 ... 00fe".
+  bool ReplaceEdid() {
+    const bool prefixed = text_.substr(at_, 2) == "0x";
+    std::size_t end = at_ + (prefixed ? 2 : 0);
+    std::string header;
+    while (end < text_.size()) {
+      std::size_t next = std::min(text_.find_first_not_of(" .", end), text_.size());
+      const std::size_t start = next;
+      while (next < text_.size() && IsHex(text_[next])) ++next;
+      if (next == start || (next < text_.size() && IsWord(text_[next]))) break;
+      if (header.size() < kEdidHeader.size()) {
+        header += absl::AsciiStrToLower(
+            ToAbsl(text_.substr(start, std::min(next - start, kEdidHeader.size()))));
+        const std::size_t compared = std::min(header.size(), kEdidHeader.size());
+        if (header.substr(0, compared) != kEdidHeader.substr(0, compared)) return false;
+      }
+      end = next;
+    }
+    if (header.size() < kEdidHeader.size()) return false;
+    const std::string_view edid = text_.substr(at_, end - at_);
+    Emit(edid.size(), absl::StrCat(prefixed ? "0x" : "", Hash(edid, 16)));
     return true;
   }
 
@@ -365,13 +394,14 @@ class Scanner {
   }
 
   bool ReplaceName(const std::vector<std::string>& names, const char* prefix) {
-    if (Before() == '-') return false;
+    // "-json" is an option, whatever a user is called; "vm-anna" is named after somebody.
+    if (Before() == '-' && (at_ < 2 || !IsWord(text_[at_ - 2]))) return false;
     for (const std::string& name : names) {
       if (text_.size() - at_ < name.size()) continue;
       const absl::string_view here(text_.data() + at_, name.size());
       if (!absl::EqualsIgnoreCase(here, name)) continue;
       const std::size_t after = at_ + name.size();
-      if (after < text_.size() && (IsWord(text_[after]) || text_[after] == '-')) continue;
+      if (after < text_.size() && IsWord(text_[after])) continue;
       Emit(name.size(), prefix + Hash(name, 8));
       return true;
     }

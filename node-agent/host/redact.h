@@ -32,8 +32,9 @@ class Redactor {
 
   // Replaces, wherever they stand: UUIDs; MAC addresses, GUIDs and longer hardware addresses; IPv4
   // and IPv6 addresses except loopback, unspecified and masks (link-local ones stay link-local);
-  // values of fields called serial, UDID or UID; 16-digit hexadecimal words that are not small
-  // numbers; interface names made of a MAC address; the given names.
+  // values of fields called serial, UDID, UID or EDID, and what begins as an EDID does; 16-digit
+  // hexadecimal words that are not small numbers; interface names made of a MAC address; the given
+  // names.
   std::string Redact(std::string_view text) const;
 
  private:

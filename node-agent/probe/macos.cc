@@ -38,8 +38,10 @@ constexpr std::array kThunderbolt4Chips = {
     "Apple M3 Max", "Apple M4",     "Apple M5"};
 // The Mac Studios that have Thunderbolt 5 (Apple, "Identify your Mac Studio model").
 constexpr std::array kThunderbolt5Studios = {"Mac15,14", "Mac16,9"};
-// On those the receptacle beside Ethernet is interface en2 and cannot do RDMA (EXO's README and the
-// warning of its dashboard).
+// Those of September 2026 have it too (sysctl hw.model of owners, 2026-10).
+constexpr std::array kStudiosOf2026 = {"Mac17,14", "Mac17,15"};
+// On those of 2025 the receptacle beside Ethernet is interface en2 and cannot do RDMA (EXO's README
+// and the warning of its dashboard, 2026-02, of every Mac Studio). Of later ones nobody has said.
 constexpr const char* kStudioPortBesideEthernet = "en2";
 // The digits of a domain's hash: enough that two of a fleet's buses never meet by chance.
 constexpr int kDomainDigits = 16;
@@ -549,10 +551,14 @@ std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
 
 // ---------------------------------------------------------------- RDMA
 
+template <class Models>
+bool IsOneOf(const Models& models, const std::string& model_identifier) {
+  return std::find(models.begin(), models.end(), model_identifier) != models.end();
+}
+
 bool IsThunderbolt5Studio(const agent::Machine& machine) {
   if (!machine.model_identifier.empty()) {
-    return std::find(kThunderbolt5Studios.begin(), kThunderbolt5Studios.end(),
-                     machine.model_identifier) != kThunderbolt5Studios.end();
+    return IsOneOf(kThunderbolt5Studios, machine.model_identifier);
   }
   return machine.product == "Mac Studio";
 }
@@ -685,6 +691,7 @@ RdmaDevices Unplaced(const RdmaDevices& devices, const Report& report) {
 
 void JoinRdma(const RdmaDevices& devices, bool listed, Finding& finding, Report& report) {
   const bool studio = IsThunderbolt5Studio(report.machine);
+  const bool newer_studio = IsOneOf(kStudiosOf2026, report.machine.model_identifier);
   const std::optional<bool> elsewhere = MayBeActive(Unplaced(devices, report));
   for (const auto& [name, device] : devices) JoinDevice(name, device, report);
   for (Port& port : report.ports) {
@@ -694,10 +701,14 @@ void JoinRdma(const RdmaDevices& devices, bool listed, Finding& finding, Report&
       const bool may_be = port.interfaces.empty() && port.state != Port::State::kEmpty;
       port.rdma_active = may_be ? elsewhere : false;
     }
-    const bool beside_ethernet =
-        studio && std::find(port.interfaces.begin(), port.interfaces.end(),
-                            kStudioPortBesideEthernet) != port.interfaces.end();
-    if (!beside_ethernet) continue;
+    const bool beside_ethernet = std::find(port.interfaces.begin(), port.interfaces.end(),
+                                           kStudioPortBesideEthernet) != port.interfaces.end();
+    if (beside_ethernet && newer_studio && port.rdma_active != true) {
+      port.rdma_capable.reset();
+      finding.Unknown(absl::StrCat("whether ", port.name, " can do RDMA is"),
+                      "en2 is on earlier Mac Studios the port beside Ethernet, which cannot");
+    }
+    if (!beside_ethernet || !studio) continue;
     // What works is believed over what is said of it.
     port.rdma_capable = port.rdma_active == true;
     if (port.rdma_active == true) {

@@ -1,6 +1,7 @@
 #include "node-agent/probe/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 
@@ -31,6 +32,40 @@ std::size_t Utf8Length(std::string_view text) {
   if (first == 0xF0 && byte(1) < 0x90) return 0;
   if (first == 0xF4 && byte(1) > 0x8F) return 0;
   return length;
+}
+
+// The character that a well-formed UTF-8 sequence stands for.
+std::uint32_t CodePoint(std::string_view sequence) {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  const std::size_t length = sequence.size();
+  std::uint32_t value = length == 1 ? first : first & (0xFFu >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    value = value << 6 | (static_cast<unsigned char>(sequence[i]) & 0x3Fu);
+  }
+  return value;
+}
+
+// Characters without a shape of their own, by which a text could rearrange or hide what stands
+// beside it on a terminal (Unicode 16.0: general categories Cc above ASCII, Cf, Zl and Zp).
+bool IsInvisible(std::uint32_t character) {
+  struct Range {
+    std::uint32_t first, last;
+  };
+  constexpr std::array<Range, 12> kInvisible = {{{0x80, 0x9F},
+                                                 {0xAD, 0xAD},
+                                                 {0x600, 0x605},
+                                                 {0x61C, 0x61C},
+                                                 {0x6DD, 0x6DD},
+                                                 {0x180E, 0x180E},
+                                                 {0x200B, 0x200F},
+                                                 {0x2028, 0x202E},
+                                                 {0x2060, 0x206F},
+                                                 {0xFEFF, 0xFEFF},
+                                                 {0xFFF9, 0xFFFB},
+                                                 {0xE0001, 0xE007F}}};
+  return std::any_of(kInvisible.begin(), kInvisible.end(), [character](const Range& range) {
+    return character >= range.first && character <= range.last;
+  });
 }
 
 }  // namespace
@@ -144,7 +179,7 @@ std::string Clean(std::string_view text, std::size_t longest) {
     } else if (length == 1) {
       const auto c = static_cast<unsigned char>(text[0]);
       clean += c < 0x20 || c == 0x7F ? ' ' : text[0];
-    } else {
+    } else if (!IsInvisible(CodePoint(text.substr(0, length)))) {
       clean += text.substr(0, length);
     }
     text.remove_prefix(std::max<std::size_t>(length, 1));

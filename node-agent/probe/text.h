@@ -33,7 +33,8 @@ std::optional<std::uint64_t> ParseWhole(std::string_view text);
 // A finite decimal number at the start of `text`; what follows is not looked at.
 std::optional<double> ParseLeadingNumber(std::string_view text);
 
-// Printable ASCII and well-formed UTF-8 only, at most `longest` bytes: what may stand in a report.
+// Printable ASCII and well-formed UTF-8 without invisible characters (those that turn the direction
+// of writing among them), at most `longest` bytes: what may stand in a report.
 std::string Clean(std::string_view text, std::size_t longest = 128);
 
 // "64 GB", "24576 MiB", "8,192 MB": memory sizes as system tools print them, where GB and MB mean

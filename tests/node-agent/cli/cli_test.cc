@@ -175,6 +175,33 @@ TEST(NodeAgent, ACaptureHoldsNoNameOfTheOtherComputer) {
   EXPECT_THAT(Agent({"doctor", "--from", a, "--from", b}).out, HasSubstr("takes 1 cable; 1 is"));
 }
 
+// Of the other end of a cable: one that gives no name, and one whose offer the port contradicts.
+TEST(NodeAgent, APortTellsWhoIsAtItsOtherEnd) {
+  const auto bus = [](const std::string& receptacle, const std::string& peer) {
+    return R"({"domain_uuid_key":"A)" + receptacle + R"(","_items":[{)" + peer +
+           R"("domain_uuid_key":"B)" + receptacle +
+           R"("}],"receptacle_1_tag":{"current_speed_key":"80 Gb/s","receptacle_id_key":")" +
+           receptacle + R"(","receptacle_status_key":"receptacle_connected"}})";
+  };
+  const auto tools = ToolsThatPrint(
+      "ends-tools",
+      {{"uname", "Darwin mac 25.2.0 root:xnu arm64"},
+       {"sw_vers", "ProductName: macOS\nProductVersion: 26.2\nBuildVersion: 25C56"},
+       {"networksetup",
+        "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\nDevice: en3\n\n"
+        "Hardware Port: Thunderbolt 3\nDevice: en4\n"},
+       {"ibv_devinfo",
+        "hca_id: rdma_en2\n state: PORT_DOWN (1)\nhca_id: rdma_en3\n state: PORT_ACTIVE (4)\n"
+        "hca_id: rdma_en4\n state: PORT_DOWN (1)\n"},
+       {"system_profiler", R"({"SPThunderboltDataType":[)" + bus("1", "") + "," +
+                               bus("2", R"("_name":"Mac Studio",)") + "," +
+                               bus("3", R"("_name":"mini",)") + "]}"}});
+  const std::string report = Agent({"report", "--print"}, tools).out;
+  EXPECT_THAT(report, HasSubstr("rdma_en2 not active, to a computer that gives no name"));
+  EXPECT_THAT(report, HasSubstr("rdma_en3 active, to Mac Studio\n"));
+  EXPECT_THAT(report, HasSubstr("to mini (which offers no RDMA)"));
+}
+
 TEST(NodeAgent, ACaptureHoldsNoNameOfADisplayOrPort) {
   const auto tools = ToolsThatPrint(
       "display-tools",

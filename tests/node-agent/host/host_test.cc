@@ -307,6 +307,41 @@ TEST(Redaction, ReplacesEveryFieldOfALine) {
   }
 }
 
+TEST(Redaction, ReplacesWhatADisplaySaysOfItself) {
+  // The serial number 32394B4C is in it as a number and "CHQ42L3" in letters.
+  const std::string edid =
+      "00ffffffffffff0010ace8414c4b3932121f0104b53c22783eee95a3000000ff004348513432"
+      "4c330a2020202020";
+  std::string spaced;
+  for (std::size_t i = 0; i < edid.size(); i += 8) spaced += edid.substr(i, 8) + " ";
+  for (const std::string& text :
+       {"\"_spdisplays_edid\" : \"0x" + edid + "\",\n", "<" + edid + ">\n",
+        "\"_IODisplayEDID\" : \"{length = 128, bytes = 0x" + spaced + "... 0000fe }\",\n"}) {
+    const std::string redacted = Redacted(text);
+    EXPECT_THAT(redacted, AllOf(Not(HasSubstr("4c4b3932")), Not(HasSubstr("34324c33")),
+                                Not(HasSubstr("4348513"))))
+        << redacted;
+    EXPECT_EQ(redacted.substr(0, 1), text.substr(0, 1));
+    EXPECT_EQ(redacted.back(), '\n');
+  }
+  EXPECT_THAT(Redacted("\"_spdisplays_displayID\" : \"4280a1f3\",\n"), Not(HasSubstr("4280a1f3")));
+  // Masks are none.
+  for (const char* text : {"netmask 0xffffff00 broadcast\n", "0x00ffffff 00 and be\n"}) {
+    EXPECT_EQ(Redacted(text), text);
+  }
+}
+
+TEST(Redaction, NamesAsPartsOfOtherNames) {
+  for (const char* text :
+       {"description: vm-alice-ubuntu\n", "alice-laptop\n", "(x-alice)\n", "vm-studio-1-old\n"}) {
+    EXPECT_THAT(Redacted(text), AllOf(Not(HasSubstr("alice")), Not(HasSubstr("studio-1"))));
+  }
+  // An option, and other words.
+  for (const char* text : {"tool -alice\n", "--alice\n", "malice alice2 alice_x\n"}) {
+    EXPECT_EQ(Redacted(text), text);
+  }
+}
+
 TEST(Redaction, OfAHugeLineTakesNoLongerThanOfItsLength) {
   std::string text;
   while (text.size() < (std::size_t{4} << 20)) text += "serial serial: a\",\"";

@@ -86,6 +86,10 @@ TEST(Text, WhatGoesIntoAReportIsPrintable) {
   EXPECT_EQ(Clean("  a\tb\x01 "), "a b");
   EXPECT_EQ(Clean("Annas MacBook\xC2\xA0Pro \xFF\xC3"), "Annas MacBook\xC2\xA0Pro ??");
   EXPECT_EQ(Clean(std::string(300, 'x')).size(), 128u);
+  // Marks that turn the direction of writing, joiners, C1 controls, separators of lines, tags.
+  EXPECT_EQ(Clean("Mac\u202E16,11\u200F \u2066a\u061C\u200B\u2028\uFEFF\u0085\U000E0041b"),
+            "Mac16,11 ab");
+  EXPECT_EQ(Clean("雷雳 Émile \U0001F600 \u2013"), "雷雳 Émile \U0001F600 \u2013");
 }
 
 // ---------------------------------------------------------------- macOS
@@ -599,8 +603,9 @@ TEST(Thunderbolt, WhetherTheOtherEndIsAMac) {
 }
 
 TEST(Thunderbolt, ModelsThatNeverHaveThunderbolt5) {
-  for (const char* model : {"MacBookAir10,1", "Macmini9,1", "MacBookPro18,2", "Mac13,2", "Mac14,14",
-                            "Mac15,12", "Mac16,1", "Mac16,10", "Mac17,2"}) {
+  for (const char* model :
+       {"MacBookAir10,1", "Macmini9,1", "MacBookPro18,2", "Mac13,2", "Mac14,14", "Mac15,12",
+        "Mac16,1", "Mac16,10", "Mac17,2", "Mac17,3", "Mac17,4", "Mac18,5", "MacBook10,1"}) {
     EXPECT_TRUE(agent::HasThunderbolt4AtMost(model)) << model;
   }
   for (const char* model :
@@ -818,6 +823,25 @@ TEST(Rdma, TheStudioPortBesideEthernetCannot) {
   ASSERT_THAT(report.ports, SizeIs(2));
   EXPECT_EQ(report.ports[0].rdma_capable, false);
   EXPECT_EQ(report.ports[1].rdma_capable, true);
+}
+
+TEST(Rdma, WhetherThatPortOfALaterStudioCanIsNotKnown) {
+  const auto studio = [](const std::string& state) {
+    return ReportOf(
+        {Ran("sysctl hw.model", "hw.model: Mac17,14\n"),
+         Ran("networksetup -listallhardwareports",
+             "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\n"
+             "Device: en3\n"),
+         Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\t\t\t" + state +
+                                "\nhca_id:\trdma_en3\n\t\t\tstate:\t\t\tPORT_DOWN (1)\n")});
+  };
+  const Report down = studio("PORT_DOWN (1)");
+  EXPECT_EQ(PortNamed(down, "receptacle 1").rdma_capable, std::nullopt);
+  EXPECT_EQ(PortNamed(down, "receptacle 2").rdma_capable, true);
+  EXPECT_THAT(UnknownsOf(down, "rdma"), ElementsAre(HasSubstr("whether receptacle 1 can do RDMA")));
+  const Report active = studio("PORT_ACTIVE (4)");
+  EXPECT_EQ(PortNamed(active, "receptacle 1").rdma_capable, true);
+  EXPECT_THAT(UnknownsOf(active, "rdma"), IsEmpty());
 }
 
 TEST(Rdma, AnActivePortIsBelievedOverWhatIsSaidOfIt) {
