@@ -92,10 +92,11 @@ std::size_t Ipv4Length(std::string_view text) {
     if (digits == 0 || digits > 3 || value > 255 || (digits > 1 && text[start] == '0')) return 0;
   }
   if (at < text.size() && (IsWord(text[at]))) return 0;
-  // "1.2.3.4.5" and "1.2.3.4-1" are versions; "1.2.3.4." ends a sentence.
-  if (at + 1 < text.size() && (text[at] == '.' || text[at] == '-') && IsWord(text[at + 1]))
-    return 0;
-  return at;
+  if (at + 1 >= text.size() || (text[at] != '.' && text[at] != '-') || !IsWord(text[at + 1])) {
+    return at;
+  }
+  // "1.2.3.4.5" and "1.2.3.4-1" are versions; "1.2.3.4-1.2.3.9" is a range.
+  return text[at] == '-' && Ipv4Length(text.substr(at + 1)) > 0 ? at : 0;
 }
 
 std::vector<std::string_view> Groups(std::string_view run) {
@@ -114,8 +115,9 @@ bool AllOfLength(const std::vector<std::string_view>& groups, std::size_t length
 }
 
 // What the fields are called that hold a device's number; lower case.
-constexpr std::array<std::string_view, 8> kFieldWords = {
-    "serial", "udid", "uid_key", " uid:", "uid :", "asset", "edid", "displayid"};
+constexpr std::array<std::string_view, 10> kFieldWords = {
+    "serial", "udid", "uid_key",   " uid:", "uid :",
+    "asset",  "edid", "displayid", "guid",  "ifalias" /* what people write of a network card */};
 // How every EDID begins, what a display says of itself: its serial number is in it, as a number and
 // in letters (VESA E-EDID 1.4).
 constexpr std::string_view kEdidHeader = "00ffffffffffff00";
@@ -235,7 +237,10 @@ class Scanner {
       return Replace();
     }
     const int digits = static_cast<int>(std::min<std::size_t>(value.size(), 16));
-    if (value.size() > 2 && value[0] == '0' && (value[1] == 'x' || value[1] == 'X')) {
+    const bool prefixed = value.size() > 2 && value[0] == '0' && (value[1] | 0x20) == 'x';
+    if (prefixed && std::all_of(value.begin() + 2, value.end(), IsHex)) {
+      Emit(value.size(), "0x" + HexPseudonym(value.substr(2)));
+    } else if (prefixed) {
       Emit(value.size(), "0x" + Hash(value, digits));
     } else {
       std::string pseudonym = Hash(value, digits);
@@ -298,7 +303,10 @@ class Scanner {
         Emit(run.size(), std::string(run));
         return true;
       }
-      std::string filled = FillHex(run, Hash(run, 64));
+      // The same number without its colons gets the same digits: "enx0011223344ff".
+      std::string digits(run);
+      digits.erase(std::remove(digits.begin(), digits.end(), ':'), digits.end());
+      std::string filled = FillHex(run, Hash(digits, 64));
       // Locally administered, so that no maker's name is in it.
       if (mac && groups.size() == 6) filled[0] = '0', filled[1] = '2';
       Emit(run.size(), filled);
@@ -349,10 +357,12 @@ class Scanner {
   }
 
   bool ReplaceIpv4() {
-    if (!IsDigit(text_[at_]) || Before() == '.' || Before() == '-') return false;
-    const std::size_t length = Ipv4Length(text_.substr(at_, 20));
+    if (!IsDigit(text_[at_]) || Before() == '.') return false;
+    if (Before() == '-' && at_ != address_end_ + 1) return false;  // of a version
+    const std::size_t length = Ipv4Length(text_.substr(at_, 40));
     if (length == 0) return false;
     Emit(length, Ipv4Pseudonym(text_.substr(at_, length)));
+    address_end_ = at_;
     return true;
   }
 
@@ -388,9 +398,16 @@ class Scanner {
     const std::string_view digits = text_.substr(start, wanted);
     // Counters and masks, written at full width.
     if (OnlyOf(digits.substr(0, 8), "0") || OnlyOf(digits, "0123456789")) return false;
-    Emit(end - at_, absl::StrCat(std::string(text_.substr(at_, start - at_)),
-                                 FillHex(digits, Hash(digits, 16))));
+    Emit(end - at_,
+         absl::StrCat(std::string(text_.substr(at_, start - at_)), HexPseudonym(digits)));
     return true;
+  }
+
+  // In the shape of a MAC address or a GUID without colons.
+  std::string HexPseudonym(std::string_view digits) const {
+    std::string filled = FillHex(digits, Hash(digits, 64));
+    if (digits.size() == 12) filled[0] = '0', filled[1] = '2';
+    return filled;
   }
 
   bool ReplaceName(const std::vector<std::string>& names, const char* prefix) {
@@ -428,6 +445,7 @@ class Scanner {
   std::string_view text_;
   std::string out_;
   std::size_t at_ = 0;
+  std::size_t address_end_ = std::string_view::npos - 1;  // of the last IPv4 address
   FieldValues fields_;
   FieldValues::Range value_;  // the next one; starts at npos when there is none
 };

@@ -331,6 +331,32 @@ TEST(Redaction, ReplacesWhatADisplaySaysOfItself) {
   }
 }
 
+TEST(Redaction, BothEndsOfARangeOfAddresses) {
+  const std::string range = Redacted("route 192.168.1.9-192.168.1.12 x\n");
+  EXPECT_EQ(range, "route " + Redacted("192.168.1.9") + "-" + Redacted("192.168.1.12") + " x\n");
+  EXPECT_THAT(range, AllOf(Not(HasSubstr("168.1.9")), Not(HasSubstr("168.1.12"))));
+  for (const char* version : {"6.1.2.3-1\n", "6.1.2.3-1.2.3\n", "v-6.1.2.3\n"}) {
+    EXPECT_EQ(Redacted(version), version);
+  }
+}
+
+TEST(Redaction, ANumberWithAndWithoutColonsIsOneNumber) {
+  const auto digits = [](std::string text) {
+    text.erase(std::remove(text.begin(), text.end(), ':'), text.end());
+    return text;
+  };
+  // As ibstat, ibv_devinfo and ibv_devices print one GUID.
+  const std::string guid = digits(Redacted("5c25:7303:0092:1520"));
+  EXPECT_NE(guid, "5c25730300921520");
+  EXPECT_EQ(Redacted("\tNode GUID: 0x5c25730300921520\n"), "\tNode GUID: 0x" + guid + "\n");
+  EXPECT_EQ(Redacted("rocep1s0f0   \t5c25730300921520\n"), "rocep1s0f0   \t" + guid + "\n");
+  EXPECT_EQ("enx" + digits(Redacted("00:11:22:aa:bb:cc")), Redacted("enx001122aabbcc"));
+  // Of decimal digits alone it is one where it is called so.
+  EXPECT_THAT(Redacted("System image GUID: 0x5825730300921152\n"), Not(HasSubstr("58257303")));
+  EXPECT_EQ(Redacted("bytes 0x5825730300921152\n"), "bytes 0x5825730300921152\n");
+  EXPECT_THAT(Redacted("\"ifalias\":\"Mueller's uplink\","), Not(HasSubstr("Mueller")));
+}
+
 TEST(Redaction, NamesAsPartsOfOtherNames) {
   for (const char* text :
        {"description: vm-alice-ubuntu\n", "alice-laptop\n", "(x-alice)\n", "vm-studio-1-old\n"}) {
