@@ -1,5 +1,6 @@
 #include "node-agent/reporter/spool.h"
 
+#include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +10,6 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -27,6 +26,7 @@ constexpr std::string_view kSuffix = ".report";
 constexpr std::size_t kDigits = 20;  // of the largest 64-bit number
 constexpr std::size_t kNameSize = 2 * kDigits + 1 + kSuffix.size();
 constexpr std::size_t kDigestBytes = SHA256_DIGEST_LENGTH;
+constexpr off_t kLargestFile = off_t{64} << 20;  // all that waits, as Limits has it
 
 std::string Padded(std::uint64_t number) {
   const std::string digits = std::to_string(number);
@@ -58,9 +58,60 @@ std::string Digest(std::string_view bytes) {
   return digest;
 }
 
-std::string ReadAll(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+absl::Status Failed(const std::string& path, std::string_view what) {
+  return absl::UnavailableError(absl::StrCat(path, " cannot be ", std::string(what), ": ",
+                                             std::generic_category().message(errno)));
+}
+
+// Closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int number() const { return number_; }
+  bool open() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+// Unavailable: it is there, perhaps, and the disk does not give it. DataLoss: it is no file.
+absl::StatusOr<std::string> ReadAll(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat facts = {};
+  if (!file.open() || fstat(file.number(), &facts) != 0) return Failed(path, "opened");
+  if (!S_ISREG(facts.st_mode)) return absl::DataLossError(absl::StrCat(path, " is no file"));
+  if (facts.st_size > kLargestFile) {
+    return absl::DataLossError(absl::StrCat(path, " is larger than a report can be"));
+  }
+  std::string content(static_cast<std::size_t>(facts.st_size), '\0');
+  std::size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t part = read(file.number(), content.data() + size, content.size() - size);
+    if (part < 0 && errno == EINTR) continue;
+    if (part < 0) return Failed(path, "read");
+    if (part == 0) break;
+    size += static_cast<std::size_t>(part);
+  }
+  content.resize(size);
+  return content;
+}
+
+// What was put into the file; DataLoss when it is not that any more.
+absl::StatusOr<std::string> ReadEntry(const std::string& path) {
+  auto content = ReadAll(path);
+  if (!content.ok()) return content;
+  if (content->size() >= kDigestBytes &&
+      content->compare(0, kDigestBytes, Digest(std::string_view(*content).substr(kDigestBytes))) ==
+          0) {
+    return content->substr(kDigestBytes);
+  }
+  return absl::DataLossError(absl::StrCat(path, " is damaged"));
 }
 
 }  // namespace
@@ -88,7 +139,10 @@ absl::Status Spool::List() {
     Entry entry;
     std::error_code ignored;
     if (ReadName(name, entry)) {
-      waiting_.push_back({name, it->file_size(ignored)});
+      std::error_code unknown;                                  // then Front finds out, and says it
+      if (!it->is_regular_file(unknown) && !unknown) continue;  // somebody else's, and never sent
+      const std::uintmax_t bytes = unknown ? 0 : it->file_size(unknown);
+      waiting_.push_back({name, unknown ? 0 : bytes});
     } else if (name.find(".new-") != std::string::npos) {
       fs::remove(it->path(), ignored);  // of a process that was killed while it wrote
     }
@@ -99,8 +153,8 @@ absl::Status Spool::List() {
   std::sort(waiting_.begin(), waiting_.end(),
             [](const Waiting& a, const Waiting& b) { return a.name < b.name; });
   for (const Waiting& waiting : waiting_) bytes_ += waiting.bytes;
-  const std::string counted = ReadAll(PathOf("dropped"));
-  if (!ReadNumber(counted, dropped_)) dropped_ = 0;
+  const auto counted = ReadAll(PathOf("dropped"));
+  if (!counted.ok() || !ReadNumber(*counted, dropped_)) dropped_ = 0;
   return absl::OkStatus();
 }
 
@@ -126,22 +180,38 @@ std::optional<Entry> Spool::Front() {
   while (!waiting_.empty()) {
     Entry entry;
     ReadName(waiting_.front().name, entry);
-    const std::string content = ReadAll(PathOf(waiting_.front().name));
-    if (content.size() >= kDigestBytes) {
-      entry.bytes = content.substr(kDigestBytes);
-      if (content.substr(0, kDigestBytes) == Digest(entry.bytes)) return entry;
+    auto bytes = ReadEntry(PathOf(waiting_.front().name));
+    if (bytes.ok()) {
+      entry.bytes = *std::move(bytes);
+      return entry;
     }
-    if (!DropOldest().ok()) return std::nullopt;  // damaged, and it cannot even be removed
+    NoteLoss(bytes.status());
+    if (absl::IsDataLoss(bytes.status())) {
+      DropOldest().IgnoreError();  // even if it stays on the disk: the next one is not kept waiting
+    } else {
+      Forget();
+    }
   }
   return std::nullopt;
 }
 
-absl::Status Spool::RemoveFront() {
-  if (waiting_.empty()) return absl::OkStatus();
+Spool::Losses Spool::TakeLosses() { return std::exchange(losses_, {}); }
+
+void Spool::NoteLoss(const absl::Status& why) {
+  if (losses_.first.empty()) losses_.first = std::string(why.message());
+  ++(absl::IsDataLoss(why) ? losses_.damaged : losses_.unreadable);
+}
+
+std::string Spool::Forget() {
   const Waiting front = waiting_.front();
   waiting_.pop_front();
   bytes_ -= front.bytes;
-  return Remove(front.name);
+  return front.name;
+}
+
+absl::Status Spool::RemoveFront() {
+  if (waiting_.empty()) return absl::OkStatus();
+  return Remove(Forget());
 }
 
 absl::Status Spool::DropOldest() {
@@ -157,8 +227,7 @@ void Spool::CountDropped() {
 
 absl::Status Spool::Remove(const std::string& name) const {
   if (unlink(PathOf(name).c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat(PathOf(name), " cannot be removed: ", std::generic_category().message(errno)));
+  return Failed(PathOf(name), "removed");
 }
 
 std::string Spool::PathOf(const std::string& name) const {

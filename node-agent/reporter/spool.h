@@ -3,7 +3,9 @@
 //
 // One file for each entry, named by its place in the order, written beside and renamed when it is
 // complete: a crash leaves an entry whole or not there at all. An entry that the disk has damaged
-// is dropped and counted. At the limits the oldest go and are counted; the count outlives restarts.
+// is dropped and counted. One that the disk does not give now is left where it is, for the next
+// start, and keeps no other waiting. At the limits the oldest go and are counted; the count
+// outlives restarts.
 //
 // For one thread of one process (State holds the directory's lock).
 #pragma once
@@ -46,6 +48,14 @@ class Spool {
   // Removes what Front gave. Unavailable: it will be sent once more after a restart.
   absl::Status RemoveFront();
 
+  // Entries that Front stepped over since this was last asked.
+  struct Losses {
+    std::size_t damaged = 0;     // dropped
+    std::size_t unreadable = 0;  // left on the disk
+    std::string first;           // what was wrong with the first of them; empty: none
+  };
+  Losses TakeLosses();
+
   std::size_t size() const { return waiting_.size(); }
   std::uint64_t dropped() const { return dropped_; }  // since the directory was made
 
@@ -58,6 +68,8 @@ class Spool {
   Spool(std::string directory, Limits limits);
   absl::Status List();
   absl::Status DropOldest();
+  std::string Forget();  // the front, here and not on the disk; its name
+  void NoteLoss(const absl::Status& why);
   absl::Status Remove(const std::string& name) const;
   std::string PathOf(const std::string& name) const;
   void CountDropped();
@@ -67,6 +79,7 @@ class Spool {
   std::deque<Waiting> waiting_;  // in the order of their names
   std::uint64_t bytes_ = 0;      // of all that wait
   std::uint64_t dropped_ = 0;
+  Losses losses_;
 };
 
 }  // namespace capacity::reporter

@@ -94,6 +94,58 @@ TEST_F(SpoolTest, ADamagedEntryIsDroppedAndCounted) {
   Spool reopened = Open();
   EXPECT_EQ(reopened.Front()->sequence, 4u);
   EXPECT_EQ(reopened.dropped(), 3u);
+  const Spool::Losses losses = reopened.TakeLosses();
+  EXPECT_EQ(losses.damaged, 3u);
+  EXPECT_EQ(losses.unreadable, 0u);
+  EXPECT_EQ(losses.first, files[0].string() + " is damaged");
+  EXPECT_EQ(reopened.TakeLosses().first, "") << "said twice";
+}
+
+TEST_F(SpoolTest, ADirectoryInAnEntrysPlaceIsNoEntry) {
+  Open();
+  const std::string names[] = {path_ + "/00000000000000000001-00000000000000000001.report",
+                               path_ + "/dropped"};
+  for (const std::string& name : names) fs::create_directories(name + "/inside");
+  Spool spool = Open();
+  EXPECT_EQ(spool.size(), 0u);
+  EXPECT_EQ(spool.dropped(), 0u);
+  ASSERT_TRUE(spool.Append({1, 2, "two"}).ok());
+  EXPECT_EQ(spool.Front()->sequence, 2u);
+  for (const std::string& name : names) EXPECT_TRUE(fs::exists(name)) << "somebody else's";
+}
+
+// An entry that becomes something else while the spool is open.
+TEST_F(SpoolTest, WhatCannotEvenBeRemovedKeepsNoOtherWaiting) {
+  Spool spool = Open();
+  ASSERT_TRUE(spool.Append({1, 1, "one"}).ok());
+  ASSERT_TRUE(spool.Append({1, 2, "two"}).ok());
+  const std::string first = path_ + "/00000000000000000001-00000000000000000001.report";
+  fs::remove(first);
+  fs::create_directories(first + "/inside");
+  ASSERT_TRUE(spool.Front().has_value());
+  EXPECT_EQ(spool.Front()->sequence, 2u);
+  EXPECT_EQ(spool.TakeLosses().first, first + " is no file");
+}
+
+// As with a disk that answers EIO; a link that leads nowhere can be tested anywhere.
+TEST_F(SpoolTest, WhatTheDiskDoesNotGiveIsLeftForTheNextStart) {
+  const std::string first = path_ + "/00000000000000000001-00000000000000000001.report";
+  {
+    Spool spool = Open();
+    ASSERT_TRUE(spool.Append({1, 1, "one"}).ok());
+    ASSERT_TRUE(spool.Append({1, 2, "two"}).ok());
+    fs::rename(first, first + ".away");
+    fs::create_symlink(first, first);  // ELOOP, also for root
+    ASSERT_TRUE(spool.Front().has_value());
+    EXPECT_EQ(spool.Front()->sequence, 2u);
+    EXPECT_EQ(spool.dropped(), 0u);
+    const Spool::Losses losses = spool.TakeLosses();
+    EXPECT_EQ(losses.damaged, 0u);
+    EXPECT_EQ(losses.unreadable, 1u);
+    EXPECT_THAT(losses.first, ::testing::HasSubstr(first + " cannot be opened"));
+  }
+  fs::rename(first + ".away", first);  // the disk gives it again
+  EXPECT_EQ(Open().Front()->sequence, 1u);
 }
 
 TEST_F(SpoolTest, IgnoresWhatIsNotItsOwn) {
