@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);        // `node-agent report | head` is not an error
   // Before any thread: gRPC's own resolver knows no names in .local, the system's does.
   setenv("GRPC_DNS_RESOLVER", "native", 0);
+  // What gRPC logs of a connection that fails, the agent says in its own words, and once.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app{
       "What this machine really is, and how fast: for you to read, or for a planner.\n\n"
       "  node-agent report --print\n"

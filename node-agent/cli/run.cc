@@ -142,9 +142,14 @@ absl::StatusOr<std::vector<agent::MemoryBandwidth>> MeasureWhenIdle(host::Host& 
   return std::move(speeds.measured);
 }
 
+// "": none. An empty file is none too, as it may be left behind after the first time.
 absl::StatusOr<std::string> TokenOf(const Arguments& arguments) {
   if (arguments.token_file.empty()) return arguments.token;
-  return pki::ReadFile(arguments.token_file);
+  auto token = pki::ReadFile(arguments.token_file);
+  if (!token.ok() || token->find_first_not_of(" \t\r\n") != std::string::npos) return token;
+  Log(reporter::Severity::kWarning,
+      absl::StrCat(arguments.token_file, " is empty: there is no join token in it"));
+  return "";
 }
 
 absl::StatusOr<reporter::Settings> SettingsOf(const Arguments& arguments) {

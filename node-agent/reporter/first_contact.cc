@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "planner/pki/certificate.h"
@@ -56,10 +57,10 @@ absl::Status Unreachable(const Address& address, std::string_view why) {
                                              " cannot be reached: ", std::string(why)));
 }
 
-absl::Status Impostor(const Address& address, std::string_view why) {
-  return absl::PermissionDeniedError(
-      absl::StrCat("who answers at ", address.host, ":", address.port,
-                   " is not the planner that made this token: ", std::string(why)));
+absl::Status Impostor(const Address& address, const Wanted& wanted, std::string_view why) {
+  return absl::PermissionDeniedError(absl::StrCat("who answers at ", address.host, ":",
+                                                  address.port, " is not ", wanted.who, ": ",
+                                                  std::string(why)));
 }
 
 // False when the time is over.
@@ -124,6 +125,29 @@ absl::Status ShakeHands(SSL* session, const Address& address, SteadyClock::time_
   }
 }
 
+// In the order of their making: the session goes before what it uses.
+struct Hands {
+  Socket socket;
+  Context context;
+  Session session;
+};
+
+// Nobody is trusted yet, so nothing is verified by TLS itself: who uses this verifies.
+absl::StatusOr<Hands> HandsShaken(const Address& address, SteadyClock::time_point until) {
+  auto socket = Dial(address, until);
+  if (!socket.ok()) return socket.status();
+  Context context(SSL_CTX_new(TLS_client_method()));
+  Session session(context != nullptr ? SSL_new(context.get()) : nullptr);
+  if (session == nullptr || SSL_set_min_proto_version(session.get(), TLS1_2_VERSION) != 1 ||
+      SSL_set_alpn_protos(session.get(), kAlpn, sizeof kAlpn) != 0 ||
+      SSL_set_tlsext_host_name(session.get(), std::string(pki::kServerName).c_str()) != 1 ||
+      SSL_set_fd(session.get(), socket->number()) != 1) {
+    return absl::InternalError("OpenSSL cannot prepare a handshake");
+  }
+  if (absl::Status shaken = ShakeHands(session.get(), address, until); !shaken.ok()) return shaken;
+  return Hands{*std::move(socket), std::move(context), std::move(session)};
+}
+
 absl::StatusOr<std::string> Pem(X509* certificate) {
   const Bio out(BIO_new(BIO_s_mem()));
   if (out == nullptr || PEM_write_bio_X509(out.get(), certificate) != 1) {
@@ -136,19 +160,19 @@ absl::StatusOr<std::string> Pem(X509* certificate) {
 
 // The pinned authority out of what the server showed.
 absl::StatusOr<std::string> FindAuthority(SSL* session, const Address& address,
-                                          std::string_view fingerprint) {
+                                          const Wanted& wanted) {
   const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(session);
   for (int i = 0; i < sk_X509_num(chain); ++i) {
     auto pem = Pem(sk_X509_value(chain, i));
     if (!pem.ok()) return pem;
     const auto shown = pki::AuthorityFingerprint(*pem);
-    if (shown.ok() && pki::EqualInConstantTime(*shown, fingerprint)) return pem;
+    if (shown.ok() && pki::EqualInConstantTime(*shown, wanted.fingerprint)) return pem;
   }
-  return Impostor(address, "its authority has another fingerprint");
+  return Impostor(address, wanted, "its authority has another fingerprint");
 }
 
-absl::Status CheckServer(SSL* session, const Address& address, const std::string& authority_pem,
-                         std::int64_t now_unix_ms) {
+absl::Status CheckServer(SSL* session, const Address& address, const Wanted& wanted,
+                         const std::string& authority_pem, std::int64_t now_unix_ms) {
   const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(session);
   const auto leaf = Pem(sk_X509_value(chain, 0));
   if (!leaf.ok()) return leaf.status();
@@ -156,11 +180,11 @@ absl::Status CheckServer(SSL* session, const Address& address, const std::string
       !signature.ok()) {
     return absl::IsFailedPrecondition(signature)
                ? Unreachable(address, std::string(signature.message()))
-               : Impostor(address, std::string(signature.message()));
+               : Impostor(address, wanted, std::string(signature.message()));
   }
   const auto identity = pki::ParseCertificate(*leaf);
   if (identity.ok() && identity->role == pki::Role::kServer) return absl::OkStatus();
-  return Impostor(address, "its certificate is not a server's");
+  return Impostor(address, wanted, "its certificate is not a server's");
 }
 
 bool IsPort(std::string_view text) {
@@ -193,27 +217,21 @@ std::string Format(const Address& address) {
   return absl::StrCat(numeric_six ? "[" : "", address.host, numeric_six ? "]:" : ":", address.port);
 }
 
-absl::StatusOr<std::string> FetchAuthority(const Address& address, std::string_view fingerprint,
+absl::StatusOr<std::string> FetchAuthority(const Address& address, const Wanted& wanted,
                                            std::int64_t now_unix_ms,
                                            std::chrono::milliseconds timeout) {
-  const SteadyClock::time_point until = SteadyClock::now() + timeout;
-  const auto socket = Dial(address, until);
-  if (!socket.ok()) return socket.status();
-  // Nobody is trusted yet, so nothing is verified by TLS itself; see below.
-  const Context context(SSL_CTX_new(TLS_client_method()));
-  const Session session(context != nullptr ? SSL_new(context.get()) : nullptr);
-  if (session == nullptr || SSL_set_min_proto_version(session.get(), TLS1_2_VERSION) != 1 ||
-      SSL_set_alpn_protos(session.get(), kAlpn, sizeof kAlpn) != 0 ||
-      SSL_set_tlsext_host_name(session.get(), std::string(pki::kServerName).c_str()) != 1 ||
-      SSL_set_fd(session.get(), socket->number()) != 1) {
-    return absl::InternalError("OpenSSL cannot prepare a handshake");
-  }
-  if (absl::Status hands = ShakeHands(session.get(), address, until); !hands.ok()) return hands;
-  auto authority = FindAuthority(session.get(), address, fingerprint);
+  const auto hands = HandsShaken(address, SteadyClock::now() + timeout);
+  if (!hands.ok()) return hands.status();
+  SSL* const session = hands->session.get();
+  auto authority = FindAuthority(session, address, wanted);
   if (!authority.ok()) return authority;
-  const absl::Status server = CheckServer(session.get(), address, *authority, now_unix_ms);
+  const absl::Status server = CheckServer(session, address, wanted, *authority, now_unix_ms);
   if (!server.ok()) return server;
   return authority;
+}
+
+bool SpeaksTls(const Address& address, std::chrono::milliseconds timeout) {
+  return HandsShaken(address, SteadyClock::now() + timeout).ok();
 }
 
 }  // namespace capacity::reporter

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,13 +23,21 @@ absl::StatusOr<Address> ParseAddress(std::string_view text);
 // As ParseAddress reads it.
 std::string Format(const Address& address);
 
+// Which planner is looked for.
+struct Wanted {
+  std::string fingerprint;  // of its authority, 32 bytes
+  std::string who;          // for messages: "the planner that made the join token"
+};
+
 // Shakes hands with the planner at `address` and gives the certificate of its authority in PEM,
-// when the authority has this fingerprint (32 bytes) and really signed the planner's certificate.
+// when it is the one that is wanted and the authority really signed the planner's certificate.
 // Unavailable: nobody answers, or not in TLS, within `timeout`, or this machine's clock is not
-// within the time of the certificates. PermissionDenied: somebody answers
-// who is not the planner that made the token.
-absl::StatusOr<std::string> FetchAuthority(const Address& address, std::string_view fingerprint,
+// within the time of the certificates. PermissionDenied: somebody else answers.
+absl::StatusOr<std::string> FetchAuthority(const Address& address, const Wanted& wanted,
                                            std::int64_t now_unix_ms,
                                            std::chrono::milliseconds timeout);
+
+// Whether somebody, whoever it is, shakes hands at `address` within `timeout`.
+bool SpeaksTls(const Address& address, std::chrono::milliseconds timeout);
 
 }  // namespace capacity::reporter

@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
-#include <set>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "node-agent/reporter/backoff.h"
 #include "node-agent/reporter/connection.h"
 #include "node-agent/reporter/inbox.h"
+#include "node-agent/reporter/said.h"
 #include "node-agent/reporter/state.h"
 #include "node-agent/reporter/wire.h"
 #include "planner/base/host_name.h"
@@ -32,6 +36,8 @@ constexpr std::size_t kMostStrangers = 16;
 constexpr Milliseconds kRetryToKeep{60'000};  // when the disk refuses a report
 constexpr Milliseconds kShortestHeartbeat{1'000};
 constexpr Milliseconds kLongestHeartbeat{60 * 60'000};
+constexpr Milliseconds kShortestPause{10};  // whatever a planner asks for
+constexpr Milliseconds kLongestPause = kLongestHeartbeat;
 
 // The planner takes requests of 256 KiB; this leaves room for what is around the report.
 constexpr std::size_t kMaxReportBytes = 250 * 1024;
@@ -45,6 +51,34 @@ bool EndsEnrolment(const absl::Status& status) {
 // The planner does not know this node, or not any more.
 bool IsNoMember(const absl::Status& status) {
   return absl::IsUnauthenticated(status) || absl::IsNotFound(status);
+}
+
+// The planner is well and asks to be asked later; nullopt: it does not.
+std::optional<Milliseconds> PauseIn(const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status)) return std::nullopt;
+  const auto asked = RetryDelayOf(status);
+  if (!asked) return std::nullopt;
+  return std::clamp(*asked, kShortestPause, kLongestPause);
+}
+
+// Name of the payload that marks what this machine's disk refuses: no planner has part in it.
+constexpr char kHere[] = "capacity.here";
+
+absl::Status Here(absl::Status status) {
+  if (!status.ok()) status.SetPayload(kHere, absl::Cord());
+  return status;
+}
+
+bool IsHere(const absl::Status& status) { return status.GetPayload(kHere).has_value(); }
+
+// In gRPC's words: there is no connection. The planner's own answers are other ones.
+bool NobodyIsReached(const absl::Status& status) {
+  constexpr const char* kWords[] = {"failed to connect", "certificate verify failed",
+                                    "CERTIFICATE_VERIFY_FAILED"};
+  return absl::IsUnavailable(status) &&
+         std::any_of(std::begin(kWords), std::end(kWords), [&status](const char* words) {
+           return absl::StrContains(status.message(), words);
+         });
 }
 
 class Agent {
@@ -87,7 +121,8 @@ class Agent {
   static bool IsDue(SteadyClock::time_point time) { return SteadyClock::now() >= time; }
 
   Milliseconds UntilSomethingIsDue() const {
-    const auto talk = std::max(blocked_until_, next_heartbeat_);
+    const auto word = paused_ ? std::min(paused_until_, next_heartbeat_) : next_heartbeat_;
+    const auto talk = std::max(blocked_until_, word);
     const auto left = std::min(talk, next_probe_) - SteadyClock::now();
     return std::max(std::chrono::duration_cast<Milliseconds>(left) + Milliseconds(1),
                     Milliseconds(1));
@@ -102,10 +137,11 @@ class Agent {
     next_probe_ = now + settings_.probe;
     auto report = world_.report();
     if (!report.ok()) {
-      world_.log(Severity::kWarning, absl::StrCat("this machine cannot be looked at: ",
-                                                  std::string(report.status().message())));
-      return;
+      return SayOnce(look_problems_, Severity::kWarning,
+                     absl::StrCat("this machine cannot be looked at: ",
+                                  std::string(report.status().message())));
     }
+    look_problems_.Clear();
     // What was measured before counts until it is measured again.
     if (looked_) MeasureIfDue();
     looked_ = true;
@@ -127,10 +163,10 @@ class Agent {
     auto measured = world_.measure();
     if (absl::IsFailedPrecondition(measured.status())) return;  // busy: at the next look
     if (!measured.ok()) {
-      const std::string why(measured.status().message());
-      if (problems_.insert(why).second) world_.log(Severity::kWarning, why);
-      return;
+      return SayOnce(measure_problems_, Severity::kWarning,
+                     std::string(measured.status().message()));
     }
+    measure_problems_.Clear();
     measured_ = *std::move(measured);
     world_.log(Severity::kInfo, "measured the memory's bandwidth");
     if (absl::Status saved = state_.SaveMeasured(SerializeMeasured(measured_)); !saved.ok()) {
@@ -141,46 +177,77 @@ class Agent {
   // On disk before it is sent for the first time.
   bool Keep(const agent::Report& report) {
     const Entry entry = {boot_id_, report_sequence_ + 1, Serialize(report)};
+    keeps_ = false;
     if (entry.bytes.size() > kMaxReportBytes) {
-      world_.log(Severity::kError, absl::StrCat("the report has ", entry.bytes.size(),
-                                                " bytes, more than a planner takes"));
+      SayOnce(
+          keep_problems_, Severity::kError,
+          absl::StrCat("the report has ", entry.bytes.size(), " bytes, more than a planner takes"));
       return false;
     }
     const std::uint64_t dropped = spool_.dropped();
     if (absl::Status kept = spool_.Append(entry); !kept.ok()) {
-      world_.log(Severity::kWarning,
-                 absl::StrCat("a report cannot be kept: ", std::string(kept.message())));
+      SayOnce(keep_problems_, Severity::kWarning,
+              absl::StrCat("a report cannot be kept, nor sent: ", std::string(kept.message())));
       return false;
     }
+    keeps_ = true;
     ++report_sequence_;
-    if (spool_.dropped() > dropped) {
-      world_.log(Severity::kWarning, "the spool is full; the oldest report was dropped");
+    if (spool_.dropped() == dropped) {
+      keep_problems_.Clear();
+    } else {
+      SayOnce(keep_problems_, Severity::kWarning,
+              "the spool is full: for each new report the oldest is dropped");
     }
     return true;
+  }
+
+  void SayOnce(Said& said, Severity severity, const std::string& text) {
+    if (said.IsFirst(text)) world_.log(severity, text);
   }
 
   // ---------------------------------------------------------------- talking
 
   absl::Status TalkToPlanner() {
-    absl::Status status = Locate();
-    if (status.ok() && !Member()) status = Enrol();
+    absl::Status status = Converse();
+    if (!status.ok() && MayUseToken() && TokenHelps(status)) {
+      rejoin_ = token_tried_ = true;
+      status = Converse();
+    }
+    if (stop_.requested()) return absl::OkStatus();
+    if (!status.ok()) status = Reason(status);
     if (!status.ok() && !enrolled_before_ && EndsEnrolment(status)) return status;
-    if (status.ok()) status = RenewIfDue();
-    if (status.ok()) status = Deliver();
-    if (status.ok()) status = DeliverSpeeds();
-    if (status.ok() && IsDue(next_heartbeat_)) status = Beat();
     if (status.ok()) {
       Succeeded();
-    } else if (!stop_.requested()) {
+    } else if (const auto pause = PauseIn(status)) {
+      WaitAsAsked(status, *pause);
+    } else {
       Failed(status);
     }
     return absl::OkStatus();
   }
 
+  absl::Status Converse() {
+    absl::Status status = Locate();
+    if (status.ok() && !Member()) status = Enrol();
+    if (status.ok()) status = RenewIfDue();
+    if (status.ok()) status = DeliverWhatWaits();
+    if (status.ok() && IsDue(next_heartbeat_)) status = Beat();
+    return status;
+  }
+
   void Succeeded() {
     if (failures_ > 0) world_.log(Severity::kInfo, "the planner is reached again");
     failures_ = 0;
-    problems_.clear();
+    token_tried_ = false;
+    planner_problems_.Clear();
+  }
+
+  // Many nodes may share the limit that was met.
+  void WaitAsAsked(const absl::Status& status, Milliseconds pause) {
+    blocked_until_ = SteadyClock::now() + std::max(pause, BackOff(1, Random()));
+    SayOnce(planner_problems_, Severity::kInfo,
+            absl::StrCat("the planner has much to do (", std::string(status.message()),
+                         "): it is asked again when it wants"));
   }
 
   void Failed(const absl::Status& status) {
@@ -189,52 +256,141 @@ class Agent {
     const bool hopeless = IsNoMember(status) || EndsEnrolment(status);
     const Milliseconds own = BackOff(hopeless ? 100 : failures_, Random());
     blocked_until_ = SteadyClock::now() + std::max(own, asked.value_or(Milliseconds(0)));
+    SayOnce(planner_problems_, hopeless ? Severity::kError : Severity::kWarning, Explain(status));
+    next_heartbeat_ = {};  // whether the planner is back, a sign of life finds out
     // Once with a new enrolment, once with the old one, in turn: either may be what helps.
-    if (IsNoMember(status) && MayEnrol()) rejoin_ = !rejoin_;
-    const std::string problem = Explain(Reason(status));
-    if (!problems_.insert(problem).second) return;  // once is enough
-    world_.log(hopeless ? Severity::kError : Severity::kWarning, problem);
+    if (rejoin_) {
+      rejoin_ = !hopeless;
+    } else {
+      rejoin_ = IsNoMember(status) && SpeaksPlaintext();
+      token_tried_ = false;
+    }
   }
 
-  // gRPC says of a refused certificate only that it was; who looks at it can say more.
+  // gRPC says only that there is no connection; who looks at it can say more.
   absl::Status Reason(const absl::Status& status) const {
-    const bool refused = absl::StrContains(status.message(), "certificate verify failed") ||
-                         absl::StrContains(status.message(), "CERTIFICATE_VERIFY_FAILED");
-    const auto fingerprint = TrustedFingerprint();
-    if (!refused || !planner_ || !fingerprint.ok()) return status;
-    const auto seen = FetchAuthority(*planner_, *fingerprint, world_.clock(), kStranger);
-    return seen.ok() ? status : absl::UnavailableError(seen.status().message());
+    if (!NobodyIsReached(status) || IsHere(status) || !planner_) return status;
+    if (SpeaksPlaintext()) {
+      if (!SpeaksTls(*planner_, kStranger)) return status;
+      return absl::InvalidArgumentError(
+          absl::StrCat("the planner at ", Format(*planner_),
+                       " speaks TLS only, also to its own machine: a join token is needed "
+                       "(planner token create prints one)"));
+    }
+    const auto wanted = WantedFirst();
+    if (!wanted.ok()) return status;
+    const auto seen = FetchAuthority(*planner_, *wanted, world_.clock(), kStranger);
+    if (seen.ok()) return status;
+    const std::string why(seen.status().message());
+    if (!absl::IsPermissionDenied(seen.status())) return absl::UnavailableError(why);
+    return absl::UnavailableError(
+        absl::StrCat(why,
+                     " (if the planner was set up anew, this node needs a join token of the "
+                     "new one: planner token create)"));
   }
 
-  bool MayEnrol() const {
-    return !settings_.join_token.empty() || membership_.certificate_pem.empty();
+  bool SpeaksPlaintext() const {
+    return settings_.join_token.empty() && membership_.certificate_pem.empty();
+  }
+
+  // There is one, and since the old enrolment was last tried it was not.
+  bool MayUseToken() const {
+    return enrolled_before_ && !rejoin_ && !token_tried_ && !settings_.join_token.empty() &&
+           !stop_.requested();
+  }
+
+  // Whether `status` says that this node needs a new enrolment, and says so.
+  bool TokenHelps(const absl::Status& status) {
+    if (IsHere(status)) return false;
+    if (IsNoMember(status)) {
+      SayThatTokenIsUsed(absl::StrCat(WhatMembershipLacks(status), ")"));
+      return true;
+    }
+    if (!NobodyIsReached(status) || !planner_) return false;
+    if (CertificateIsOver()) {
+      SayThatTokenIsUsed("this node's certificate has expired");
+      return true;
+    }
+    const auto maker = MakerOfToken();
+    if (!maker.ok() || !IsOtherPlanner(*maker)) return false;
+    if (!FetchAuthority(*planner_, *maker, world_.clock(), kStranger).ok()) return false;
+    SayThatTokenIsUsed(absl::StrCat("who answers at ", Format(*planner_),
+                                    " is not the planner that enrolled this node, but the one that "
+                                    "made the join token"));
+    return true;
+  }
+
+  void SayThatTokenIsUsed(const std::string& why) {
+    SayOnce(planner_problems_, Severity::kInfo,
+            absl::StrCat(why, ": enrolling with the join token"));
+  }
+
+  // "the planner refuses this node (why", without what the planner ends with: what to do.
+  static std::string WhatMembershipLacks(const absl::Status& status) {
+    return absl::StrCat(absl::IsNotFound(status) ? "the planner has forgotten this node ("
+                                                 : "the planner refuses this node (",
+                        std::string(absl::StripSuffix(status.message(), "; enrol again")));
   }
 
   std::string Explain(const absl::Status& status) const {
-    // The planner ends with what to do, which is said here.
-    const std::string said(absl::StripSuffix(status.message(), "; enrol again"));
+    const std::string said(status.message());
+    if (IsHere(status)) {
+      return absl::StrCat("the planner is not told: ", said, "; tried again until it works");
+    }
+    if (rejoin_ && EndsEnrolment(status)) {
+      return absl::StrCat("this node cannot be enrolled again: ", said);
+    }
     if (CertificateIsOver()) {
       return "this node's certificate has expired: enrol again with a new join token (planner "
              "token create)";
     }
-    if (absl::IsNotFound(status)) {
-      return absl::StrCat("the planner has forgotten this node (", said,
-                          "): enrol again with a new join token");
+    if (IsNoMember(status)) {
+      return absl::StrCat(WhatMembershipLacks(status), "): enrol again with a new join token");
     }
-    if (absl::IsUnauthenticated(status)) {
-      return absl::StrCat("the planner refuses this node (", said,
-                          "): enrol again with a new join token");
-    }
-    return absl::StrCat("the planner cannot be told: ", said, "; reports are kept until it can");
+    return absl::StrCat(
+        "the planner cannot be told: ", said,
+        keeps_ ? "; reports are kept until it can" : "; reports cannot be kept meanwhile");
   }
 
   double Random() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
+  absl::Status DeliverWhatWaits() {
+    if (!IsDue(paused_until_)) return absl::OkStatus();
+    paused_ = false;
+    absl::Status status = Deliver();
+    SayLosses();
+    if (status.ok() && !paused_) status = DeliverSpeeds();
+    if (status.ok() && !paused_ && std::exchange(pause_said_, false)) {
+      world_.log(Severity::kInfo, "what waited is delivered");
+    }
+    return status;
+  }
+
+  // More waits than the planner takes at once.
+  void Pause(Milliseconds pause) {
+    paused_ = true;
+    paused_until_ = SteadyClock::now() + pause;
+    if (std::exchange(pause_said_, true)) return;
+    world_.log(Severity::kInfo,
+               absl::StrCat("the planner takes what waits bit by bit; left now: ", spool_.size(),
+                            " reports, ", inbox_.Waiting().size(), " measurements"));
+  }
+
   absl::Status Deliver() {
+    // The first sign of life may wait for what the planner does not know yet, but not for long.
+    const auto first_heartbeat = SteadyClock::now() + heartbeat_;
     while (!stop_.requested()) {
+      const bool alive = next_heartbeat_ != SteadyClock::time_point{};
+      if (IsDue(alive ? next_heartbeat_ : first_heartbeat)) {
+        if (absl::Status status = Beat(); !status.ok()) return status;
+      }
       const std::optional<Entry> entry = spool_.Front();
       if (!entry) return absl::OkStatus();
       const auto received = connection_->SendReport(membership_.node_id, *entry);
+      if (const auto pause = PauseIn(received.status())) {
+        Pause(*pause);
+        return absl::OkStatus();
+      }
       if (absl::IsInvalidArgument(received.status())) {
         world_.log(Severity::kError, absl::StrCat("the planner does not understand a report, which "
                                                   "is dropped: ",
@@ -245,16 +401,37 @@ class Agent {
         NotePlannerClock(*received);
         acknowledged_ = {entry->boot_id, entry->sequence};
       }
-      if (absl::Status removed = spool_.RemoveFront(); !removed.ok()) return removed;
+      if (absl::Status removed = spool_.RemoveFront(); !removed.ok()) return Here(removed);
     }
     return absl::OkStatus();
+  }
+
+  void SayLosses() {
+    const Spool::Losses losses = spool_.TakeLosses();
+    if (losses.first.empty()) return;
+    std::vector<std::string> kinds;
+    if (losses.damaged > 0) kinds.push_back(absl::StrCat(losses.damaged, " damaged and dropped"));
+    if (losses.unreadable > 0) {
+      kinds.push_back(absl::StrCat(losses.unreadable, " unreadable and left for the next start"));
+    }
+    world_.log(Severity::kWarning,
+               absl::StrCat("not all reports that waited can be sent: ", absl::StrJoin(kinds, ", "),
+                            " (", losses.first, ")"));
   }
 
   // What `node-agent bench` measured, whenever that was.
   absl::Status DeliverSpeeds() {
     for (const std::string& name : inbox_.Waiting()) {
       if (stop_.requested()) break;
-      if (absl::Status status = DeliverSpeed(name); !status.ok()) return status;
+      if (IsDue(next_heartbeat_) && next_heartbeat_ != SteadyClock::time_point{}) {
+        if (absl::Status status = Beat(); !status.ok()) return status;
+      }
+      const absl::Status status = DeliverSpeed(name);
+      if (const auto pause = PauseIn(status)) {
+        Pause(*pause);
+        return absl::OkStatus();
+      }
+      if (!status.ok()) return status;
       speed_sequences_.erase(name);
     }
     return absl::OkStatus();
@@ -267,7 +444,7 @@ class Agent {
     if (!bytes.ok()) {
       // Neither the planner's fault nor a reason to keep the others waiting.
       const std::string why(bytes.status().message());
-      if (unreadable_.insert(why).second) world_.log(Severity::kWarning, why);
+      SayOnce(unreadable_, Severity::kWarning, why);
       return absl::OkStatus();
     }
     std::uint64_t& sequence = speed_sequences_[name];
@@ -280,7 +457,7 @@ class Agent {
       world_.log(Severity::kInfo, absl::StrCat("told the planner how fast ", speed->engine,
                                                " runs ", speed->model_name));
     }
-    return inbox_.RemoveIf(name, *bytes);
+    return Here(inbox_.RemoveIf(name, *bytes));
   }
 
   absl::Status SetAside(const std::string& name, const absl::Status& why) {
@@ -288,7 +465,7 @@ class Agent {
         Severity::kError,
         absl::StrCat("the planner does not understand a measurement, which is set aside as ",
                      inbox_.directory(), "/", name, ".refused: ", std::string(why.message())));
-    return inbox_.SetAside(name);
+    return Here(inbox_.SetAside(name));
   }
 
   absl::Status Beat() {
@@ -304,7 +481,9 @@ class Agent {
                               .spooled_reports = spool_.size(),
                               .dropped_reports = spool_.dropped(),
                               .busy = links_.busy()});
-    next_heartbeat_ = SteadyClock::now() + heartbeat_;
+    const auto pause = PauseIn(answer.status());
+    next_heartbeat_ = SteadyClock::now() + std::max(heartbeat_, pause.value_or(heartbeat_));
+    if (pause) return absl::OkStatus();
     if (!answer.ok()) return answer.status();
     NotePlannerClock(answer->received_at_unix_ms);
     if (answer->next > Milliseconds(0)) {
@@ -343,9 +522,9 @@ class Agent {
       return absl::InvalidArgumentError(
           "this node was enrolled in plaintext, which is for this machine only: give a join token");
     }
-    if (absl::Status key = CheckKey(**kept); !key.ok()) {
-      if (!token) return key;
-      world_.log(Severity::kWarning, absl::StrCat(std::string(key.message()), "; enrolling anew"));
+    if (absl::Status good = CheckKept(**kept); !good.ok()) {
+      if (!token) return good;
+      world_.log(Severity::kWarning, absl::StrCat(std::string(good.message()), "; enrolling anew"));
       return absl::OkStatus();
     }
     enrolled_before_ = true;
@@ -354,43 +533,61 @@ class Agent {
     return absl::OkStatus();
   }
 
-  // The key may be lost or damaged while the certificate is not.
-  absl::Status CheckKey(const Membership& membership) const {
+  // Each of the two files may be lost or damaged while the other is not.
+  absl::Status CheckKept(const Membership& membership) const {
     if (membership.certificate_pem.empty()) return absl::OkStatus();
-    const auto key = state_.Key();
-    if (!key.ok()) return key.status();
-    if (pki::CheckKeyMatches({membership.certificate_pem, *key}).ok()) return absl::OkStatus();
+    const std::string& directory = settings_.state_directory;
+    if (!pki::ParseCertificate(membership.certificate_pem).ok() ||
+        !pki::AuthorityFingerprint(membership.authority_pem).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          directory,
+          "/membership.pem is damaged, a certificate in it cannot be read: remove it "
+          "and give a new join token; with the key beside it this stays the same node"));
+    }
+    const auto key = state_.KeptKey();
+    if (!key.ok() && !absl::IsNotFound(key.status())) return key.status();
+    if (key.ok() && pki::CheckKeyMatches({membership.certificate_pem, *key}).ok()) {
+      return absl::OkStatus();
+    }
     return absl::InvalidArgumentError(absl::StrCat(
-        settings_.state_directory,
-        "/node.key is not the key of the certificate beside it: put the right one back, or remove "
-        "both files, have the node forgotten (planner forget) and give a new join token"));
+        directory,
+        key.ok() ? "/node.key is not the key of the certificate beside it"
+                 : "/node.key, the key of the certificate beside it, is missing",
+        ": put the right one back, or remove both files, have the node forgotten (planner forget) "
+        "and give a new join token"));
+  }
+
+  absl::StatusOr<Wanted> MakerOfToken() const {
+    const auto token = pki::ParseJoinToken(settings_.join_token);
+    if (!token.ok()) return token.status();
+    return Wanted{token->authority_fingerprint, "the planner that made the join token"};
+  }
+
+  bool IsOtherPlanner(const Wanted& wanted) const {
+    const auto mine = pki::AuthorityFingerprint(membership_.authority_pem);
+    return !mine.ok() || *mine != wanted.fingerprint;
   }
 
   // Whose planner this node belongs to, or wants to.
-  absl::StatusOr<std::string> TrustedFingerprint() const {
+  absl::StatusOr<Wanted> WantedFirst() const {
     if (!settings_.join_token.empty() && (rejoin_ || membership_.authority_pem.empty())) {
-      const auto token = pki::ParseJoinToken(settings_.join_token);
-      if (!token.ok()) return token.status();
-      return token->authority_fingerprint;
+      return MakerOfToken();
     }
-    return pki::AuthorityFingerprint(membership_.authority_pem);
+    auto fingerprint = pki::AuthorityFingerprint(membership_.authority_pem);
+    if (!fingerprint.ok()) return fingerprint.status();
+    return Wanted{*std::move(fingerprint), "the planner that enrolled this node"};
   }
 
   // Without an address that was given: looks around until the planner is found, and again whenever
   // it does not answer.
   absl::Status Locate() {
     if (settings_.planner || (planner_ && failures_ == 0)) return absl::OkStatus();
-    const auto fingerprint = TrustedFingerprint();
-    if (!fingerprint.ok()) return fingerprint.status();
+    const auto wanted = WantedFirst();
+    if (!wanted.ok()) return wanted.status();
     const auto found = world_.find ? world_.find() : std::vector<Address>{};
     if (found.ok()) {
-      for (std::size_t i = 0; i < std::min(found->size(), kMostStrangers); ++i) {
-        if (stop_.requested()) break;
-        const Address& address = (*found)[i];
-        if (FetchAuthority(address, *fingerprint, world_.clock(), kStranger).ok()) {
-          return MoveTo(address);
-        }
-      }
+      if (const auto address = Among(*found, *wanted)) return MoveTo(*address);
+      if (const auto address = MakerOfTokenAmong(*found)) return MoveTo(*address);
     }
     if (planner_) return absl::OkStatus();  // it may come back where it was
     const std::string why =
@@ -399,6 +596,28 @@ class Agent {
                                    " on the local network, none with the authority that this node "
                                    "knows");
     return absl::UnavailableError(absl::StrCat("it is not found: ", why, "; --planner HOST:PORT"));
+  }
+
+  std::optional<Address> Among(const std::vector<Address>& found, const Wanted& wanted) const {
+    for (std::size_t i = 0; i < std::min(found.size(), kMostStrangers); ++i) {
+      if (stop_.requested()) break;
+      if (FetchAuthority(found[i], wanted, world_.clock(), kStranger).ok()) return found[i];
+    }
+    return std::nullopt;
+  }
+
+  // When this node's own planner is not there any more, and the token is another's: that one's.
+  std::optional<Address> MakerOfTokenAmong(const std::vector<Address>& found) {
+    if (!MayUseToken()) return std::nullopt;
+    const auto maker = MakerOfToken();
+    if (!maker.ok() || !IsOtherPlanner(*maker)) return std::nullopt;
+    const auto address = Among(found, *maker);
+    if (!address) return std::nullopt;
+    SayThatTokenIsUsed(
+        "the planner that enrolled this node is not found, but the one that made "
+        "the join token");
+    rejoin_ = token_tried_ = true;
+    return address;
   }
 
   absl::Status MoveTo(const Address& address) {
@@ -420,7 +639,7 @@ class Agent {
       return absl::OkStatus();
     }
     const auto key = state_.Key();
-    if (!key.ok()) return key.status();
+    if (!key.ok()) return Here(key.status());
     const auto identity = pki::ParseCertificate(membership_.certificate_pem);
     if (!identity.ok()) return identity.status();
     certificate_ = *identity;
@@ -442,7 +661,7 @@ class Agent {
   absl::Status Enrol() {
     auto membership = settings_.join_token.empty() ? EnrolInPlaintext() : EnrolWithToken();
     if (!membership.ok()) return membership.status();
-    if (absl::Status saved = state_.SaveMembership(*membership); !saved.ok()) return saved;
+    if (absl::Status saved = state_.SaveMembership(*membership); !saved.ok()) return Here(saved);
     if (absl::Status adopted = Adopt(*std::move(membership)); !adopted.ok()) return adopted;
     state_.SavePlanner(*planner_).IgnoreError();  // then it need not be named, nor found, again
     enrolled_before_ = true;
@@ -462,15 +681,16 @@ class Agent {
     const auto token = pki::ParseJoinToken(settings_.join_token);
     if (!token.ok()) return token.status();
     const auto key = state_.Key();
-    if (!key.ok()) return key.status();
+    if (!key.ok()) return Here(key.status());
     const auto request = pki::CreateSigningRequest(*key);
     if (!request.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(
           settings_.state_directory, "/node.key: ", std::string(request.status().message()),
           "; remove the file, then a new one is made"));
     }
-    const auto authority =
-        FetchAuthority(*planner_, token->authority_fingerprint, world_.clock(), kFirstContact);
+    const auto maker = MakerOfToken();
+    if (!maker.ok()) return maker.status();
+    const auto authority = FetchAuthority(*planner_, *maker, world_.clock(), kFirstContact);
     if (!authority.ok()) return authority.status();
     const std::shared_ptr<Connection> connection =
         Connection::Secured(*planner_, *authority, "", "");
@@ -505,13 +725,13 @@ class Agent {
       return absl::OkStatus();
     }
     const auto key = state_.Key();
-    if (!key.ok()) return key.status();
+    if (!key.ok()) return Here(key.status());
     const auto request = pki::CreateSigningRequest(*key);
     if (!request.ok()) return request.status();
     auto renewed = connection_->Renew(membership_, *request);
     if (!renewed.ok()) return renewed.status();
     if (absl::Status good = CheckCertificate(*renewed, *key); !good.ok()) return good;
-    if (absl::Status saved = state_.SaveMembership(*renewed); !saved.ok()) return saved;
+    if (absl::Status saved = state_.SaveMembership(*renewed); !saved.ok()) return Here(saved);
     world_.log(Severity::kInfo, "the certificate was renewed");
     return Adopt(*std::move(renewed));
   }
@@ -530,7 +750,8 @@ class Agent {
   std::optional<pki::Identity> certificate_;  // absent in plaintext
   std::shared_ptr<Connection> connection_;    // null before the first enrolment
   bool enrolled_before_ = false;
-  bool rejoin_ = false;  // the planner does not know this node; a token is at hand
+  bool rejoin_ = false;       // the planner does not know this node; a token is at hand
+  bool token_tried_ = false;  // since the old enrolment was last tried
 
   // What it said.
   std::vector<agent::MemoryBandwidth> measured_;  // in this run or an earlier one
@@ -540,7 +761,7 @@ class Agent {
   std::uint64_t pulse_sequence_ = 0;
   std::atomic<std::uint64_t> measurement_sequence_{0};    // of links and of speeds
   std::map<std::string, std::uint64_t> speed_sequences_;  // of speeds sent and not acknowledged
-  std::set<std::string> unreadable_;                      // in the inbox, and said so
+  Said unreadable_;                                       // in the inbox
   std::pair<std::uint64_t, std::uint64_t> acknowledged_{0, 0};  // boot, sequence of a report
   std::optional<agent::Report> newest_;                         // kept in this run
 
@@ -550,8 +771,15 @@ class Agent {
   SteadyClock::time_point next_report_{};
   SteadyClock::time_point next_heartbeat_{};
   SteadyClock::time_point blocked_until_{};
-  int failures_ = 0;                // in a row
-  std::set<std::string> problems_;  // said since the planner was last reached
+  bool paused_ = false;  // something waits, and the planner wants it later
+  bool pause_said_ = false;
+  SteadyClock::time_point paused_until_{};
+  int failures_ = 0;       // in a row
+  bool keeps_ = true;      // the disk took the latest report
+  Said planner_problems_;  // since the planner was last reached
+  Said look_problems_;     // since this machine could last be looked at
+  Said measure_problems_;
+  Said keep_problems_;  // since a report was last kept without a loss
   std::int64_t planner_ahead_ms_ = 0;
 
   LinkWork links_;  // last: its thread uses the others

@@ -95,13 +95,17 @@ absl::StatusOr<std::unique_ptr<State>> State::Open(std::string directory) {
   return std::unique_ptr<State>(new State(std::move(directory), lock));
 }
 
+absl::StatusOr<std::string> State::KeptKey() const {
+  return pki::ReadSecretFile(PathOf("node.key"));
+}
+
 absl::StatusOr<std::string> State::Key() const {
-  const std::string path = PathOf("node.key");
-  auto kept = pki::ReadSecretFile(path);
+  auto kept = KeptKey();
   if (kept.ok() || !absl::IsNotFound(kept.status())) return kept;
   auto made = pki::CreateKey();
   if (!made.ok()) return made;
-  if (absl::Status written = pki::WriteNewFile(path, *made); !written.ok()) return written;
+  if (absl::Status written = pki::WriteNewFile(PathOf("node.key"), *made); !written.ok())
+    return written;
   return made;
 }
 

@@ -47,6 +47,8 @@ class State {
 
   // The private key in PEM, made at the first call.
   absl::StatusOr<std::string> Key() const;
+  // The same; NotFound when there is none.
+  absl::StatusOr<std::string> KeptKey() const;
 
   // nullopt before the first enrolment.
   absl::StatusOr<std::optional<Membership>> LoadMembership() const;

@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // `planner fit | head` is not an error
   // Before any thread: gRPC's own resolver knows no names in .local, the system's does.
   setenv("GRPC_DNS_RESOLVER", "native", 0);
+  // What gRPC logs of a connection that fails, this program says in its own words, and once.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app{
       "Which models fit on your machines, alone or clustered; how fast; and what to buy next.\n\n"
       "  planner plan --budget 10000\n"

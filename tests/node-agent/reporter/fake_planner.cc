@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "capacity/v1/error.pb.h"
 #include "capacity/v1/planner.grpc.pb.h"
 #include "planner/pki/token.h"
 
@@ -16,6 +17,19 @@ std::int64_t Now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+grpc::Status TooFast(std::chrono::milliseconds wait) {
+  const std::string message =
+      "too many calls; try again in " + std::to_string(wait.count()) + " ms";
+  v1::RetryInfo info;
+  info.mutable_retry_delay()->set_nanos(static_cast<int>(wait.count()) * 1'000'000);
+  v1::Status details;
+  details.set_code(grpc::RESOURCE_EXHAUSTED);
+  auto& detail = *details.add_details();
+  detail.set_type_url("type.googleapis.com/google.rpc.RetryInfo");
+  detail.set_value(info.SerializeAsString());
+  return {grpc::RESOURCE_EXHAUSTED, message, details.SerializeAsString()};
 }
 
 }  // namespace
@@ -40,6 +54,7 @@ class FakePlanner::Service final : public v1::Agents::Service {
       response->set_certificate_pem(*issued);
       response->set_ca_pem(authority_.certificate_pem);
     }
+    forgot_ = false;
     response->set_node_id("node-1");
     response->set_planner_id("planner-1");
     response->set_now_unix_ms(Now());
@@ -63,6 +78,11 @@ class FakePlanner::Service final : public v1::Agents::Service {
     const std::lock_guard lock(mutex_);
     told_.last_certificate_id = PeerId(*context);
     if (!report_answer_.ok()) return report_answer_;
+    if (forgot_) return Forgotten();
+    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(
+        report_limit_until_ - std::chrono::steady_clock::now());
+    if (wait.count() > 0) return TooFast(wait);
+    report_limit_until_ = std::chrono::steady_clock::now() + report_interval_;
     told_.reports.push_back(*request);
     changed_.notify_all();
     response->set_outcome(v1::OUTCOME_ACCEPTED);
@@ -76,6 +96,7 @@ class FakePlanner::Service final : public v1::Agents::Service {
     told_.heartbeats.push_back(*request);
     changed_.notify_all();
     if (!heartbeat_answer_.ok()) return heartbeat_answer_;
+    if (forgot_) return Forgotten();
     response->set_received_at_unix_ms(Now());
     response->set_report_wanted(std::exchange(report_wanted_, false));
     response->set_task_waiting(task_waiting_);
@@ -118,6 +139,10 @@ class FakePlanner::Service final : public v1::Agents::Service {
     return measurement_answer_;
   }
 
+  static grpc::Status Forgotten() {
+    return {grpc::UNAUTHENTICATED, "this planner forgot the node; enrol again"};
+  }
+
   static std::string PeerId(const grpc::ServerContext& context) {
     const auto pem = context.auth_context()->FindPropertyValues("x509_pem_cert");
     if (pem.empty()) return "";
@@ -140,6 +165,9 @@ class FakePlanner::Service final : public v1::Agents::Service {
   grpc::Status heartbeat_answer_;
   grpc::Status measurement_answer_;
   bool report_wanted_ = false;
+  bool forgot_ = false;  // who was enrolled
+  std::chrono::milliseconds report_interval_{0};
+  std::chrono::steady_clock::time_point report_limit_until_{};
   v1::Task task_;
   bool task_waiting_ = false;
   bool task_over_ = false;
@@ -215,6 +243,16 @@ void FakePlanner::AnswerHeartbeats(int code, const std::string& message, bool re
 void FakePlanner::AnswerMeasurements(int code, const std::string& message) {
   const std::lock_guard lock(service_->mutex_);
   service_->measurement_answer_ = {static_cast<grpc::StatusCode>(code), message};
+}
+
+void FakePlanner::LimitReports(std::chrono::milliseconds interval) {
+  const std::lock_guard lock(service_->mutex_);
+  service_->report_interval_ = interval;
+}
+
+void FakePlanner::ForgetNodes() {
+  const std::lock_guard lock(service_->mutex_);
+  service_->forgot_ = true;
 }
 
 void FakePlanner::SetCertificateLife(std::int64_t life_ms) {

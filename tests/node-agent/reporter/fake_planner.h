@@ -52,6 +52,10 @@ class FakePlanner {
   void AnswerReports(int code, const std::string& message);
   void AnswerHeartbeats(int code, const std::string& message, bool report_wanted = false);
   void AnswerMeasurements(int code, const std::string& message);
+  // Takes one report in `interval`, and asks those that come earlier to wait until then.
+  void LimitReports(std::chrono::milliseconds interval);
+  // Who is enrolled is refused until it enrols again.
+  void ForgetNodes();
   void SetCertificateLife(std::int64_t life_ms);
   // The next heartbeat is told of it; it is over when an update says anything but listening, or
   // EndTask.

@@ -20,9 +20,11 @@ using ::testing::HasSubstr;
 
 std::int64_t Now() { return std::int64_t{std::time(nullptr)} * 1000; }
 
-std::string FingerprintIn(const std::string& token) {
-  return pki::ParseJoinToken(token)->authority_fingerprint;
+Wanted MakerOf(const std::string& token) {
+  return {pki::ParseJoinToken(token)->authority_fingerprint, "the maker"};
 }
+
+const Wanted kNobody = {std::string(32, 'x'), "nobody"};
 
 TEST(ParsedAddress, IsHostAndPort) {
   EXPECT_EQ(*ParseAddress("planner.local:7443"), (Address{"planner.local", "7443"}));
@@ -35,31 +37,33 @@ TEST(ParsedAddress, IsHostAndPort) {
 
 TEST(FirstContact, KnowsThePlannerByItsToken) {
   FakePlanner planner(FakePlanner::Security::kTls);
-  const std::string fingerprint = FingerprintIn(planner.NewToken());
-  const auto authority = FetchAuthority(planner.address(), fingerprint, Now(), milliseconds(5'000));
+  const Wanted maker = MakerOf(planner.NewToken());
+  const auto authority = FetchAuthority(planner.address(), maker, Now(), milliseconds(5'000));
   ASSERT_TRUE(authority.ok()) << authority.status();
-  EXPECT_EQ(*pki::AuthorityFingerprint(*authority), fingerprint);
+  EXPECT_EQ(*pki::AuthorityFingerprint(*authority), maker.fingerprint);
 }
 
 TEST(FirstContact, RefusesAnother) {
   FakePlanner planner(FakePlanner::Security::kTls);
   FakePlanner other(FakePlanner::Security::kTls);
-  const auto authority = FetchAuthority(planner.address(), FingerprintIn(other.NewToken()), Now(),
-                                        milliseconds(5'000));
+  const auto authority =
+      FetchAuthority(planner.address(), MakerOf(other.NewToken()), Now(), milliseconds(5'000));
   EXPECT_TRUE(absl::IsPermissionDenied(authority.status())) << authority.status();
-  EXPECT_THAT(std::string(authority.status().message()), HasSubstr("another fingerprint"));
+  EXPECT_THAT(std::string(authority.status().message()),
+              HasSubstr("is not the maker: its authority has another fingerprint"));
 }
 
 TEST(FirstContact, SaysThatNobodySpeaksTls) {
   FakePlanner planner(FakePlanner::Security::kPlaintext);
-  const auto authority =
-      FetchAuthority(planner.address(), std::string(32, 'x'), Now(), milliseconds(1'000));
+  const auto authority = FetchAuthority(planner.address(), kNobody, Now(), milliseconds(1'000));
   EXPECT_TRUE(absl::IsUnavailable(authority.status())) << authority.status();
+  EXPECT_FALSE(SpeaksTls(planner.address(), milliseconds(1'000)));
+  FakePlanner other(FakePlanner::Security::kTls);
+  EXPECT_TRUE(SpeaksTls(other.address(), milliseconds(5'000)));
 }
 
 TEST(FirstContact, SaysThatNobodyAnswers) {
-  const auto authority =
-      FetchAuthority({"127.0.0.1", "1"}, std::string(32, 'x'), Now(), milliseconds(1'000));
+  const auto authority = FetchAuthority({"127.0.0.1", "1"}, kNobody, Now(), milliseconds(1'000));
   EXPECT_TRUE(absl::IsUnavailable(authority.status())) << authority.status();
 }
 
@@ -74,7 +78,7 @@ TEST(FirstContact, DoesNotWaitForASilentPeer) {
   ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&local), &size), 0);
   const auto start = std::chrono::steady_clock::now();
   const auto authority = FetchAuthority({"127.0.0.1", std::to_string(ntohs(local.sin_port))},
-                                        std::string(32, 'x'), Now(), milliseconds(300));
+                                        kNobody, Now(), milliseconds(300));
   EXPECT_TRUE(absl::IsUnavailable(authority.status())) << authority.status();
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
   close(listener);

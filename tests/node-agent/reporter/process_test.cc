@@ -48,14 +48,15 @@ int NumberFrom(const char* name, int otherwise) {
 // `node-agent run ...`; killed at the end if it still runs.
 class Process {
  public:
-  explicit Process(std::vector<std::string> arguments) {
+  // What it says goes to the file `errors`.
+  explicit Process(std::vector<std::string> arguments, const std::string& errors = "/dev/null") {
     arguments.insert(arguments.begin(), {CAPACITY_NODE_AGENT, "run"});
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, errors.c_str(), O_WRONLY | O_CREAT, 0600);
     EXPECT_EQ(posix_spawn(&id_, argv[0], &actions, nullptr, argv.data(), environ), 0);
     posix_spawn_file_actions_destroy(&actions);
   }
@@ -127,6 +128,44 @@ TEST_F(AgentProcess, EndsOnSigtermWithoutAPlanner) {
   EXPECT_EQ(Spooled(), 1u);  // kept before anybody was reached
   EXPECT_EQ(agent.End(SIGTERM), 0);
   EXPECT_EQ(Spooled(), 1u);
+}
+
+TEST_F(AgentProcess, SaysOnceAndInItsOwnWordsThatThePlannerIsAnother) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  {
+    Process agent(Arguments(planner, "1", planner.NewToken()));
+    ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  }
+  planner.Stop();
+  FakePlanner anew(FakePlanner::Security::kTls, std::stoi(planner.address().port));
+  const std::string errors = directory_.path() + "/errors";
+  {
+    Process agent(Arguments(anew), errors);
+    std::this_thread::sleep_for(std::chrono::seconds(4));  // several tries
+    EXPECT_EQ(agent.End(SIGTERM), 0);
+  }
+  std::ifstream in(errors);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 3u) << ::testing::PrintToString(lines);
+  EXPECT_THAT(lines[0], ::testing::HasSubstr(" info node-agent "));
+  EXPECT_THAT(lines[1], ::testing::HasSubstr("is not the planner that enrolled this node"));
+  EXPECT_THAT(lines[2], ::testing::HasSubstr(" info ended as asked"));
+}
+
+TEST_F(AgentProcess, AnEmptyTokenFileHoldsNoToken) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const std::string empty = directory_.path() + "/token";
+  const std::string errors = directory_.path() + "/errors";
+  std::ofstream(empty) << "\n";
+  std::vector<std::string> arguments = Arguments(planner);
+  arguments.insert(arguments.end(), {"--token-file", empty});
+  Process agent(arguments, errors);
+  EXPECT_EQ(agent.End(0), 2);  // waits until it ends by itself
+  std::ifstream in(errors);
+  const std::string said((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_THAT(said, ::testing::HasSubstr("/token is empty"));
+  EXPECT_THAT(said, ::testing::HasSubstr("a join token is needed"));
 }
 
 // Needs a responder on loopback too: avahi-daemon.

@@ -3,17 +3,21 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <iterator>
 #include <map>
 #include <mutex>
 
 #include "node-agent/link/link.h"
 #include "node-agent/reporter/inbox.h"
+#include "node-agent/reporter/spool.h"
 #include "node-agent/reporter/state.h"
 #include "tests/node-agent/reporter/fake_planner.h"
 #include "tests/node-agent/reporter/support.h"
@@ -119,6 +123,26 @@ class RunTest : public ::testing::Test {
     return false;
   }
 
+  int TimesLogged(const std::string& text) {
+    const std::vector<std::string> log = Log();
+    return static_cast<int>(std::count_if(log.begin(), log.end(), [&](const std::string& line) {
+      return line.find(text) != std::string::npos;
+    }));
+  }
+
+  // Runs it until the planner has heard it, and forgets what it logged.
+  void EnrolAndStop(FakePlanner& planner, const Settings& settings) {
+    Start(settings);
+    ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+    ASSERT_TRUE(StopAgent().ok());
+    const std::lock_guard lock(mutex_);
+    log_.clear();
+  }
+
+  std::string StateFile(const std::string& name) const {
+    return directory_.path() + "/state/" + name;
+  }
+
   TemporaryDirectory directory_;
   std::unique_ptr<Stop> stop_;
   std::future<absl::Status> running_;
@@ -208,11 +232,158 @@ TEST_F(RunTest, AKeyThatIsNotTheCertificatesIsSaid) {
   EXPECT_TRUE(StopAgent().ok());
 }
 
+TEST_F(RunTest, AMissingKeyIsSaidAndNotMadeAnew) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  EnrolAndStop(planner, TestSettings(planner, planner.NewToken()));
+  std::filesystem::remove(StateFile("node.key"));
+  Start(TestSettings(planner));
+  const absl::Status end = running_.get();
+  EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
+  EXPECT_THAT(std::string(end.message()),
+              AllOf(HasSubstr("node.key, the key of the certificate beside it, is missing"),
+                    HasSubstr("planner forget")));
+  EXPECT_FALSE(std::filesystem::exists(StateFile("node.key")));
+}
+
+TEST_F(RunTest, ADamagedCertificateIsSaid) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  EnrolAndStop(planner, TestSettings(planner, planner.NewToken()));
+  const std::string path = StateFile("membership.pem");
+  std::ifstream in(path);
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  const std::string begin = "BEGIN CERTIFICATE-----\n";
+  for (const std::size_t at : {good.find(begin), good.rfind(begin)}) {  // the node's, the planner's
+    std::string damaged = good;
+    damaged.replace(at + begin.size(), 40, 40, 'A');
+    std::ofstream(path, std::ios::trunc) << damaged;
+    Start(TestSettings(planner));
+    const absl::Status end = running_.get();
+    EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
+    EXPECT_THAT(std::string(end.message()),
+                AllOf(HasSubstr("membership.pem is damaged"), HasSubstr("the same node")));
+  }
+  Start(TestSettings(planner, planner.NewToken()));
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.enrolments.size() == 2; }));
+  EXPECT_TRUE(LoggedSoon("membership.pem is damaged"));
+}
+
+// ---------------------------------------------------------------- another planner, or other words
+
+TEST_F(RunTest, APlannerThatWasSetUpAnewIsJoinedWithItsToken) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  EnrolAndStop(planner, TestSettings(planner, planner.NewToken()));
+  planner.Stop();
+  FakePlanner anew(FakePlanner::Security::kTls, std::stoi(planner.address().port));
+  Start(TestSettings(anew, anew.NewToken()));
+  EXPECT_TRUE(anew.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  EXPECT_EQ(anew.told().enrolments.size(), 1u);
+  EXPECT_EQ(anew.told().reports.size(), 1u);
+  EXPECT_TRUE(
+      LoggedSoon("is not the planner that enrolled this node, but the one that made the "
+                 "join token: enrolling"));
+  EXPECT_EQ(TimesLogged("cannot be told"), 0);
+}
+
+TEST_F(RunTest, APlannerThatWasSetUpAnewElsewhereIsFound) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  FakePlanner anew(FakePlanner::Security::kTls);
+  EnrolAndStop(planner, TestSettings(planner, planner.NewToken()));
+  planner.Stop();
+  Announce(std::vector<Address>{anew.address()});
+  Settings settings = TestSettings(anew, anew.NewToken());
+  settings.planner.reset();
+  Start(settings);
+  EXPECT_TRUE(anew.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  EXPECT_EQ(anew.told().enrolments.size(), 1u);
+}
+
+TEST_F(RunTest, APlannerThatWasSetUpAnewIsNotCalledTheTokens) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const std::string old_token = planner.NewToken();
+  EnrolAndStop(planner, TestSettings(planner, old_token));
+  planner.Stop();
+  FakePlanner anew(FakePlanner::Security::kTls, std::stoi(planner.address().port));
+  for (const std::string& token : {std::string(), old_token}) {
+    Start(TestSettings(anew, token));
+    EXPECT_TRUE(
+        LoggedSoon("is not the planner that enrolled this node: its authority has another "
+                   "fingerprint (if the planner was set up anew, this node needs a join "
+                   "token of the new one"));
+    ASSERT_TRUE(StopAgent().ok());
+  }
+  EXPECT_EQ(TimesLogged("made th"), 0) << "a token has no part in it";
+  EXPECT_TRUE(anew.told().enrolments.empty());
+}
+
+// The old planner's token may stay where it is when the node belongs to another one by now.
+TEST_F(RunTest, AnotherPlannersTokenDoesNotTakeANodeAway) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  FakePlanner other(FakePlanner::Security::kTls);
+  EnrolAndStop(planner, TestSettings(planner, planner.NewToken()));
+  Start(TestSettings(planner, other.NewToken()));
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 2; }));
+  EXPECT_EQ(planner.told().enrolments.size(), 1u);
+}
+
+TEST_F(RunTest, WithoutATokenAPlannerThatWantsTlsIsNotTriedForever) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  Start(TestSettings(planner));
+  ASSERT_EQ(running_.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  const absl::Status end = running_.get();
+  EXPECT_TRUE(absl::IsInvalidArgument(end)) << end;
+  EXPECT_THAT(std::string(end.message()),
+              AllOf(HasSubstr("speaks TLS only"), HasSubstr("a join token is needed")));
+}
+
+TEST_F(RunTest, SaysThatThePlannerSpeaksAnotherWay) {
+  FakePlanner secured(FakePlanner::Security::kTls);
+  EnrolAndStop(secured, TestSettings(secured, secured.NewToken()));
+  secured.Stop();
+  const int port = std::stoi(secured.address().port);
+  {
+    FakePlanner plain(FakePlanner::Security::kPlaintext, port);
+    Start(TestSettings(plain));
+    EXPECT_TRUE(LoggedSoon("it does not speak TLS"));
+    ASSERT_TRUE(StopAgent().ok());
+    std::filesystem::remove(StateFile("membership.pem"));
+    EnrolAndStop(plain, TestSettings(plain));
+  }
+  secured.Start();
+  Start(TestSettings(secured));
+  EXPECT_TRUE(LoggedSoon("speaks TLS only"));
+}
+
+TEST_F(RunTest, AForgottenNodeWithATokenEnrolsAtOnce) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  EnrolAndStop(planner, TestSettings(planner, planner.NewToken()));
+  planner.ForgetNodes();
+  const std::size_t reports = planner.told().reports.size();
+  Start(TestSettings(planner, planner.NewToken()));
+  EXPECT_TRUE(planner.WaitFor([&](const Told& told) { return told.reports.size() > reports; }));
+  EXPECT_EQ(planner.told().enrolments.size(), 2u);
+  EXPECT_EQ(TimesLogged("the planner refuses this node (this planner forgot the node): enrolling "
+                        "with the join token"),
+            1);
+  EXPECT_EQ(TimesLogged("enrol again"), 0);
+}
+
+TEST_F(RunTest, AForgottenNodeWithAnOldTokenSaysWhatToDo) {
+  FakePlanner planner(FakePlanner::Security::kTls);
+  const Settings settings = TestSettings(planner, planner.NewToken());
+  EnrolAndStop(planner, settings);
+  planner.ForgetNodes();
+  Start(settings);
+  EXPECT_TRUE(LoggedSoon("this node cannot be enrolled again: the join token is not good"));
+}
+
 TEST_F(RunTest, AClockThatIsWrongIsSaidAndWaitedFor) {
   FakePlanner planner(FakePlanner::Security::kTls);
   ahead_ms_ = -2 * 60 * 60'000;
   Start(TestSettings(planner, planner.NewToken()));
   EXPECT_TRUE(LoggedSoon("this machine's clock says"));
+  ahead_ms_ = -3 * 60 * 60'000;  // time goes on, which is no news
+  std::this_thread::sleep_for(milliseconds(1'500));
+  EXPECT_EQ(TimesLogged("this machine's clock says"), 1);
   EXPECT_TRUE(planner.told().enrolments.empty());
   ahead_ms_ = 0;
   EXPECT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
@@ -403,6 +574,81 @@ TEST_F(RunTest, KeepsReportsThroughAnOutageAndSendsThemInOrder) {
   EXPECT_EQ(reports[2].report().hostname(), "third");
   EXPECT_GT(reports[2].origin().boot_id(), reports[1].origin().boot_id());
   ASSERT_TRUE(LoggedSoon("reached again"));
+}
+
+// An answer "later" is no failure: the agent waits as long as it was asked, and lives meanwhile.
+TEST_F(RunTest, WhatWaitsIsDeliveredAsFastAsThePlannerTakesIt) {
+  constexpr std::uint64_t kWaiting = 20;
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.LimitReports(milliseconds(100));
+  const Settings settings = TestSettings(planner);
+  {
+    auto spool = *Spool::Open(settings.state_directory + "/spool", {});
+    for (std::uint64_t i = 1; i <= kWaiting; ++i) ASSERT_TRUE(spool.Append({1, i, ""}).ok());
+  }
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() > kWaiting; }));
+  const auto reports = planner.told().reports;
+  for (std::uint64_t i = 0; i < kWaiting; ++i) EXPECT_EQ(reports[i].origin().sequence(), i + 1);
+  EXPECT_GE(planner.told().heartbeats.size(), kWaiting);
+  EXPECT_TRUE(LoggedSoon("what waited is delivered"));
+  EXPECT_EQ(TimesLogged("bit by bit"), 1);
+  EXPECT_EQ(TimesLogged("cannot be told"), 0);
+}
+
+TEST_F(RunTest, ASlowPlannerHearsSignsOfLifeBetweenWhatWaits) {
+  constexpr std::uint64_t kWaiting = 20;
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.SetDelay(milliseconds(50));
+  const Settings settings = TestSettings(planner);
+  {
+    auto spool = *Spool::Open(settings.state_directory + "/spool", {});
+    for (std::uint64_t i = 1; i <= kWaiting; ++i) ASSERT_TRUE(spool.Append({1, i, ""}).ok());
+  }
+  Start(settings);
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() >= 5; }));
+  EXPECT_LT(planner.told().reports.size(), kWaiting);
+}
+
+TEST_F(RunTest, ReportsThatTheDiskHasDamagedAreSaid) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  const Settings settings = TestSettings(planner);
+  {
+    auto spool = *Spool::Open(settings.state_directory + "/spool", {});
+    for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(spool.Append({1, i, "whole"}).ok());
+  }
+  for (const auto& file : std::filesystem::directory_iterator(StateFile("spool"))) {
+    std::filesystem::resize_file(file.path(), 33);
+  }
+  Start(settings);
+  EXPECT_TRUE(LoggedSoon("3 damaged and dropped ("));
+  EXPECT_EQ(TimesLogged("00000000000000000001-00000000000000000001.report is damaged)"), 1);
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return told.reports.size() == 1; }));
+}
+
+TEST_F(RunTest, ReportsThatTheDiskRefusesAreNotCalledKept) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  const Settings settings = TestSettings(planner);
+  EnrolAndStop(planner, settings);
+  planner.Stop();
+  Start(settings);
+  ASSERT_TRUE(LoggedSoon("reports are kept until it can"));
+  std::filesystem::rename(StateFile("spool"), StateFile("elsewhere"));
+  std::ofstream(StateFile("spool")) << "as if the disk were full";
+  Rename("second");
+  ASSERT_TRUE(LoggedSoon("a report cannot be kept, nor sent"));
+  EXPECT_TRUE(LoggedSoon("reports cannot be kept meanwhile"));
+}
+
+TEST_F(RunTest, ADiskThatTakesNoMembershipIsNotThePlannersFault) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  const std::string hindrance = StateFile("membership.pem.new-" + std::to_string(getpid()));
+  std::filesystem::create_directories(hindrance + "/inside");
+  Start(TestSettings(planner));
+  ASSERT_TRUE(LoggedSoon("the planner is not told: " + hindrance));
+  EXPECT_EQ(TimesLogged("reports are kept until it can"), 0);
+  std::filesystem::remove_all(hindrance);
+  EXPECT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
 }
 
 TEST_F(RunTest, AReportThatIsNotUnderstoodDoesNotBlockTheNext) {
