@@ -530,6 +530,9 @@ std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {
       const auto pair = SplitPair(line, ':');
       current =
           pair && Contains(pair->value, "flags=") ? &interfaces[Clean(pair->key, 32)] : nullptr;
+      if (current != nullptr && Contains(pair->value, "<")) {
+        current->switched_on = Contains(pair->value, "<UP,") || Contains(pair->value, "<UP>");
+      }
       continue;
     }
     if (current == nullptr) continue;

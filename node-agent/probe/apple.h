@@ -105,7 +105,8 @@ std::vector<std::string> ParseNamesOfPeople(std::string_view hardware_ports);
 
 // `ifconfig -a`, by interface.
 struct InterfaceState {
-  std::optional<bool> up;
+  std::optional<bool> up;                 // there is a link
+  std::optional<bool> switched_on;        // by the flag UP
   std::optional<double> bits_per_second;  // negotiated; absent while down and where none is stated
   std::vector<std::string> addresses;     // without link-local IPv6 and loopback
   std::vector<std::string> members;       // of a bridge: its interfaces

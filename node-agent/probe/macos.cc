@@ -296,7 +296,9 @@ std::vector<std::string> BridgeMembers(const Network& network) {
   const auto bridge = std::find_if(network.ports.begin(), network.ports.end(), IsThunderboltBridge);
   const std::string device = bridge == network.ports.end() ? "bridge0" : bridge->device;
   const auto found = network.interfaces.find(device);
-  return found == network.interfaces.end() ? std::vector<std::string>() : found->second.members;
+  // One that is switched off joins nothing.
+  if (found == network.interfaces.end() || found->second.switched_on == false) return {};
+  return found->second.members;
 }
 
 bool Bridged(const Port& port, const std::vector<std::string>& members) {

@@ -375,6 +375,10 @@ TEST(MacPorts, WhatTheThunderboltBridgeJoinsIsSaid) {
   const Report report = ReportOf(commands);
   EXPECT_TRUE(PortNamed(report, "receptacle 1").bridged);
   EXPECT_FALSE(PortNamed(report, "receptacle 2").bridged);  // for a virtual machine
+  std::string off = bridges;
+  off.replace(off.find("<UP>"), 4, "<BROADCAST,SIMPLEX>");
+  commands.back() = Ran("ifconfig -a", off);
+  EXPECT_FALSE(PortNamed(ReportOf(commands), "receptacle 1").bridged);
   commands.pop_back();
   EXPECT_FALSE(PortNamed(ReportOf(commands), "receptacle 1").bridged);
 }
