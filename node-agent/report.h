@@ -76,8 +76,8 @@ struct Accelerator {
     kNoDriver,     // no driver runs it, a broken one, or nouveau
     kNeedsReboot,  // driver and library have different versions
     kLost,         // it fell off its bus or needs a reset: it is there for the slots only
-    kHidden,       // this container, or Windows for its WSL, does not hand it out
-    kNoTool,       // the driver runs it, and nvidia-smi is not installed
+    kHidden,       // not handed out: to this container, by Windows to its WSL, to this user
+    kNoTool,       // the driver runs it, and nvidia-smi or its library is not installed
     kUnknown,      // nvidia-smi did not end, or its answer is none of those known
   };
   Fault fault = Fault::kNone;

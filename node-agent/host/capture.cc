@@ -176,6 +176,8 @@ absl::StatusOr<std::vector<Entry>> Walk(const fs::path& root) {
 }
 
 bool Hidden(const std::string& relative) {
+  // What tells a container from a machine.
+  if (relative == "files/.dockerenv" || relative == "files/run/.containerenv") return false;
   return !relative.empty() && (relative[0] == '.' || absl::StrContains(relative, "/."));
 }
 

@@ -306,20 +306,4 @@ Ethtool ParseEthtool(std::string_view text) {
   return ethtool;
 }
 
-std::vector<std::string> NvidiaInLspci(std::string_view text) {
-  std::vector<std::string> names;
-  for (const std::string_view line : Lines(text)) {
-    const bool display = Contains(line, "VGA compatible controller") ||
-                         Contains(line, "3D controller") || Contains(line, "Display controller");
-    if (!display || !(Contains(line, "NVIDIA") || Contains(line, "[10de:"))) continue;
-    std::string_view name = line;
-    const std::size_t controller = line.find("controller");
-    const std::size_t colon = line.find(": ", controller);
-    if (colon != std::string_view::npos) name = line.substr(colon + 2);
-    names.push_back(Clean(name));
-    if (names.size() == 64) break;
-  }
-  return names;
-}
-
 }  // namespace capacity::probe

@@ -54,7 +54,4 @@ struct Ethtool {
 };
 Ethtool ParseEthtool(std::string_view text);
 
-// NVIDIA display controllers of `lspci`, `lspci -nn`: their names as printed.
-std::vector<std::string> NvidiaInLspci(std::string_view text);
-
 }  // namespace capacity::probe

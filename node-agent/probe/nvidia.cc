@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "node-agent/probe/text.h"
@@ -43,12 +46,49 @@ std::optional<double> Celsius(std::string_view value) {
   return degrees;
 }
 
+// "00000000:01:00.0", "01:00.0" and what follows -> "0000:01:00.0"; empty: it begins with none.
+std::string Bus(std::string_view text) {
+  text = Trim(text);
+  text = text.substr(0, text.find_first_not_of("0123456789abcdefABCDEF:."));
+  while (!text.empty() && (text.back() == ':' || text.back() == '.')) text.remove_suffix(1);
+  constexpr std::size_t kSlot = 7;         // "01:00.0"
+  constexpr std::size_t kMostDomain = 8;   // hex digits
+  constexpr std::size_t kLeastDomain = 4;  // hex digits that sysfs and lspci -D print
+  if (text.size() < kSlot) return "";
+  const std::string_view slot = text.substr(text.size() - kSlot);
+  std::string_view domain = text.substr(0, text.size() - kSlot);
+  constexpr std::string_view kShape = "00:00.0";
+  for (std::size_t i = 0; i < kSlot; ++i) {
+    const bool digit = std::isxdigit(static_cast<unsigned char>(slot[i])) != 0;
+    if (kShape[i] == '0' ? !digit : slot[i] != kShape[i]) return "";
+  }
+  if (!domain.empty() && domain.back() != ':') return "";
+  if (!domain.empty()) domain.remove_suffix(1);
+  if (domain.size() > kMostDomain || Contains(domain, ":") || Contains(domain, ".")) return "";
+  while (domain.size() > kLeastDomain && domain.front() == '0') domain.remove_prefix(1);
+  const std::string zeros(kLeastDomain - std::min(domain.size(), kLeastDomain), '0');
+  return Lower(absl::StrCat(zeros, std::string(domain), ":", std::string(slot)));
+}
+
+bool SaysUnknownError(std::string_view value) { return ContainsWord(value, "unknown error"); }
+
+// "[GPU is lost]", "GPU requires reset" in the place of a value.
+bool SaysLost(std::string_view value) {
+  return ContainsWord(value, "gpu is lost") || ContainsWord(value, "gpu requires reset");
+}
+
+void Lose(std::string_view said, NvidiaCard& card) {
+  if (card.lost.empty()) card.lost = absl::StrCat("nvidia-smi says \"", Clean(said), "\"");
+}
+
 // `column` without its unit: "memory.total [MiB]" -> "memory.total".
 void Set(std::string_view column, std::string_view value, NvidiaCard& card) {
   if (column == "memory.total" && SaysNothing(value) && card.memory_said.empty()) {
     card.memory_said = Clean(value, 64);
   }
+  if (SaysLost(value)) Lose(value, card);
   if (SaysNothing(value)) return;
+  if (column == "pci.bus_id" || column == "gpu_bus_id") card.bus = Bus(value);
   if (column == "name" || column == "gpu_name") card.name = Clean(value);
   if (column == "driver_version" || column == "kmd_version") card.driver_version = Clean(value, 32);
   if (column == "memory.total") card.memory_bytes = Memory(value);
@@ -58,6 +98,84 @@ void Set(std::string_view column, std::string_view value, NvidiaCard& card) {
   }
   if (column == "temperature.gpu") card.celsius = Celsius(value);
   if (column == "mig.mode.current") card.mig_enabled = Enabled(value);
+}
+
+// A card of which not even the memory is known, for an error that has no name, does not answer.
+void LoseIfSilent(NvidiaCard& card) {
+  if (SaysUnknownError(card.memory_said) && !card.memory_bytes && !card.memory_used_bytes &&
+      !card.celsius && !card.power_limit_watts) {
+    Lose(card.memory_said, card);
+  }
+}
+
+// ---------------------------------------------------------------- cards that are told of
+
+// "Unable to determine the device handle for GPU1: 0000:34:00.0: Unknown Error", of older drivers
+// "... for GPU 0000:01:00.0: GPU is lost.  Reboot the system ..."; "GPU 0000:43:00.0 has fallen off
+// the bus".
+bool TellsOfALostCard(std::string_view text) {
+  const std::string lower = Lower(text);
+  return Contains(lower, "determine the device handle") || Contains(lower, "fallen off the bus");
+}
+
+// Those that the output says are lost, with number and address as far as it states them. It says so
+// before, between or after everything else.
+NvidiaCards LostCards(std::string_view text) {
+  NvidiaCards lost;
+  for (const std::string_view line : Lines(text)) {
+    if (!TellsOfALostCard(line) || lost.cards.size() == kMostCards) continue;
+    NvidiaCard card;
+    Lose(line, card);
+    const std::string lower = Lower(line);
+    const std::size_t gpu = lower.find("gpu");
+    if (gpu != std::string::npos) {
+      const std::string_view rest = Trim(std::string_view(lower).substr(gpu + 3));
+      card.bus = Bus(rest);
+      const auto pair = SplitPair(rest, ':');
+      if (card.bus.empty() && pair) {
+        card.index = ParseWhole(pair->key);
+        card.bus = Bus(pair->value);
+      }
+    }
+    lost.cards.push_back(std::move(card));
+  }
+  return lost;
+}
+
+// `-i 1` asks for one card and says nothing of the others.
+bool AsksForOneCard(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
+    return argument == "-i" || StartsWith(argument, "-i=") || StartsWith(argument, "--id");
+  });
+}
+
+// Cards come by number. One that is missing between others is there and not described.
+void FillGaps(NvidiaCards& found) {
+  std::uint64_t next = 0;
+  for (std::size_t i = 0; i < found.cards.size(); ++i, ++next) {
+    if (!found.cards[i].index) return;
+    for (; next < *found.cards[i].index && found.cards.size() < kMostCards; ++next, ++i) {
+      NvidiaCard missing;
+      missing.index = next;
+      missing.left_out = 1;
+      found.cards.insert(found.cards.begin() + static_cast<std::ptrdiff_t>(i), missing);
+    }
+  }
+}
+
+// In the place of the one with its number, else in order of the numbers, else behind the others.
+void Put(NvidiaCard card, NvidiaCards& found) {
+  auto place = found.cards.end();
+  if (card.index) {
+    place = std::find_if(found.cards.begin(), found.cards.end(), [&card](const NvidiaCard& other) {
+      return other.index && *other.index >= *card.index;
+    });
+    if (place != found.cards.end() && place->index == card.index) {
+      *place = std::move(card);
+      return;
+    }
+  }
+  if (found.cards.size() < kMostCards) found.cards.insert(place, std::move(card));
 }
 
 // ---------------------------------------------------------------- CSV
@@ -97,19 +215,11 @@ bool LooksLikeHeader(std::string_view line) {
   });
 }
 
-// "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.  Reboot the system ..."
-bool TellsOfALostCard(std::string_view text) {
-  const std::string lower = Lower(text);
-  return Contains(lower, "gpu is lost") || Contains(lower, "determine the device handle");
-}
-
 // Why a line without a value for every column describes no card, though it stands for one: it is
-// cut off ("1, NVIDIA GeFor"), has columns that nobody asked for, or tells of a card that fell off
-// its bus. Nullopt: it stands for none, as a warning or an error about a column.
+// cut off ("1, NVIDIA GeFor") or has columns that nobody asked for. Nullopt: it stands for none, as
+// a warning or an error about a column.
 std::optional<std::string> CutShort(const std::vector<std::string>& columns,
-                                    const std::vector<std::string_view>& values,
-                                    std::string_view line) {
-  if (TellsOfALostCard(line)) return absl::StrCat("nvidia-smi says \"", Clean(line), "\"");
+                                    const std::vector<std::string_view>& values) {
   const bool indexed = columns[0] == "index";
   if (indexed ? !ParseWhole(values[0]) : values.size() < 2) return std::nullopt;
   return absl::StrCat("its line of nvidia-smi has ", values.size(),
@@ -121,47 +231,51 @@ std::optional<NvidiaCards> FromCsv(const std::vector<std::string>& arguments,
                                    std::string_view text) {
   std::vector<std::string> columns = QueriedColumns(arguments);
   NvidiaCards found;
-  bool first = true;
   for (const std::string_view line : Lines(text)) {
-    if (Trim(line).empty()) continue;
-    if (first && LooksLikeHeader(line)) {
+    if (Trim(line).empty() || TellsOfALostCard(line)) continue;
+    // Warnings come before it.
+    if (LooksLikeHeader(line)) {
       columns = HeaderColumns(line);
-      first = false;
       continue;
     }
-    first = false;
-    if (columns.empty()) return std::nullopt;
+    if (columns.empty()) continue;
     const std::vector<std::string_view> values = Split(line, ',');
     NvidiaCard card;
-    std::optional<std::uint64_t> index;
     if (values.size() != columns.size()) {
-      const std::optional<std::string> why = CutShort(columns, values, line);
+      const std::optional<std::string> why = CutShort(columns, values);
       if (!why) {
         found.oddities.push_back(absl::StrCat("a line of nvidia-smi is no row of ", columns.size(),
                                               " columns: \"", Clean(line, kQuoted), "\""));
         continue;
       }
       card.cut_short = *why;
-      if (columns[0] == "index") index = ParseWhole(values[0]);
+      if (columns[0] == "index") card.index = ParseWhole(values[0]);
     }
     for (std::size_t i = 0; card.cut_short.empty() && i < columns.size(); ++i) {
       Set(columns[i], values[i], card);
-      if (columns[i] == "index") index = ParseWhole(values[i]);
+      if (columns[i] == "index") card.index = ParseWhole(values[i]);
     }
-    // Rows come by index; one that was cut away leaves a gap.
-    const std::size_t place = index && *index < kMostCards ? *index : found.cards.size();
-    if (place >= kMostCards) break;
-    if (found.cards.size() <= place) found.cards.resize(place + 1);
-    found.cards[place] = std::move(card);
+    if (card.index && *card.index >= kMostCards) break;
+    LoseIfSilent(card);
+    Put(std::move(card), found);
   }
   if (found.cards.empty()) return std::nullopt;
+  if (!AsksForOneCard(arguments)) FillGaps(found);
   return found;
 }
 
 // ---------------------------------------------------------------- -L
 
+// Drivers before 470 say in which instance of the GPU a slice is: "(UUID: MIG-GPU-2fa5.../1/0)".
+std::optional<std::uint64_t> GpuInstance(std::string_view line) {
+  const std::vector<std::string_view> parts = Split(line, '/');
+  if (parts.size() != 3 || !Contains(parts[0], "MIG-GPU-")) return std::nullopt;
+  return ParseWhole(parts[1]);
+}
+
 // "GPU 0: NVIDIA H100 80GB HBM3 (UUID: ...)" and "  MIG 1g.10gb     Device  0: (UUID: ...)".
-std::optional<NvidiaCards> FromList(std::string_view text) {
+std::optional<NvidiaCards> FromList(const std::vector<std::string>& arguments,
+                                    std::string_view text) {
   NvidiaCards found;
   for (const std::string_view line : Lines(text)) {
     const std::string_view trimmed = Trim(line);
@@ -170,6 +284,7 @@ std::optional<NvidiaCards> FromList(std::string_view text) {
       const auto pair = SplitPair(trimmed, ':');
       if (found.cards.size() == kMostCards) continue;
       NvidiaCard card;
+      card.index = ParseWhole(words[1].substr(0, words[1].find(':')));
       if (pair && Contains(trimmed, "(UUID")) {
         card.name = Clean(pair->value.substr(0, pair->value.find("(UUID")));
       } else {
@@ -179,11 +294,12 @@ std::optional<NvidiaCards> FromList(std::string_view text) {
     } else if (StartsWith(trimmed, "MIG ") && Contains(trimmed, "Device") && !found.cards.empty() &&
                found.cards.back().slices.size() < kMostSlices) {
       const std::string_view profile = Trim(trimmed.substr(4, trimmed.find("Device") - 4));
-      found.cards.back().slices.push_back({Clean(profile, 32), std::nullopt});
+      found.cards.back().slices.push_back({Clean(profile, 32), std::nullopt, GpuInstance(trimmed)});
       found.cards.back().mig_enabled = true;
     }
   }
   if (found.cards.empty()) return std::nullopt;
+  if (!AsksForOneCard(arguments)) FillGaps(found);
   return found;
 }
 
@@ -198,13 +314,20 @@ std::string_view Element(std::string_view xml, std::string_view tag) {
   return rest.substr(0, rest.find(absl::StrCat("</", std::string(tag), ">")));
 }
 
-// The driver counts its cards before it describes them.
-void CountAttached(std::optional<std::uint64_t> attached, NvidiaCards& found) {
+// The driver counts its cards before it describes them. Those that it then leaves out are lost,
+// unless they were cut off.
+void CountAttached(std::optional<std::uint64_t> attached, bool has_end, NvidiaCards& found) {
   if (!attached || *attached > kMostCards) return;
+  const std::size_t described = found.cards.size();
+  const std::string counted =
+      absl::StrCat("nvidia-smi counts ", *attached, " cards and describes ", described);
   while (found.cards.size() < *attached) {
-    found.cards.emplace_back().cut_short =
-        absl::StrCat("nvidia-smi counts ", *attached, " cards and describes ",
-                     found.cards.size() - 1, ": its end is missing");
+    NvidiaCard& card = found.cards.emplace_back();
+    if (has_end) {
+      card.lost = counted;
+    } else {
+      card.cut_short = absl::StrCat(counted, ": its end is missing");
+    }
   }
 }
 
@@ -217,6 +340,8 @@ std::optional<NvidiaCards> FromXml(std::string_view text) {
     at = next;
     if (found.cards.size() == kMostCards) break;
     NvidiaCard card;
+    const std::size_t address = gpu.find('"');
+    if (address != std::string_view::npos) card.bus = Bus(gpu.substr(address + 1));
     Set("name", Element(gpu, "product_name"), card);
     card.driver_version = driver;
     std::string_view slices = Element(gpu, "mig_devices");
@@ -235,13 +360,15 @@ std::optional<NvidiaCards> FromXml(std::string_view text) {
     while (card.slices.size() < kMostSlices) {
       const std::string_view slice = Element(slices, "mig_device");
       if (slice.empty()) break;
-      card.slices.push_back(
-          {"", Memory(Trim(Element(Element(slice, "fb_memory_usage"), "total")))});
+      card.slices.push_back({"", Memory(Trim(Element(Element(slice, "fb_memory_usage"), "total"))),
+                             ParseWhole(Element(slice, "gpu_instance_id"))});
       slices.remove_prefix(static_cast<std::size_t>(slice.data() + slice.size() - slices.data()));
     }
+    LoseIfSilent(card);
     found.cards.push_back(std::move(card));
   }
-  CountAttached(ParseWhole(Trim(Element(text, "attached_gpus"))), found);
+  CountAttached(ParseWhole(Trim(Element(text, "attached_gpus"))),
+                Contains(text, "</nvidia_smi_log>"), found);
   if (found.cards.empty()) return std::nullopt;
   return found;
 }
@@ -259,7 +386,9 @@ std::optional<NvidiaCards> FromQuery(std::string_view text) {
     const std::string_view trimmed = Trim(line);
     const auto pair = SplitPair(line, ':');
     if (StartsWith(line, "GPU ") && trimmed.back() != ':' && found.cards.size() < kMostCards) {
-      found.cards.emplace_back().driver_version = driver;
+      NvidiaCard& card = found.cards.emplace_back();
+      card.driver_version = driver;
+      card.bus = Bus(line.substr(4));
       in_slices = false;
       continue;
     }
@@ -279,6 +408,7 @@ std::optional<NvidiaCards> FromQuery(std::string_view text) {
     if (found.cards.empty()) continue;
     NvidiaCard& card = found.cards.back();
     if (in_slices) {
+      if (pair->key == "GPU Instance ID") card.slices.back().instance = ParseWhole(pair->value);
       if (heading == "FB Memory Usage" && pair->key == "Total") {
         card.slices.back().memory_bytes = Memory(pair->value);
       }
@@ -298,7 +428,8 @@ std::optional<NvidiaCards> FromQuery(std::string_view text) {
       Set("temperature.gpu", pair->value, card);
     }
   }
-  CountAttached(attached, found);
+  for (NvidiaCard& card : found.cards) LoseIfSilent(card);
+  CountAttached(attached, false, found);
   if (found.cards.empty()) return std::nullopt;
   return found;
 }
@@ -330,15 +461,21 @@ void ReadMigTable(std::string_view text, NvidiaCards& found) {
     if (cells.size() < 3 || words.size() != 4) continue;
     const auto card = ParseWhole(words[0]);
     const auto memory = SplitPair(cells[1], '/');
-    if (!card || !ParseWhole(words[3]) || !memory || *card >= found.cards.size()) continue;
-    std::vector<MigSlice>& slices = found.cards[*card].slices;
-    if (slices.size() < kMostSlices) slices.push_back({"", Memory(memory->value)});
+    const auto its =
+        std::find_if(found.cards.begin(), found.cards.end(),
+                     [&card](const NvidiaCard& other) { return card && other.index == card; });
+    if (!ParseWhole(words[3]) || !memory || its == found.cards.end()) continue;
+    std::vector<MigSlice>& slices = its->slices;
+    if (slices.size() < kMostSlices) {
+      slices.push_back({"", Memory(memory->value), ParseWhole(words[1])});
+    }
   }
 }
 
 // "|   0  NVIDIA GB10                    On  |" over "| N/A   36C    P8   3W /  N/A  | Not
 // Supported |".
-std::optional<NvidiaCards> FromTable(std::string_view text) {
+std::optional<NvidiaCards> FromTable(const std::vector<std::string>& arguments,
+                                     std::string_view text) {
   NvidiaCards found;
   std::string driver;
   bool inside = false;
@@ -351,11 +488,15 @@ std::optional<NvidiaCards> FromTable(std::string_view text) {
     const std::vector<std::string_view> words = Words(cells[0]);
     if (cells.size() < 3) {
       if (words.size() < 2 || !ParseWhole(words[0]) || found.cards.size() == kMostCards) continue;
-      found.cards.emplace_back().cut_short = "its row of the table has no end";
+      NvidiaCard& card = found.cards.emplace_back();
+      card.cut_short = "its row of the table has no end";
+      card.index = ParseWhole(words[0]);
       continue;
     }
     if (words.size() >= 2 && ParseWhole(words[0]) && found.cards.size() < kMostCards) {
       NvidiaCard card;
+      card.index = ParseWhole(words[0]);
+      card.bus = Bus(cells[1]);
       card.driver_version = driver;
       std::vector<std::string> name(words.begin() + 1, words.end());
       // The next column is the persistence mode.
@@ -377,12 +518,17 @@ std::optional<NvidiaCards> FromTable(std::string_view text) {
       }
       const auto power = SplitPair(cells[0], '/');
       if (power) Set("power.limit", power->value, card);
+      // Fan, temperature and state. A fan alone may fail on a card that works.
+      if (words.size() > 2 && words[1] == "ERR!" && words[2] == "ERR!") {
+        card.lost = "nvidia-smi says \"ERR!\" for its temperature and its state";
+      }
     } else if (!found.cards.empty() && cells[2] == "Enabled") {
       found.cards.back().mig_enabled = true;  // third line of a card: its MIG mode
     }
   }
   ReadMigTable(text, found);
   if (found.cards.empty()) return std::nullopt;
+  if (!AsksForOneCard(arguments)) FillGaps(found);
   // "NVIDIA GeForce RTX 2080 ..." is cut to the table's width.
   for (const NvidiaCard& card : found.cards) {
     if (Contains(card.name, "...")) {
@@ -391,6 +537,142 @@ std::optional<NvidiaCards> FromTable(std::string_view text) {
     }
   }
   return found;
+}
+
+std::optional<NvidiaCards> Described(const std::vector<std::string>& arguments,
+                                     std::string_view text) {
+  if (Contains(text, "<nvidia_smi_log>")) return FromXml(text);
+  if (Contains(text, "NVSMI LOG")) return FromQuery(text);
+  if (Contains(text, "| NVIDIA-SMI") || Contains(text, "|====")) return FromTable(arguments, text);
+  if (Contains(text, "(UUID:")) return FromList(arguments, text);
+  const std::vector<std::string_view> lines = Lines(text);
+  const bool asked = !QueriedColumns(arguments).empty();
+  const bool headed = std::any_of(lines.begin(), lines.end(), [](std::string_view line) {
+    return Contains(line, ",") && LooksLikeHeader(line);
+  });
+  if (asked || headed) return FromCsv(arguments, text);
+  return std::nullopt;
+}
+
+// ---------------------------------------------------------------- several outputs
+
+bool Contradict(const NvidiaCard& a, const NvidiaCard& b) {
+  return (a.index && b.index && a.index != b.index) ||
+         (!a.bus.empty() && !b.bus.empty() && a.bus != b.bus);
+}
+
+bool IsSame(const NvidiaCard& a, const NvidiaCard& b) {
+  return !Contradict(a, b) && ((a.index && b.index) || (!a.bus.empty() && !b.bus.empty()));
+}
+
+// It is known to be there, and no more.
+bool IsBlank(const NvidiaCard& card) {
+  return card.name.empty() && card.driver_version.empty() && !card.memory_bytes &&
+         card.memory_said.empty() && !card.celsius && !card.power_limit_watts;
+}
+
+bool NamesAgree(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty() || Contains(a, "...") || Contains(b, "...")) return true;
+  const auto bare = [](std::string_view name) {
+    constexpr std::string_view kMaker = "NVIDIA ";
+    return StartsWith(name, kMaker) ? name.substr(kMaker.size()) : name;
+  };
+  return bare(a) == bare(b);
+}
+
+// Whether two cards at the same place of two lists can be one. Of a lost one nothing is known but
+// that; what another list says at its place is of the next card.
+bool MayBeSame(const NvidiaCard& a, const NvidiaCard& b) {
+  const bool passed_over = (!a.lost.empty() && a.name.empty() && b.lost.empty()) ||
+                           (!b.lost.empty() && b.name.empty() && a.lost.empty());
+  const bool described = !a.name.empty() || !b.name.empty();
+  return !Contradict(a, b) && NamesAgree(a.name, b.name) && !(passed_over && described);
+}
+
+void Fill(const NvidiaCard& from, NvidiaCard& to) {
+  const bool shortened = Contains(to.name, "...");
+  if (!to.index) to.index = from.index;
+  if (to.bus.empty()) to.bus = from.bus;
+  if (to.lost.empty()) to.lost = from.lost;
+  to.left_out += from.left_out;
+  if (to.name.empty() || (shortened && !from.name.empty())) to.name = from.name;
+  if (to.cut_short.empty()) to.cut_short = from.cut_short;
+  if (to.driver_version.empty()) to.driver_version = from.driver_version;
+  if (!to.memory_bytes) to.memory_bytes = from.memory_bytes;
+  if (!to.memory_used_bytes) to.memory_used_bytes = from.memory_used_bytes;
+  if (to.memory_said.empty()) to.memory_said = from.memory_said;
+  if (!to.power_limit_watts) to.power_limit_watts = from.power_limit_watts;
+  if (!to.celsius) to.celsius = from.celsius;
+  if (!to.mig_enabled) to.mig_enabled = from.mig_enabled;
+  if (to.slices.size() < from.slices.size()) to.slices.resize(from.slices.size());
+  for (std::size_t s = 0; s < from.slices.size(); ++s) {
+    if (to.slices[s].profile.empty()) to.slices[s].profile = from.slices[s].profile;
+    if (!to.slices[s].memory_bytes) to.slices[s].memory_bytes = from.slices[s].memory_bytes;
+    if (!to.slices[s].instance) to.slices[s].instance = from.slices[s].instance;
+  }
+}
+
+// Cards of two outputs whose partner is not found yet.
+struct Rest {
+  std::vector<const NvidiaCard*> from;
+  std::vector<NvidiaCard*> to;
+};
+
+// Pairs each with the first for which `same` holds.
+template <class Same>
+void PairEach(const Same& same, Rest& rest) {
+  std::vector<const NvidiaCard*> alone;
+  for (const NvidiaCard* from : rest.from) {
+    const auto to = std::find_if(rest.to.begin(), rest.to.end(),
+                                 [&](const NvidiaCard* card) { return same(*from, *card); });
+    if (to == rest.to.end()) {
+      alone.push_back(from);
+      continue;
+    }
+    Fill(*from, **to);
+    rest.to.erase(to);
+  }
+  rest.from = std::move(alone);
+}
+
+// Pairs those for which `counts` holds in order, if that fits all of them.
+template <class Counts>
+void PairInOrder(const Counts& counts, Rest& rest) {
+  Rest these;
+  const auto is_one = [&counts](const NvidiaCard* card) { return counts(*card); };
+  std::copy_if(rest.from.begin(), rest.from.end(), std::back_inserter(these.from), is_one);
+  std::copy_if(rest.to.begin(), rest.to.end(), std::back_inserter(these.to), is_one);
+  if (these.from.size() != these.to.size()) return;
+  for (std::size_t i = 0; i < these.from.size(); ++i) {
+    if (!MayBeSame(*these.from[i], *these.to[i])) return;
+  }
+  for (std::size_t i = 0; i < these.from.size(); ++i) Fill(*these.from[i], *these.to[i]);
+  const auto drop = [](const auto& gone, auto& cards) {
+    cards.erase(std::remove_if(cards.begin(), cards.end(),
+                               [&gone](const NvidiaCard* card) {
+                                 return std::find(gone.begin(), gone.end(), card) != gone.end();
+                               }),
+                cards.end());
+  };
+  drop(these.from, rest.from);
+  drop(these.to, rest.to);
+}
+
+// By number; cards whose number is not known by their addresses, which numbers follow, else last.
+void Order(std::vector<NvidiaCard>& cards) {
+  const auto all = [&cards](const auto& has) {
+    return std::all_of(cards.begin(), cards.end(), has);
+  };
+  if (all([](const NvidiaCard& card) { return !card.bus.empty(); }) &&
+      !all([](const NvidiaCard& card) { return card.index.has_value(); })) {
+    std::stable_sort(cards.begin(), cards.end(),
+                     [](const NvidiaCard& a, const NvidiaCard& b) { return a.bus < b.bus; });
+    return;
+  }
+  std::stable_sort(cards.begin(), cards.end(), [](const NvidiaCard& a, const NvidiaCard& b) {
+    if (a.index && b.index) return *a.index < *b.index;
+    return a.index.has_value() && !b.index.has_value();
+  });
 }
 
 }  // namespace
@@ -409,63 +691,111 @@ bool SaysNothing(std::string_view value) {
 
 std::optional<NvidiaCards> ParseNvidiaSmi(const std::vector<std::string>& arguments,
                                           std::string_view text) {
-  if (!WhyNoCard(text).empty() && !TellsOfALostCard(text.substr(0, kLookedForReasons))) {
-    return std::nullopt;
-  }
-  if (Contains(text, "<nvidia_smi_log>")) return FromXml(text);
-  if (Contains(text, "NVSMI LOG")) return FromQuery(text);
-  if (Contains(text, "| NVIDIA-SMI") || Contains(text, "|====")) return FromTable(text);
-  if (Contains(text, "(UUID:")) return FromList(text);
-  const std::vector<std::string_view> lines = Lines(Trim(text));
-  const bool asked = !QueriedColumns(arguments).empty();
-  if (asked || (!lines.empty() && LooksLikeHeader(lines[0]) && Contains(lines[0], ","))) {
-    return FromCsv(arguments, text);
-  }
-  return std::nullopt;
+  const NvidiaCards lost = LostCards(text);
+  if (WhyNoCard(text) && lost.cards.empty()) return std::nullopt;
+  std::optional<NvidiaCards> found = Described(arguments, text);
+  if (lost.cards.empty()) return found;
+  if (!found) found.emplace();
+  Merge(lost, *found);
+  return found;
 }
 
 void Merge(const NvidiaCards& other, NvidiaCards& cards) {
-  if (cards.cards.size() < other.cards.size()) cards.cards.resize(other.cards.size());
-  for (std::size_t i = 0; i < other.cards.size(); ++i) {
-    const NvidiaCard& from = other.cards[i];
-    NvidiaCard& to = cards.cards[i];
-    const bool shortened = Contains(to.name, "...");
-    if (to.name.empty() || (shortened && !from.name.empty())) to.name = from.name;
-    if (to.cut_short.empty()) to.cut_short = from.cut_short;
-    if (to.driver_version.empty()) to.driver_version = from.driver_version;
-    if (!to.memory_bytes) to.memory_bytes = from.memory_bytes;
-    if (!to.memory_used_bytes) to.memory_used_bytes = from.memory_used_bytes;
-    if (to.memory_said.empty()) to.memory_said = from.memory_said;
-    if (!to.power_limit_watts) to.power_limit_watts = from.power_limit_watts;
-    if (!to.celsius) to.celsius = from.celsius;
-    if (!to.mig_enabled) to.mig_enabled = from.mig_enabled;
-    if (to.slices.size() < from.slices.size()) to.slices.resize(from.slices.size());
-    for (std::size_t s = 0; s < from.slices.size(); ++s) {
-      if (to.slices[s].profile.empty()) to.slices[s].profile = from.slices[s].profile;
-      if (!to.slices[s].memory_bytes) to.slices[s].memory_bytes = from.slices[s].memory_bytes;
+  Rest rest;
+  for (const NvidiaCard& card : other.cards) rest.from.push_back(&card);
+  for (NvidiaCard& card : cards.cards) rest.to.push_back(&card);
+  PairEach(IsSame, rest);
+  const auto both_lost = [](const NvidiaCard& a, const NvidiaCard& b) {
+    return !a.lost.empty() && !b.lost.empty() && !Contradict(a, b);
+  };
+  PairEach(both_lost, rest);
+  PairInOrder([](const NvidiaCard& card) { return !card.name.empty(); }, rest);
+  PairInOrder([](const NvidiaCard&) { return true; }, rest);
+  const auto both_blank = [](const NvidiaCard& a, const NvidiaCard& b) {
+    return IsBlank(a) && IsBlank(b) && !Contradict(a, b);
+  };
+  PairEach(both_blank, rest);
+  std::vector<NvidiaCard> more;
+  for (const NvidiaCard* card : rest.from) {
+    const std::size_t known = cards.cards.size() + more.size();
+    if (known < kMostCards && (!card->lost.empty() || known < other.cards.size())) {
+      more.push_back(*card);
     }
   }
+  cards.cards.insert(cards.cards.end(), more.begin(), more.end());
+  Order(cards.cards);
   cards.oddities.insert(cards.oddities.end(), other.oddities.begin(), other.oddities.end());
 }
 
-std::string WhyNoCard(std::string_view text) {
+void Conclude(NvidiaCards& cards) {
+  for (NvidiaCard& card : cards.cards) {
+    if (!card.name.empty() || !card.lost.empty() || card.left_out == 0) continue;
+    if (card.left_out > 1) {
+      card.lost = "nvidia-smi counts it and leaves it out of every list";
+    } else if (card.cut_short.empty()) {
+      card.cut_short = "nvidia-smi leaves it out: it is lost, or its line is";
+    }
+  }
+}
+
+std::optional<Refusal> WhyNoCard(std::string_view text) {
+  using Fault = agent::Accelerator::Fault;
+  struct Known {
+    const char* text;
+    const char* why;
+    Fault fault;
+  };
+  static constexpr std::array kKnown = {
+      Known{"no devices were found", "nvidia-smi says \"No devices were found\"", Fault::kNoDriver},
+      Known{"couldn't communicate with the nvidia driver",
+            "nvidia-smi cannot communicate with the NVIDIA driver", Fault::kNoDriver},
+      Known{"driver/library version mismatch",
+            "the NVIDIA driver and its library have different versions; a reboot mends this",
+            Fault::kNeedsReboot},
+      Known{"driver not loaded", "nvidia-smi says that the NVIDIA driver is not loaded",
+            Fault::kNoDriver},
+      Known{"couldn't find libnvidia-ml", "nvidia-smi does not find its library libnvidia-ml.so",
+            Fault::kNoTool},
+      // Windows denies it to its WSL.
+      Known{"gpu access blocked by the operating system",
+            "the system around this one keeps the GPU from it (nvidia-smi says \"GPU access "
+            "blocked by the operating system\")",
+            Fault::kHidden},
+      Known{"failed to initialize nvml: insufficient permissions",
+            "this user is not allowed to use the NVIDIA driver", Fault::kHidden},
+      Known{"failed to initialize nvml: unknown error",
+            "nvidia-smi cannot start the NVIDIA management library (\"Unknown Error\")",
+            Fault::kUnknown},
+      Known{"failed to initialize nvml", "nvidia-smi cannot start the NVIDIA management library",
+            Fault::kUnknown}};
   const std::string start = Lower(text.substr(0, kLookedForReasons));
-  if (Contains(start, "no devices were found")) return "nvidia-smi says \"No devices were found\"";
-  if (Contains(start, "couldn't communicate with the nvidia driver")) {
-    return "nvidia-smi cannot communicate with the NVIDIA driver";
+  for (const Known& known : kKnown) {
+    if (Contains(start, known.text)) return Refusal{known.why, known.fault};
   }
-  if (Contains(start, "driver/library version mismatch")) {
-    return "the NVIDIA driver and its library have different versions; a reboot mends this";
-  }
-  if (Contains(start, "failed to initialize nvml")) {
-    return "nvidia-smi cannot start the NVIDIA management library";
-  }
-  return "";
+  return std::nullopt;
 }
 
 bool SaysThereIsNoCard(std::string_view text) {
   const std::string start = Lower(text.substr(0, kLookedForReasons));
   return Contains(start, "no devices were found") && !TellsOfALostCard(start);
+}
+
+std::vector<PciCard> NvidiaInLspci(std::string_view text) {
+  std::vector<PciCard> cards;
+  for (const std::string_view line : Lines(text)) {
+    const bool display = Contains(line, "VGA compatible controller") ||
+                         Contains(line, "3D controller") || Contains(line, "Display controller");
+    if (!display || !(Contains(line, "NVIDIA") || Contains(line, "[10de:"))) continue;
+    std::string_view name = line;
+    const std::size_t controller = line.find("controller");
+    const std::size_t colon = line.find(": ", controller);
+    if (colon != std::string_view::npos) name = line.substr(colon + 2);
+    const std::size_t gone = name.find("(rev ff)");
+    const bool off_bus = gone != std::string_view::npos;
+    cards.push_back({Bus(line), Clean(name.substr(0, gone)), off_bus});
+    if (cards.size() == kMostCards) break;
+  }
+  return cards;
 }
 
 bool SharesSystemMemory(const NvidiaCard& card) {
@@ -479,7 +809,7 @@ bool SharesSystemMemory(const NvidiaCard& card) {
 
 host::Command NvidiaQuery() {
   return {{"nvidia-smi",
-           "--query-gpu=index,name,driver_version,memory.total,memory.used,power.limit,"
+           "--query-gpu=index,name,pci.bus_id,driver_version,memory.total,memory.used,power.limit,"
            "temperature.gpu,mig.mode.current",
            "--format=csv"}};
 }

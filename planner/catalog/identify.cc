@@ -127,10 +127,24 @@ bool HasNoDriver(const SeenAccelerator& card) {
          absl::StartsWith(card.name, "NVIDIA device 0x");
 }
 
+bool IsLost(const SeenAccelerator& card) { return absl::EndsWith(card.name, " (lost)"); }
+
+bool IsAtWork(const SeenAccelerator& card) { return !HasNoDriver(card) && !IsLost(card); }
+
+// PCI's name of the one GPU that is no card but a part of its machine (PCI ID repository).
+bool IsGb10OfPci(const SeenAccelerator& card) {
+  return HasNoDriver(card) && !IsLost(card) &&
+         (absl::StrContains(card.name, "[10de:2e12]") ||
+          absl::StartsWith(card.name, "NVIDIA device 0x2e12"));
+}
+
 ChipAnswer CardChip(const Catalog& catalog, const SeenAccelerator& card) {
   if (IsShortened(card.name)) {
     return {nullptr, absl::StrCat("the table of nvidia-smi cuts the card's name to \"", card.name,
                                   "\", which begins several cards' names")};
+  }
+  if (IsLost(card)) {
+    return {nullptr, absl::StrCat("nothing can use its card \"", card.name, "\"")};
   }
   const std::vector<const Chip*> named = ChipsNamed(catalog, card.name);
   std::vector<const Chip*> fitting;
@@ -325,7 +339,7 @@ std::string Contradiction(const Catalog& catalog, const Machine& machine, const 
   const Chip* chip = catalog.FindChip(machine.chip);
   if (chip == nullptr || !chip->unified_memory) return "";
   for (const SeenAccelerator& card : seen.accelerators) {
-    if (card.name.empty() || HasNoDriver(card) || Names(catalog, card.name, *chip)) continue;
+    if (card.name.empty() || !IsAtWork(card) || Names(catalog, card.name, *chip)) continue;
     return absl::StrCat("it has a card \"", card.name, "\" beside its ", chip->id,
                         ", and the catalogue describes no machine with both");
   }
@@ -370,11 +384,14 @@ const Machine* MachineNamed(const Catalog& catalog, const Seen& seen, std::strin
   return nullptr;
 }
 
-// Without those that no driver runs, unless there are no others.
-std::vector<SeenAccelerator> CardsAtWork(const std::vector<SeenAccelerator>& cards) {
+// Without those that no driver runs and those that are lost, unless there are no others. A GB10 is
+// the machine, and is called as its driver would, whether or not that runs.
+std::vector<SeenAccelerator> CardsAtWork(std::vector<SeenAccelerator> cards) {
+  for (SeenAccelerator& card : cards) {
+    if (IsGb10OfPci(card)) card.name = "NVIDIA GB10";
+  }
   std::vector<SeenAccelerator> at_work;
-  std::copy_if(cards.begin(), cards.end(), std::back_inserter(at_work),
-               [](const SeenAccelerator& card) { return !HasNoDriver(card); });
+  std::copy_if(cards.begin(), cards.end(), std::back_inserter(at_work), IsAtWork);
   return at_work.empty() ? cards : at_work;
 }
 
@@ -399,9 +416,11 @@ Identified IdentifyLinux(const Catalog& catalog, const Seen& all) {
     } else if (named.size() == 1) {
       identified.why = "the machine's maker and product are not in the catalogue";
     } else {
-      identified.why = absl::StrCat(
-          seen.accelerators_unknown ? "which accelerators it has is not known" : "no accelerator",
-          "; saw processor \"", seen.chip_name, "\"");
+      identified.why =
+          absl::StrCat(seen.accelerators_unknown
+                           ? "which accelerators it has is not known"
+                           : "no NVIDIA card, and accelerators of other makers are not looked for",
+                       "; saw processor \"", seen.chip_name, "\"");
     }
   } else if (std::any_of(seen.accelerators.begin(), seen.accelerators.end(),
                          [](const SeenAccelerator& card) { return card.slice; })) {

@@ -13,7 +13,8 @@ namespace capacity::catalog {
 // What was seen. Empty: not known.
 struct SeenAccelerator {
   // As the driver prints it, "NVIDIA GeForce RTX 3090", or, without one, as PCI lists it: "NVIDIA
-  // Corporation GA102 [GeForce RTX 3090] [10de:2204]", "NVIDIA device 0x2204".
+  // Corporation GA102 [GeForce RTX 3090] [10de:2204]", "NVIDIA device 0x2204". Either with "
+  // (lost)" behind it where it is there and nothing can use it.
   std::string name;
   std::optional<Bytes> memory;  // its own; nullopt when unified or not said
   bool slice = false;           // a MIG slice
@@ -43,8 +44,8 @@ struct Identified {
 
 // By printed names (`reported_as`, `model_identifiers`), core count and memory; never by guess: of
 // two entries that fit neither is taken, and one that firmware names is not where its memory, its
-// processor or another card speaks against it. Cards that no driver runs do not count beside cards
-// that one does.
+// processor or another card speaks against it. Cards that no driver runs and lost ones do not count
+// beside cards that work.
 Identified Identify(const Catalog& catalog, const Seen& seen);
 
 }  // namespace capacity::catalog

@@ -49,7 +49,7 @@ Identified Identify(const catalog::Catalog& catalog, const v1::NodeReport& repor
     found.machine = catalog.FindMachine(report.identity().machine());
     if (found.chip == nullptr) {
       found.chip = catalog.FindChip(report.identity().chip());
-      found.chips = report.accelerators_size();
+      found.chips = static_cast<int>(report.identity().chips());  // without those that do not work
     }
   }
   if (found.machine == nullptr) {

@@ -116,9 +116,10 @@ TEST(Identify, Gb10MachinesByTheirMakersNames) {
 }
 
 TEST(Identify, AFailingToolIsNoProofThatThereIsNoAccelerator) {
-  EXPECT_THAT(Identify(Shipped(), {.chip_name = "AMD EPYC"}).why, HasSubstr("no accelerator"));
+  EXPECT_THAT(Identify(Shipped(), {.chip_name = "AMD EPYC"}).why,
+              HasSubstr("no NVIDIA card, and accelerators of other makers are not looked for"));
   EXPECT_THAT(Identify(Shipped(), {.chip_name = "AMD EPYC", .accelerators_unknown = true}).why,
-              AllOf(HasSubstr("is not known"), Not(HasSubstr("no accelerator"))));
+              AllOf(HasSubstr("is not known"), Not(HasSubstr("no NVIDIA card"))));
 }
 
 TEST(Identify, MacsThatAreNeitherStudioNorMiniNorBook) {
@@ -235,6 +236,32 @@ TEST(Identify, ACardThatNoDriverRunsDoesNotCount) {
                            "NVIDIA device 0x2204"}) {
     EXPECT_EQ(Cards({driven, {name}}), (Identified{"rtx-3090-24gb", "rtx-3090", 1, ""}));
     EXPECT_THAT(Cards({{name}}).why, HasSubstr(name));
+  }
+}
+
+TEST(Identify, ALostCardDoesNotCount) {
+  const SeenAccelerator works = {"NVIDIA GeForce RTX 3090", GiB(24)};
+  for (const char* name : {"NVIDIA GeForce RTX 3090 (lost)", "NVIDIA card (lost)",
+                           "NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (lost)",
+                           "NVIDIA device 0x2684 (lost)"}) {
+    EXPECT_EQ(Cards({{name}, works}), (Identified{"rtx-3090-24gb", "rtx-3090", 1, ""})) << name;
+    const Identified alone = Cards({{name}});
+    EXPECT_EQ(alone.machine, "") << name;
+    EXPECT_THAT(alone.why, HasSubstr(std::string("nothing can use its card \"") + name));
+  }
+  // It speaks against no machine either.
+  EXPECT_EQ(Identify(Shipped(), {.vendor = "NVIDIA",
+                                 .product = "NVIDIA_DGX_Spark",
+                                 .accelerators = {{"NVIDIA GB10 (lost)"}}})
+                .machine,
+            "dgx-spark");
+}
+
+TEST(Identify, AGb10ThatOnlyPciListsIsItsMachine) {
+  for (const char* name :
+       {"NVIDIA Corporation Device [10de:2e12] (rev a1)",
+        "NVIDIA Corporation GB20B [GB10] [10de:2e12] (rev a1)", "NVIDIA device 0x2e12"}) {
+    EXPECT_EQ(Cards({{name}}), (Identified{"gb10-128gb", "gb10", 1, ""})) << name;
   }
 }
 

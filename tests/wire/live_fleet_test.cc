@@ -274,6 +274,27 @@ TEST(LiveFleet, ACardWithoutADriverIsNoneOfAWorkstations) {
   ExpectSameFleet(fleet, ReadBack(fleet).fleet);
 }
 
+TEST(LiveFleet, ALostCardIsNoneOfAWorkstations) {
+  const std::string card =
+      "accelerators { name: 'NVIDIA GeForce RTX 4080' memory_bytes: 17171480576 }";
+  const std::string lost = "accelerators { name: 'NVIDIA GeForce RTX 4080 (lost)' }";
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(), {Node("rig", card + lost + card), Node("dead", lost)}, {});
+  ASSERT_THAT(fleet.nodes, SizeIs(1));
+  EXPECT_EQ(fleet.nodes[0].cards(), 2);
+  ASSERT_THAT(fleet.omitted, SizeIs(1));
+  EXPECT_THAT(fleet.omitted[0].reason, HasSubstr("RTX 4080 (lost)"));
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+  // Nor where the agent's own catalogue knows a card that this one does not.
+  const LiveNode newer = Node("newer",
+                              "accelerators { name: 'NVIDIA GeForce RTX 9090' }\n"
+                              "accelerators { name: 'NVIDIA GeForce RTX 9090 (lost)' }\n"
+                              "identity { machine: 'workstation' chip: 'rtx-4080' chips: 1 }");
+  const LiveFleet one = ReadLiveFleet(Shipped(), {newer}, {});
+  ASSERT_THAT(one.nodes, SizeIs(1));
+  EXPECT_EQ(one.nodes[0].cards(), 1);
+}
+
 TEST(LiveFleet, AStrixHaloMachineOfAnotherSizeIsLeftOutWithTheReason) {
   const auto framework = [](const std::string& bytes) {
     return Node("fw",
@@ -471,9 +492,9 @@ TEST(LiveFleet, MeasuredSpeedsAreInTheInventoryThatReadsBack) {
       Shipped(), {Spark("s", ""), Ultra("u", "")}, {},
       {Speed("s", kBench, november), Speed("s", kBench, november - 1),
        Speed("u", std::string(kBench) + " not_comparable: 'the prompt was cached'"),
-       Speed(
-           "u",
-           "engine: 'mlx' model_name: 'my-own-model-4bit' decode { median_tokens_per_second: 9 }"),
+       Speed("u",
+             "engine: 'mlx' model_name: 'my-own-model-4bit' decode { median_tokens_per_second: "
+             "9 }"),
        Speed("nobody", kBench)});
   const std::vector<fleet::SpeedMeasurement> read = ReadBack(fleet).fleet.measurements();
   ASSERT_THAT(read, SizeIs(1));
@@ -491,7 +512,8 @@ TEST(LiveFleet, MeasuredSpeedsAreInTheInventoryThatReadsBack) {
 
 // From counters, say: taken for one at an empty cache it would make the node look slow.
 TEST(LiveFleet, ASpeedAtAnUnknownContextIsNotUsed) {
-  const std::string unknown = R"(engine: "llama.cpp" source: "llama-server-metrics" passive: true
+  const std::string unknown =
+      R"(engine: "llama.cpp" source: "llama-server-metrics" passive: true
       model_name: "gpt-oss-120b-mxfp4-00001-of-00003.gguf" quant_name: "MXFP4 MoE" streams: 1
       decode { median_tokens_per_second: 30 })";
   const LiveFleet without = ReadLiveFleet(Shipped(), {Spark("s", "")}, {}, {Speed("s", unknown)});
