@@ -551,10 +551,11 @@ class Agent {
     }
     return absl::InvalidArgumentError(absl::StrCat(
         directory,
-        key.ok() ? "/node.key is not the key of the certificate beside it"
-                 : "/node.key, the key of the certificate beside it, is missing",
-        ": put the right one back, or remove both files, have the node forgotten (planner forget) "
-        "and give a new join token"));
+        key.ok() ? "/node.key is not the key of the certificate beside it: put the right one back, "
+                   "or remove both files"
+                 : "/node.key, the key of the certificate beside it, is missing: put it back, or "
+                   "remove membership.pem",
+        ", have the node forgotten (planner forget) and give a new join token"));
   }
 
   absl::StatusOr<Wanted> MakerOfToken() const {

@@ -1,6 +1,8 @@
 #include "planner/service/agents_service.h"
 
+#include <algorithm>
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "planner/pki/token.h"
@@ -36,10 +38,29 @@ const char* NameOf(v1::Outcome outcome) {
 
 store::Stamp StampOf(const v1::Origin& origin) { return {origin.boot_id(), origin.sequence()}; }
 
-// A token that is not to be had is told apart for the log only.
-grpc::Status BadToken() {
+// Why an enrolment with this token is refused. Who has the token of a record knows 256 random bits:
+// that is no stranger who guesses, and may hear what became of it. Only the name that it is bound
+// to stays in the log, since that protects a token which was stolen.
+std::string WhyRefused(const store::Store& store, const store::Enrollment& enrollment) {
+  constexpr char kRevoked[] = "the node with this name or key is revoked";
+  if (enrollment.token_hash.empty()) return kRevoked;
+  const auto tokens = store.ListTokens();
+  if (!tokens.ok()) return "the join token is not valid for this";
+  const auto token = std::find_if(tokens->begin(), tokens->end(), [&](const auto& record) {
+    return pki::EqualInConstantTime(record.hash, enrollment.token_hash);
+  });
+  if (token == tokens->end()) return "the join token is not valid for this";
+  if (token->expires_at_unix_ms <= store::SystemClock()) return "the join token has expired";
+  if (!token->node_name.empty() && token->node_name != enrollment.name) {
+    return absl::StrCat("the join token is for a node with another name than \"", enrollment.name,
+                        "\"");
+  }
+  return token->used_at_unix_ms ? "the join token was used already" : kRevoked;
+}
+
+grpc::Status BadToken(const std::string& why) {
   return {grpc::StatusCode::UNAUTHENTICATED,
-          "the join token is not valid for this; make one with `planner token create`"};
+          absl::StrCat(why, "; make a new one with `planner token create`")};
 }
 
 double SecondsSince(std::chrono::steady_clock::time_point began) {
@@ -121,7 +142,7 @@ grpc::Status AgentsService::DoEnrol(const Caller& caller, const v1::EnrolRequest
     LogWarning("enrolment refused", {{"name", request.node_name()},
                                      {"from", caller.address},
                                      {"why", std::string(node.status().message())}});
-    return BadToken();
+    return BadToken(WhyRefused(context_.store, enrollment));
   }
   if (!node.ok()) return ToGrpc(node.status());
   response.set_node_id(node->node_id);

@@ -322,22 +322,22 @@ TEST_F(Authentication, TokensAreForOneUseOneNameOneTime) {
   const std::string token = planner_->Token(kHourMs);
   const EnrolledNode first = EnrolTls(*planner_, token, Unique("node"));
   ASSERT_TRUE(first.status.ok());
-  EXPECT_EQ(EnrolTls(*planner_, token, Unique("node")).status.error_code(),
-            StatusCode::UNAUTHENTICATED)
-      << "used by another key";
-  EXPECT_EQ(EnrolTls(*planner_, planner_->Token(kHourMs, "only-this"), Unique("node"))
-                .status.error_code(),
-            StatusCode::UNAUTHENTICATED)
-      << "for another name";
+  const auto refusal_of = [](const std::string& text) {
+    const grpc::Status status = EnrolTls(*planner_, text, Unique("node")).status;
+    EXPECT_EQ(status.error_code(), StatusCode::UNAUTHENTICATED) << status.error_message();
+    return status.error_message();
+  };
+  EXPECT_THAT(refusal_of(token), ::testing::HasSubstr("was used already")) << "by another key";
+  const std::string other_name = refusal_of(planner_->Token(kHourMs, "only-this"));
+  EXPECT_THAT(other_name, ::testing::HasSubstr("is for a node with another name than \"node"));
+  EXPECT_THAT(other_name, ::testing::Not(::testing::HasSubstr("only-this")))
+      << "the name protects a stolen token";
   const std::string brief = planner_->Token(1);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(EnrolTls(*planner_, brief, Unique("node")).status.error_code(),
-            StatusCode::UNAUTHENTICATED)
-      << "expired";
+  EXPECT_THAT(refusal_of(brief), ::testing::HasSubstr("has expired"));
+  // Who guesses learns nothing.
   const std::string unknown = pki::Format(*pki::CreateJoinToken(std::string(32, 'x')));
-  EXPECT_EQ(EnrolTls(*planner_, unknown, Unique("node")).status.error_code(),
-            StatusCode::UNAUTHENTICATED)
-      << "never made here";
+  EXPECT_THAT(refusal_of(unknown), ::testing::HasSubstr("is not valid for this"));
   for (const std::string bad : {"", "cpjt_", "x", "cpjt_AAAA.BBBB"}) {
     EXPECT_EQ(EnrolTls(*planner_, bad, Unique("node")).status.error_code(),
               StatusCode::INVALID_ARGUMENT)
