@@ -396,7 +396,10 @@ std::string ReportText(const Report& report, const Style& style) {
   for (const agent::Accelerator& accelerator : report.accelerators) {
     page.Line("Accelerator", AcceleratorLine(accelerator));
   }
-  if (report.accelerators.empty()) page.Line("Accelerator", "no NVIDIA card seen");
+  if (report.accelerators.empty()) {
+    const bool mac = report.machine.kind == agent::Machine::Kind::kMac;
+    page.Line("Accelerator", mac ? "none seen" : "no NVIDIA card seen");
+  }
   page.Line("RDMA", absl::StrCat(Words(report.rdma.state), report.rdma.reason.empty() ? "" : ": ",
                                  report.rdma.reason));
   for (const MemoryBandwidth& measured : report.memory_bandwidths) {
