@@ -145,9 +145,11 @@ void CheckAddresses(const Report& report, Notes& notes) {
   constexpr const char* kFails = "MLX's RDMA (JACCL) then fails with errno 22";
   if (!bridged.empty()) {
     notes.Problem(
-        absl::StrCat(absl::StrJoin(bridged, ", "),
-                     bridged.size() == 1 ? " is a part" : " are parts",
-                     " of the Thunderbolt Bridge, so without an address of its own: ", kFails, "."),
+        absl::StrCat(
+            absl::StrJoin(bridged, ", "), bridged.size() == 1 ? " is a part" : " are parts",
+            bridged.size() == 1 ? " of the Thunderbolt Bridge and has no address of its own: "
+                                : " of the Thunderbolt Bridge and have no addresses of their own: ",
+            kFails, "."),
         absl::StrCat(kBridgeOff, "."));
   }
   if (!bare.empty()) {
@@ -209,6 +211,8 @@ void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& n
              port.rdma_capable != false) {
     notes.Problem(absl::StrCat(where, " is cabled to ", who, " and its RDMA port is not active."),
                   HowToRaise(port, far));
+  } else if (port.rdma_capable != false) {
+    notes.Note(absl::StrCat(where, " is cabled to ", who, "."));
   }
 }
 

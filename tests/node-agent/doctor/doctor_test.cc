@@ -428,6 +428,17 @@ TEST(Doctor, AComputerThatIsNoMacIsNotSentToRecovery) {
   EXPECT_THAT(advice, Contains(Note("it is no Mac")));
 }
 
+TEST(Doctor, ACableOfWhichNothingElseIsKnownIsNamed) {
+  std::vector<Report> macs = Macs(2, 2);
+  Join(macs, 0, 1);
+  Port& port = macs[0].ports[0];
+  port.rdma_active.reset();
+  port.peer_offers_rdma.reset();
+  const auto advice = Diagnose({{"a", macs[0]}});
+  EXPECT_THAT(advice, NoProblem());
+  EXPECT_THAT(advice, Contains(Note("receptacle 1 (en2) is cabled to Mac mini.")));
+}
+
 TEST(Doctor, WhatTakesARestartIsRestartedFirst) {
   Report report = MacWith(1);
   report.rdma = {Rdma::State::kDisabled, "rdma_ctl says enabled", Rdma::Cause::kNotRestarted};
