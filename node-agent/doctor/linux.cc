@@ -16,32 +16,72 @@ using agent::Report;
 
 bool IsGb10(const Report& report) { return report.machine.kind == Machine::Kind::kGb10; }
 
-// The name is PCI's, not a driver's.
-bool IsUndriven(const agent::Accelerator& card) {
-  return absl::StartsWith(card.name, "NVIDIA Corporation ") ||
-         absl::StartsWith(card.name, "NVIDIA device 0x");
+// ---------------------------------------------------------------- cards
+
+using Fault = agent::Accelerator::Fault;
+
+// "NVIDIA GeForce RTX 3090, NVIDIA Corporation GA106 [GeForce RTX 3060]".
+std::string CardsWith(const Report& report, Fault fault) {
+  std::vector<std::string> names;
+  for (const agent::Accelerator& card : report.accelerators) {
+    if (card.fault == fault) names.push_back(card.name.empty() ? "a card" : card.name);
+  }
+  return absl::StrJoin(names, ", ");
 }
 
-void CheckDriver(const Report& report, Notes& notes) {
-  const auto& cards = report.accelerators;
-  const bool undriven = std::any_of(cards.begin(), cards.end(), IsUndriven);
+// What nvidia-smi's probe could not find out first; "" when all is known.
+std::string FirstUnknownOf(const Report& report, const std::string& name) {
   for (const agent::ProbeResult& probe : report.probes) {
-    if (probe.name != "nvidia-smi" || probe.outcome == agent::ProbeResult::Outcome::kOk) continue;
-    if (!undriven && !(IsGb10(report) && cards.empty())) continue;
-    const auto why = std::find_if(
-        probe.unknowns.begin(), probe.unknowns.end(),
-        [](const std::string& unknown) { return absl::StrContains(unknown, "driver"); });
+    if (probe.name == name && !probe.unknowns.empty()) return probe.unknowns.front();
+  }
+  return "";
+}
+
+void CheckCards(const Report& report, Notes& notes) {
+  if (const std::string cards = CardsWith(report, Fault::kNoDriver); !cards.empty()) {
+    notes.Problem(absl::StrCat("No working driver runs ", cards, "."),
+                  IsGb10(report)
+                      ? "Reinstall the driver that comes with DGX OS (`sudo apt install "
+                        "--reinstall nvidia-driver-580-open` or the newest offered), restart, and "
+                        "check `nvidia-smi`."
+                      : "Install the distribution's NVIDIA driver, restart, and check "
+                        "`nvidia-smi`.");
+  }
+  if (const std::string cards = CardsWith(report, Fault::kNeedsReboot); !cards.empty()) {
     notes.Problem(
-        absl::StrCat(cards.size() > 1 ? "An NVIDIA card" : "The NVIDIA card",
-                     " has no working driver: ",
-                     why == probe.unknowns.end() ? "nvidia-smi shows no card" : *why, "."),
-        IsGb10(report)
-            ? "Reinstall the driver that comes with DGX OS (`sudo apt install "
-              "--reinstall nvidia-driver-580-open` or the newest offered), restart, and "
-              "check `nvidia-smi`."
-            : "Install the distribution's NVIDIA driver, restart, and check `nvidia-smi`.");
+        absl::StrCat("The driver that runs ", cards, " and its library are of different versions."),
+        "Restart the machine: then the driver that was installed last is loaded.");
+  }
+  if (const std::string cards = CardsWith(report, Fault::kLost); !cards.empty()) {
+    notes.Problem(absl::StrCat(cards, " fell off its bus or waits for a reset."),
+                  "Restart the machine. If it happens again, seat the card anew, check its power "
+                  "cables, and look at `sudo dmesg | grep -i xid`.");
+  }
+  if (const std::string cards = CardsWith(report, Fault::kHidden); !cards.empty()) {
+    notes.Problem(
+        report.container.empty()
+            ? absl::StrCat(cards, " is not handed out to this system.")
+            : absl::StrCat("The container (", report.container, ") is not given ", cards, "."),
+        report.container.empty()
+            ? "Update the NVIDIA driver of the system that has the card, and allow this "
+              "one its use."
+            : "Run the agent on the machine itself, or start the container with the "
+              "cards (docker: `--gpus all`).");
+  }
+  if (const std::string cards = CardsWith(report, Fault::kNoTool); !cards.empty()) {
+    notes.Problem(absl::StrCat("What ", cards, " is, is not known: nvidia-smi is not installed."),
+                  "Install the tools of the driver's version (Debian and Ubuntu: "
+                  "nvidia-utils-VERSION).");
+  }
+  const std::string why = FirstUnknownOf(report, "nvidia-smi");
+  const std::string unknown = CardsWith(report, Fault::kUnknown);
+  if (!unknown.empty() || (IsGb10(report) && report.accelerators.empty())) {
+    notes.Note(absl::StrCat("Whether ", unknown.empty() ? "the GPU" : unknown,
+                            " works is not known", why.empty() ? "" : ": ", why, "."));
   }
 }
+
+// ---------------------------------------------------------------- ports
 
 // `up`: how many cages or ports have a link.
 void CheckDown(const Report& report, const std::vector<std::string>& down, int up, Notes& notes) {
@@ -57,7 +97,50 @@ void CheckDown(const Report& report, const std::vector<std::string>& down, int u
         "Plug a 200 Gb/s cable (QSFP) into one cage of each machine; the other end has to "
         "be switched on. The 40 Gb/s that a port shows while it is down is not its speed.");
   } else {
-    notes.Note(absl::StrCat(are, " (nothing plugged in); one cage is enough for two machines."));
+    notes.Note(absl::StrCat(are, " (no link); one cage is enough for two machines."));
+  }
+}
+
+// Only one of the two functions of this cage has a link.
+bool LacksATwin(const Report& report, const Port& port) {
+  return std::any_of(
+      report.probes.begin(), report.probes.end(), [&port](const agent::ProbeResult& probe) {
+        return std::any_of(
+            probe.unknowns.begin(), probe.unknowns.end(), [&port](const std::string& unknown) {
+              return absl::StrContains(
+                  unknown, absl::StrCat("only one of the twins of ", port.name, " is up"));
+            });
+      });
+}
+
+void CheckUp(const Report& report, const Port& port, Notes& notes) {
+  const std::string where = Described(port);
+  const auto& rate = port.negotiated_bits_per_second;
+  if (port.admin_down) {
+    notes.Problem(
+        absl::StrCat(where, " has a link, and nobody has brought its interface up."),
+        absl::StrCat("`sudo ip link set ", port.interfaces.empty() ? "IF" : port.interfaces.front(),
+                     " up`, and give it an address."));
+  } else if (port.rdma_active == false) {
+    notes.Problem(absl::StrCat(where, " has a link and its RDMA port is ",
+                               port.rdma_state.empty() ? "not ACTIVE" : port.rdma_state, "."),
+                  "Check that both ends have an address and the same MTU; `ibv_devinfo` shows "
+                  "the state.");
+  } else if (LacksATwin(report, port)) {
+    notes.Problem(absl::StrCat("Only one of the two interfaces of ", where,
+                               " is up, and each carries half of the cage's bandwidth."),
+                  "Bring the other one up too (`sudo ip link set IF up`) and give it an address.");
+  } else {
+    notes.Good(
+        absl::StrCat(where, " is up", rate ? absl::StrCat(" at ", Gigabits(*rate)) : "", "."));
+  }
+  if (rate && port.capable_bits_per_second && *rate < *port.capable_bits_per_second) {
+    notes.Problem(absl::StrCat(where, " runs at ", Gigabits(*rate), " of ",
+                               Gigabits(*port.capable_bits_per_second), "."),
+                  IsGb10(report)
+                      ? "Use a cable for 200 Gb/s (QSFP56 or QSFP112), and at its other end a port "
+                        "of that rate."
+                      : "Use a cable, and at its other end a port, for the full rate.");
   }
 }
 
@@ -68,52 +151,49 @@ void CheckConnectx(const Report& report, Notes& notes) {
     if (port.kind != Port::Kind::kConnectx) continue;
     if (port.state == Port::State::kUp) {
       ++up;
-      if (port.rdma_active == false) {
-        notes.Problem(absl::StrCat(Described(port), " has a link and its RDMA port is not ACTIVE."),
-                      "Check that both ends have an address and the same MTU; `ibv_devinfo` shows "
-                      "the state.");
-      } else {
-        notes.Good(
-            absl::StrCat(Described(port), " is up",
-                         port.negotiated_bits_per_second
-                             ? absl::StrCat(" at ", Gigabits(*port.negotiated_bits_per_second))
-                             : std::string(),
-                         "."));
-      }
-      if (port.negotiated_bits_per_second && port.capable_bits_per_second &&
-          *port.negotiated_bits_per_second < *port.capable_bits_per_second) {
-        notes.Problem(
-            absl::StrCat(Described(port), " runs at ", Gigabits(*port.negotiated_bits_per_second),
-                         " of ", Gigabits(*port.capable_bits_per_second), "."),
-            IsGb10(report) ? "Use a QSFP112 or QSFP56 cable for 200 Gb/s at both ends."
-                           : "Use a cable, and at its other end a port, for the full rate.");
-      }
+      CheckUp(report, port, notes);
     } else if (port.state == Port::State::kDown) {
       down.push_back(Described(port));
     }
   }
   CheckDown(report, down, up, notes);
-  for (const agent::ProbeResult& probe : report.probes) {
-    for (const std::string& unknown : probe.unknowns) {
-      if (!absl::StrContains(unknown, "only one of the twins")) continue;
-      notes.Problem(unknown + ".",
-                    "Bring the other interface of this cage up too (`ip link set IF up`) and give "
-                    "it an address: each twin carries half of the cage's bandwidth.");
-    }
+}
+
+// An InfiniBand port becomes active only when a subnet manager has given it its address.
+void CheckInfiniband(const Report& report, Notes& notes) {
+  for (const Port& port : report.ports) {
+    if (port.kind != Port::Kind::kUnknown || port.state != Port::State::kUp) continue;
+    if (port.rdma_active != false || !absl::StartsWith(port.rdma_state, "INIT")) continue;
+    notes.Problem(absl::StrCat(Described(port),
+                               " (InfiniBand) has a link, and no subnet manager has set it up."),
+                  "Run a subnet manager on one machine of the network (`sudo apt install opensm`) "
+                  "or on its switch.");
   }
 }
+
+// ---------------------------------------------------------------- RDMA
+
+constexpr const char* kLoadModule =
+    "Load the RDMA module of the card's driver (`sudo modprobe mlx5_ib` for ConnectX, `irdma` for "
+    "Intel) and ";
 
 void CheckLinuxState(const Report& report, Notes& notes) {
   const Rdma& rdma = report.rdma;
   const std::string why = rdma.reason.empty() ? "nothing was found out" : rdma.reason;
+  if (!report.container.empty() && rdma.state != Rdma::State::kEnabled) {
+    notes.Note(absl::StrCat("RDMA in this container (", report.container, "): ", why,
+                            ". What the machine can do, the agent tells when it runs on it."));
+    return;
+  }
   switch (rdma.state) {
     case Rdma::State::kEnabled:
       notes.Good(absl::StrCat("RDMA: ", rdma.reason, "."));
       return;
     case Rdma::State::kDisabled:
       notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."),
-                    absl::StrCat("Load the driver (`sudo modprobe mlx5_ib`) and install rdma-core "
-                                 "and ibverbs-utils; then `ibv_devices` lists ",
+                    absl::StrCat(kLoadModule,
+                                 "install rdma-core and ibverbs-utils; then "
+                                 "`ibv_devices` lists ",
                                  IsGb10(report) ? "rocep1s0f0 and its siblings." : "the card."));
       return;
     case Rdma::State::kUnsupported:
@@ -136,9 +216,10 @@ void CheckLinuxState(const Report& report, Notes& notes) {
 }  // namespace
 
 void CheckLinux(const Report& report, Notes& notes) {
-  CheckDriver(report, notes);
+  CheckCards(report, notes);
   CheckLinuxState(report, notes);
   CheckConnectx(report, notes);
+  CheckInfiniband(report, notes);
   const bool cages = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
     return port.kind == Port::Kind::kConnectx;
   });
