@@ -39,10 +39,6 @@ std::string ReadLine(host::Host& host, const std::string& path) {
 
 std::string WhyNotUnderstood(const std::vector<host::Output>& outputs, const host::Command& command,
                              Finding& finding) {
-  const host::Output& first = outputs[0];
-  if (first.how == host::Output::How::kAbsent) finding.Missing();
-  std::string why = host::WhyNot(first, command);
-  if (!why.empty()) return why;
   const auto asked = [&command](const host::Output& output) {
     return std::all_of(command.arguments.begin() + 1, command.arguments.end(),
                        [&output](const std::string& argument) {
@@ -51,10 +47,16 @@ std::string WhyNotUnderstood(const std::vector<host::Output>& outputs, const hos
                                           argument) != output.arguments.end();
                        });
   };
-  if (std::none_of(outputs.begin(), outputs.end(), asked)) {
+  // Of a capture, why another command failed tells nothing of this one.
+  const auto found = std::find_if(outputs.begin(), outputs.end(), asked);
+  const host::Output& first = found == outputs.end() ? outputs[0] : *found;
+  if (first.how == host::Output::How::kAbsent) finding.Missing();
+  if (found == outputs.end() && first.how != host::Output::How::kAbsent) {
     finding.Missing();
     return host::CommandLine(command.arguments) + " is not in the capture";
   }
+  std::string why = host::WhyNot(first, command);
+  if (!why.empty()) return why;
   why = "what " + std::string(host::ProgramName(command.arguments)) + " printed is not understood";
   if (first.truncated) why += " (it was cut off)";
   return why;
