@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 namespace capacity::doctor {
 namespace {
@@ -20,11 +21,16 @@ bool IsGb10(const Report& report) { return report.machine.kind == Machine::Kind:
 
 using Fault = agent::Accelerator::Fault;
 
-// "NVIDIA GeForce RTX 3090, NVIDIA Corporation GA106 [GeForce RTX 3060]".
+// "NVIDIA GeForce RTX 3090, NVIDIA Corporation GA106 [GeForce RTX 3060]"; "" where none is so.
 std::string CardsWith(const Report& report, Fault fault) {
   std::vector<std::string> names;
   for (const agent::Accelerator& card : report.accelerators) {
-    if (card.fault == fault) names.push_back(card.name.empty() ? "a card" : card.name);
+    if (card.fault != fault) continue;
+    names.emplace_back(card.name.empty() ? "a card" : absl::StripSuffix(card.name, " (lost)"));
+  }
+  // That a driver is missing only a card tells that is seen: nvidia-smi may not be in a capture.
+  if (report.accelerators.empty() && report.no_cards == fault && fault != Fault::kNoDriver) {
+    return IsGb10(report) ? "the GPU" : "an NVIDIA card";
   }
   return absl::StrJoin(names, ", ");
 }
@@ -74,11 +80,12 @@ void CheckCards(const Report& report, Notes& notes) {
                   "nvidia-utils-VERSION).");
   }
   const std::string why = FirstUnknownOf(report, "nvidia-smi");
-  const std::string unknown = CardsWith(report, Fault::kUnknown);
-  if (!unknown.empty() || (IsGb10(report) && report.accelerators.empty())) {
-    notes.Note(absl::StrCat("Whether ", unknown.empty() ? "the GPU" : unknown,
-                            " works is not known", why.empty() ? "" : ": ", why, "."));
-  }
+  std::string unknown = CardsWith(report, Fault::kUnknown);
+  const bool untold = report.no_cards == Fault::kNone || report.no_cards == Fault::kNoDriver;
+  if (IsGb10(report) && report.accelerators.empty() && untold) unknown = "the GPU";
+  if (unknown.empty()) return;
+  notes.Note(
+      absl::StrCat("Whether ", unknown, " works is not known", why.empty() ? "" : ": ", why, "."));
 }
 
 // ---------------------------------------------------------------- ports

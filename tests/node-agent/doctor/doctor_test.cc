@@ -526,6 +526,19 @@ TEST(Doctor, WhatKeepsACardFromWorkIsToldWithWhatHelps) {
   EXPECT_THAT(box(Fault::kUnknown), Contains(Note("Whether NVIDIA H100 PCIe works is not known")));
 }
 
+TEST(Doctor, WhereNoCardIsSeenTheToolsOwnReasonCounts) {
+  Report report;
+  report.machine.kind = Machine::Kind::kGb10;
+  report.rdma = {Rdma::State::kEnabled, "2 RDMA devices in 1 cage"};
+  report.no_cards = Fault::kHidden;
+  report.container = "docker";
+  EXPECT_THAT(Diagnose({{"spark", report}}), Contains(Problem("not given the GPU", "--gpus")));
+  EXPECT_EQ(Problems(Diagnose({{"spark", report}})), 1);
+  report.no_cards = Fault::kNoDriver;
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
+  EXPECT_THAT(Diagnose({{"spark", report}}), Contains(Note("Whether the GPU works is not known")));
+}
+
 TEST(Doctor, AContainerIsNotToldToLoadModules) {
   Patient patient = FromCapture("spark-hp-zgx");
   patient.report.rdma = {Rdma::State::kUnknown, "/sys/class/infiniband is not there"};
