@@ -23,8 +23,10 @@ struct Settings {
   // Absent: looked for among those that World::find knows, and only ever in TLS.
   std::optional<Address> planner;
   std::string state_directory;
-  std::string name;        // what the node asks to be called
-  std::string join_token;  // as it was printed; needed until the node is enrolled; may stay
+  std::string name;  // what the node asks to be called
+  // As it was printed; needed until the node is enrolled; may stay. Used again when the planner
+  // does not know the node any more, or was set up anew and made this token.
+  std::string join_token;
   std::chrono::milliseconds heartbeat{10'000};
   std::chrono::milliseconds probe{15 * 60'000};        // looks whether something changed
   std::chrono::milliseconds report{24 * 60 * 60'000};  // at least so often, changed or not
@@ -66,7 +68,8 @@ bool SameFacts(const agent::Report& a, const agent::Report& b);
 // enrolled this node; where it was is remembered.
 //
 // OK when stopped. Ends by itself only when it cannot begin: InvalidArgument (neither a token, nor
-// an enrolment, nor a planner on loopback; a token that is none), Unauthenticated or AlreadyExists
+// an enrolment, nor a planner on loopback that speaks plaintext; a token that is none; a key or
+// certificate that was lost or damaged, without a token), Unauthenticated or AlreadyExists
 // (the planner refuses to enrol it), PermissionDenied (who answers is not the planner of the
 // token), FailedPrecondition (another agent runs from the directory), Unavailable (the directory
 // cannot be used). A planner that cannot be reached is no reason to end.

@@ -32,6 +32,11 @@ grpc::Status TooFast(std::chrono::milliseconds wait) {
   return {grpc::RESOURCE_EXHAUSTED, message, details.SerializeAsString()};
 }
 
+grpc::Status StatusOf(int code, const std::string& message) {
+  if (code == grpc::RESOURCE_EXHAUSTED) return TooFast(std::chrono::milliseconds(100));
+  return {static_cast<grpc::StatusCode>(code), message};
+}
+
 }  // namespace
 
 class FakePlanner::Service final : public v1::Agents::Service {
@@ -43,6 +48,7 @@ class FakePlanner::Service final : public v1::Agents::Service {
     const std::lock_guard lock(mutex_);
     told_.enrolments.push_back(*request);
     changed_.notify_all();
+    if (!enrolment_answer_.ok()) return enrolment_answer_;
     if (!request->csr_pem().empty()) {
       const auto token = pki::ParseJoinToken(request->join_token());
       if (!token.ok() || tokens_.erase(pki::HashForStore(*token)) == 0) {
@@ -161,6 +167,7 @@ class FakePlanner::Service final : public v1::Agents::Service {
   mutable std::condition_variable changed_;
   Told told_;
   std::set<std::string> tokens_;  // hashes
+  grpc::Status enrolment_answer_;
   grpc::Status report_answer_;
   grpc::Status heartbeat_answer_;
   grpc::Status measurement_answer_;
@@ -229,20 +236,25 @@ bool FakePlanner::WaitFor(const std::function<bool(const Told&)>& holds) const {
                                      [&] { return holds(service_->told_); });
 }
 
+void FakePlanner::AnswerEnrolments(int code, const std::string& message) {
+  const std::lock_guard lock(service_->mutex_);
+  service_->enrolment_answer_ = StatusOf(code, message);
+}
+
 void FakePlanner::AnswerReports(int code, const std::string& message) {
   const std::lock_guard lock(service_->mutex_);
-  service_->report_answer_ = {static_cast<grpc::StatusCode>(code), message};
+  service_->report_answer_ = StatusOf(code, message);
 }
 
 void FakePlanner::AnswerHeartbeats(int code, const std::string& message, bool report_wanted) {
   const std::lock_guard lock(service_->mutex_);
-  service_->heartbeat_answer_ = {static_cast<grpc::StatusCode>(code), message};
+  service_->heartbeat_answer_ = StatusOf(code, message);
   service_->report_wanted_ = report_wanted;
 }
 
 void FakePlanner::AnswerMeasurements(int code, const std::string& message) {
   const std::lock_guard lock(service_->mutex_);
-  service_->measurement_answer_ = {static_cast<grpc::StatusCode>(code), message};
+  service_->measurement_answer_ = StatusOf(code, message);
 }
 
 void FakePlanner::LimitReports(std::chrono::milliseconds interval) {

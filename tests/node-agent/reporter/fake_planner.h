@@ -48,7 +48,8 @@ class FakePlanner {
   // Waits until `holds` of what was told; false after ten seconds.
   bool WaitFor(const std::function<bool(const Told&)>& holds) const;
 
-  // What the next calls are answered; {0, ""} is OK.
+  // What the next calls are answered; {0, ""} is OK, RESOURCE_EXHAUSTED asks to wait for 100 ms.
+  void AnswerEnrolments(int code, const std::string& message);
   void AnswerReports(int code, const std::string& message);
   void AnswerHeartbeats(int code, const std::string& message, bool report_wanted = false);
   void AnswerMeasurements(int code, const std::string& message);

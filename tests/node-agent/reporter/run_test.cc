@@ -596,6 +596,22 @@ TEST_F(RunTest, WhatWaitsIsDeliveredAsFastAsThePlannerTakesIt) {
   EXPECT_EQ(TimesLogged("cannot be told"), 0);
 }
 
+TEST_F(RunTest, ToBeAskedLaterIsNoFailureOfEnrolmentsAndHeartbeatsEither) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.AnswerEnrolments(grpc::RESOURCE_EXHAUSTED, "");
+  planner.AnswerHeartbeats(grpc::RESOURCE_EXHAUSTED, "");
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.enrolments.size() == 3; }));
+  EXPECT_EQ(TimesLogged("it is asked again when it wants"), 1);
+  planner.AnswerEnrolments(0, "");
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return !told.heartbeats.empty(); }));
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 5; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(450)) << "asked too early";
+  EXPECT_EQ(TimesLogged("cannot be told"), 0);
+  EXPECT_EQ(TimesLogged("reached again"), 0);
+}
+
 TEST_F(RunTest, ASlowPlannerHearsSignsOfLifeBetweenWhatWaits) {
   constexpr std::uint64_t kWaiting = 20;
   FakePlanner planner(FakePlanner::Security::kPlaintext);
