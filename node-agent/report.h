@@ -109,8 +109,10 @@ struct Port {
   std::string peer_model;           // "Mac16,10"
   std::optional<bool> peer_is_mac;  // false: another maker's, or a phone or tablet
   bool bridged = false;             // its interface is a member of the Thunderbolt Bridge
-  std::string rdma_state;   // of its RDMA port: "INIT", "DOWN" as the tool says; empty: not said
-  bool admin_down = false;  // the link is there and nobody has brought the interface up
+  std::string rdma_state;           // of its RDMA port: "INIT", "DOWN", "ACTIVE"; empty: not said
+  // Nobody has brought its interface up. State kUp: its link is there all the same. kDown: whether
+  // a cable is in it cannot be told.
+  bool admin_down = false;
 
   friend bool operator==(const Port&, const Port&) = default;
 };

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <iterator>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "node-agent/probe/cgroup.h"
 #include "node-agent/probe/finding.h"
 #include "node-agent/probe/linux_network.h"
 #include "node-agent/probe/linux_text.h"
@@ -197,21 +199,49 @@ bool ProbeSystem(Host& host, Report& report) {
   return spark;
 }
 
+// Adds what /proc/cpuinfo says and lscpu does not, or no longer where it was `cut` off.
+void Complete(const agent::Processor& cpuinfo, bool cut,
+              std::optional<agent::Processor>& processor) {
+  if (!processor) {
+    processor = cpuinfo;
+    return;
+  }
+  if (!cpuinfo.name.empty() && (processor->name.empty() || cut)) {
+    processor->name = cpuinfo.name;
+    processor->groups = cpuinfo.groups;
+  }
+  if (processor->logical_cores == 0) processor->logical_cores = cpuinfo.logical_cores;
+}
+
+std::string WhyLscpuDoesNotTell(Host& host, bool has_cpuinfo) {
+  const std::vector<Output> outputs = host.Run(kLscpuJson);
+  const bool translated = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) {
+    return output.how == Output::How::kRan && LabelsAreTranslated(output.text);
+  });
+  if (!translated) return "neither lscpu nor /proc/cpuinfo states it";
+  return absl::StrCat(
+      "lscpu printed its labels in another language (LC_ALL=C lscpu does not), and /proc/cpuinfo ",
+      has_cpuinfo ? "does not state it" : "is not there");
+}
+
 void ProbeProcessor(Host& host, Report& report) {
   Finding finding("processor");
   std::string why;
+  bool cut = false;
   auto processor = FirstUnderstood(
-      host, kLscpuJson, [](const Output& output) { return ParseLscpu(output.text); }, finding, why);
+      host, kLscpuJson,
+      [&cut](const Output& output) {
+        auto parsed = ParseLscpu(output.text);
+        if (parsed) cut = output.truncated || IsCutJson(output.text);
+        return parsed;
+      },
+      finding, why);
   const std::optional<std::string> cpuinfo = host.Read("/proc/cpuinfo");
-  if ((!processor || processor->name.empty()) && cpuinfo) {
+  const bool whole = processor && !processor->name.empty() && processor->logical_cores > 0 && !cut;
+  if (!whole && cpuinfo) {
     if (auto parsed = ParseCpuinfo(*cpuinfo)) {
       finding.Found();
-      if (processor) {
-        processor->name = parsed->name;
-        processor->groups = parsed->groups;
-      } else {
-        processor = parsed;
-      }
+      Complete(*parsed, cut, processor);
     }
   }
   if (!processor) {
@@ -222,18 +252,22 @@ void ProbeProcessor(Host& host, Report& report) {
   const std::string architecture = report.processor.architecture;
   report.processor = *processor;
   if (report.processor.architecture.empty()) report.processor.architecture = architecture;
-  if (processor->name.empty()) {
-    const std::vector<Output> outputs = host.Run(kLscpuJson);
-    const bool translated = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) {
-      return output.how == Output::How::kRan && LabelsAreTranslated(output.text);
-    });
-    finding.Unknown("the processor's name is",
-                    translated ? absl::StrCat("lscpu printed its labels in another language "
-                                              "(LC_ALL=C lscpu does not), and /proc/cpuinfo ",
-                                              cpuinfo ? "does not state it" : "is not there")
-                               : "neither lscpu nor /proc/cpuinfo states it");
+  const std::string why_not = WhyLscpuDoesNotTell(host, cpuinfo.has_value());
+  if (processor->name.empty()) finding.Unknown("the processor's name is", why_not);
+  if (processor->logical_cores == 0) {
+    finding.Unknown("the number of logical cores is", why_not);
+  }
+  if (cut && !cpuinfo) {
+    finding.Unknown("what lscpu says after its first lines is", "its output is cut off");
   }
   report.probes.push_back(finding.Finish());
+}
+
+// "15.6 GiB".
+std::string Gibibytes(std::uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f GiB", static_cast<double>(bytes) / 1073741824.0);
+  return text;
 }
 
 void ProbeMemory(Host& host, Report& report) {
@@ -258,6 +292,14 @@ void ProbeMemory(Host& host, Report& report) {
   };
   report.memory.visible_bytes = value("MemTotal", "the memory that the system counts is");
   report.memory.available_bytes = value("MemAvailable", "available memory is");
+  std::optional<std::uint64_t>& available = report.memory.available_bytes;
+  if (const auto limit = TightestMemoryLimit(host);
+      limit && available && limit->left < *available) {
+    finding.Absent(absl::StrCat("programs here can have ", Gibibytes(limit->left), " of the ",
+                                Gibibytes(*available), " that the machine has available: ",
+                                limit->file, " limits them to ", Gibibytes(limit->bytes)));
+    available = limit->left;
+  }
   report.probes.push_back(finding.Finish());
 }
 

@@ -17,31 +17,63 @@ constexpr std::size_t kMostGroups = 8;
 constexpr std::size_t kMostInterfaces = 512;
 constexpr int kDeepestField = 8;
 
-// Part numbers of Arm's own cores (implementer 0x41) in the machines this program is for: field
-// "Primary part number" of MIDR_EL1 in each core's technical reference manual.
+// Cores of the machines that this program is for, by implementer and primary part number: fields of
+// MIDR_EL1 in each core's technical reference manual, and Linux, arch/arm64/include/asm/cputype.h.
+// Apple's are called as lscpu calls them.
 struct ArmPart {
+  std::string_view implementer;
   std::string_view part;
   std::string_view name;
 };
+constexpr std::string_view kArm = "0x41";
+constexpr std::string_view kApple = "0x61";
 constexpr std::array kArmParts = {
-    ArmPart{"0xd85", "Cortex-X925"}, ArmPart{"0xd87", "Cortex-A725"},  // GB10
-    ArmPart{"0xd4f", "Neoverse-V2"},                                   // Grace
-    ArmPart{"0xd0c", "Neoverse-N1"}, ArmPart{"0xd40", "Neoverse-V1"},
-    ArmPart{"0xd49", "Neoverse-N2"}, ArmPart{"0xd42", "Cortex-A78AE"},  // Orin
-    ArmPart{"0xd08", "Cortex-A72"},  ArmPart{"0xd0b", "Cortex-A76"},
+    ArmPart{kArm, "0xd85", "Cortex-X925"},                                               // GB10
+    ArmPart{kArm, "0xd87", "Cortex-A725"},       ArmPart{kArm, "0xd4f", "Neoverse-V2"},  // Grace
+    ArmPart{kArm, "0xd83", "Neoverse-V3AE"},                                             // Thor
+    ArmPart{kArm, "0xd84", "Neoverse-V3"},       ArmPart{kArm, "0xd0c", "Neoverse-N1"},
+    ArmPart{kArm, "0xd40", "Neoverse-V1"},       ArmPart{kArm, "0xd49", "Neoverse-N2"},
+    ArmPart{kArm, "0xd42", "Cortex-A78AE"},  // Orin
+    ArmPart{kArm, "0xd08", "Cortex-A72"},        ArmPart{kArm, "0xd0b", "Cortex-A76"},
+    ArmPart{kApple, "0x022", "Icestorm-M1"},     ArmPart{kApple, "0x023", "Firestorm-M1"},
+    ArmPart{kApple, "0x024", "Icestorm-M1-Pro"}, ArmPart{kApple, "0x025", "Firestorm-M1-Pro"},
+    ArmPart{kApple, "0x028", "Icestorm-M1-Max"}, ArmPart{kApple, "0x029", "Firestorm-M1-Max"},
+    ArmPart{kApple, "0x032", "Blizzard-M2"},     ArmPart{kApple, "0x033", "Avalanche-M2"},
+    ArmPart{kApple, "0x034", "Blizzard-M2-Pro"}, ArmPart{kApple, "0x035", "Avalanche-M2-Pro"},
+    ArmPart{kApple, "0x038", "Blizzard-M2-Max"}, ArmPart{kApple, "0x039", "Avalanche-M2-Max"},
 };
 
-std::string ArmName(std::string_view part) {
+// An implementer that is not stated is Arm.
+std::string ArmName(std::string_view implementer, std::string_view part) {
+  if (implementer.empty()) implementer = kArm;
   for (const ArmPart& known : kArmParts) {
-    if (known.part == part) return std::string(known.name);
+    if (known.implementer == implementer && known.part == part) return std::string(known.name);
   }
-  return Clean(absl::StrCat("Arm part ", Clean(part, 16)));
+  const std::string maker = implementer == kArm ? "Arm"
+                            : implementer == kApple
+                                ? "Apple"
+                                : absl::StrCat("implementer ", Clean(implementer, 16));
+  return Clean(absl::StrCat(maker, " part ", Clean(part, 16)));
 }
 
 std::optional<std::uint32_t> Count(std::string_view text) {
   const auto count = ParseWhole(text);
   if (!count || *count > kMostCores) return std::nullopt;
   return static_cast<std::uint32_t>(*count);
+}
+
+// How many "0-3,8,10-11" are; nullopt when it is no such list.
+std::optional<std::uint32_t> CountList(std::string_view list) {
+  std::uint64_t sum = 0;
+  for (const std::string_view range : Split(list, ',')) {
+    const std::size_t dash = range.find('-');
+    const auto first = Count(range.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : Count(range.substr(dash + 1));
+    if (!first || !last || *last < *first) return std::nullopt;
+    sum += *last - *first + 1;
+    if (sum > kMostCores) return std::nullopt;
+  }
+  return static_cast<std::uint32_t>(sum);
 }
 
 // "Cortex-X925 + Cortex-A725" of groups that have names of their own.
@@ -59,6 +91,10 @@ class LscpuReader {
     if (!key.empty() && key.back() == ':') key.remove_suffix(1);
     if (key == "Architecture") processor_.architecture = Clean(value, 32);
     if (key == "CPU(s)") processor_.logical_cores = Count(value).value_or(0);
+    // After "CPU(s)", which counts those too that are off line.
+    if (key == "On-line CPU(s) list") {
+      processor_.logical_cores = CountList(value).value_or(processor_.logical_cores);
+    }
     if (key == "Model name") {
       Close();
       name_ = Clean(value);
@@ -122,6 +158,31 @@ std::optional<bool> OperState(std::string_view state) {
   return std::nullopt;
 }
 
+// "<BROADCAST,MULTICAST,UP,LOWER_UP>": whether the interface was brought up; nullopt where no flags
+// are listed.
+class Flags {
+ public:
+  void Add(std::string_view flag) {
+    any_ = true;
+    up_ = up_ || flag == "UP";
+    carrier_ = carrier_ || flag == "LOWER_UP";
+  }
+  // Nullopt where the flags and the state contradict each other, too.
+  std::optional<bool> brought_up(std::optional<bool> state) const {
+    const bool contradicts = state && *state != carrier_;
+    return any_ && !contradicts ? std::optional<bool>(up_) : std::nullopt;
+  }
+  // Of a driver that keeps no state.
+  std::optional<bool> Or(std::optional<bool> state, std::string_view said) const {
+    return state || Lower(said) != "unknown" || !carrier_ ? state : true;
+  }
+
+ private:
+  bool any_ = false;
+  bool up_ = false;
+  bool carrier_ = false;
+};
+
 std::map<std::string, NetInterface> IpFromJson(std::string_view text) {
   std::map<std::string, NetInterface> interfaces;
   bool cut = false;
@@ -131,9 +192,18 @@ std::map<std::string, NetInterface> IpFromJson(std::string_view text) {
     const std::string name = Clean(TextAt(entry, "ifname"), 32);
     if (name.empty() || interfaces.size() == kMostInterfaces) continue;
     NetInterface& interface = interfaces[name];
-    interface.up = OperState(TextAt(entry, "operstate"));
+    Flags flags;
+    if (const json& listed = At(entry, "flags"); listed.is_array()) {
+      for (const json& flag : listed) {
+        if (flag.is_string()) flags.Add(flag.get_ref<const std::string&>());
+      }
+    }
+    const std::string state = TextAt(entry, "operstate");
+    interface.up = flags.Or(OperState(state), state);
+    interface.brought_up = flags.brought_up(interface.up);
     interface.master = Clean(TextAt(entry, "master"), 32);
     interface.lower = Clean(TextAt(entry, "link"), 32);
+    interface.elsewhere = interface.lower.empty() && !TextAt(entry, "link_index").empty();
     const json& addresses = At(entry, "addr_info");
     if (!addresses.is_array()) continue;
     for (const json& address : addresses) {
@@ -162,11 +232,24 @@ std::map<std::string, NetInterface> IpFromText(std::string_view text) {
         const auto found = std::find(words.begin(), words.end(), key);
         return found == words.end() || found + 1 == words.end() ? std::string_view() : *(found + 1);
       };
-      current->up = OperState(after("state"));
+      Flags flags;
+      if (words.size() > 2 && words[2].front() == '<') {
+        for (const std::string_view flag : Split(words[2].substr(1, words[2].find('>') - 1), ',')) {
+          flags.Add(flag);
+        }
+      }
+      current->up = flags.Or(OperState(after("state")), after("state"));
+      current->brought_up = flags.brought_up(current->up);
       current->master = Clean(after("master"), 32);
       if (const std::size_t at = words[1].find('@'); at != std::string_view::npos) {
         const std::string_view lower = words[1].substr(at + 1);
         current->lower = Clean(lower.substr(0, lower.find(':')), 32);
+        // "eth0@if12": number 12 of another namespace. "eth0@NONE": its card is in another one.
+        const std::string_view number = std::string_view(current->lower).substr(0, 2) == "if"
+                                            ? std::string_view(current->lower).substr(2)
+                                            : std::string_view();
+        current->elsewhere = ParseWhole(number).has_value() || current->lower == "NONE";
+        if (current->elsewhere) current->lower.clear();
       }
     } else if (current != nullptr && (words[0] == "inet" || words[0] == "inet6")) {
       const std::string address = Clean(words[1].substr(0, words[1].find('/')), 64);
@@ -193,21 +276,37 @@ std::optional<agent::Processor> ParseLscpu(std::string_view text) {
 }
 
 bool LabelsAreTranslated(std::string_view lscpu) {
-  // "CPU(s)" is the same in every language that was seen, "Architecture" is not.
-  return Contains(lscpu, "CPU(s)") && !Contains(lscpu, "Architecture");
+  // What lscpu always prints, in the order in which it does; translations keep some of it.
+  static constexpr std::array kEnglish = {"CPU(s)",     "Model name",     "Vendor ID",
+                                          "Byte Order", "CPU op-mode(s)", "Thread(s) per core"};
+  constexpr int kFewLines = 3;
+  int pairs = 0;
+  int known = 0;
+  bool architecture = false;
+  for (const std::string_view line : Lines(lscpu)) {
+    const auto pair = SplitPair(line, ':');
+    if (!pair || pair->value.empty()) continue;
+    ++pairs;
+    architecture = architecture || pair->key == "Architecture";
+    known += std::find(kEnglish.begin(), kEnglish.end(), pair->key) != kEnglish.end() ? 1 : 0;
+  }
+  // German says "CPU(s)" and "Thread(s) pro Kern", French "Architecture".
+  return pairs >= kFewLines && (known == 0 || (known == 1 && !architecture));
 }
 
 std::optional<agent::Processor> ParseCpuinfo(std::string_view text) {
   agent::Processor processor;
   std::vector<agent::CoreGroup> parts;
   std::string name;
+  std::string implementer;
   for (const std::string_view line : Lines(text)) {
     const auto pair = SplitPair(line, ':');
     if (!pair) continue;
+    if (pair->key == "CPU implementer") implementer = Lower(pair->value);
     if (pair->key == "processor" && ParseWhole(pair->value)) ++processor.logical_cores;
     if (pair->key == "model name" && name.empty()) name = Clean(pair->value);
     if (pair->key != "CPU part" || pair->value.empty()) continue;
-    const std::string part = ArmName(Lower(pair->value));
+    const std::string part = ArmName(implementer, Lower(pair->value));
     const auto known = std::find_if(parts.begin(), parts.end(),
                                     [&part](const auto& group) { return group.name == part; });
     if (known != parts.end()) {
@@ -286,6 +385,14 @@ std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text
       StartsWith(trimmed, "[") ? IpFromJson(text) : IpFromText(text);
   if (interfaces.empty()) return std::nullopt;
   return interfaces;
+}
+
+bool IsCutJson(std::string_view text) {
+  const std::string_view trimmed = Trim(text);
+  if (!StartsWith(trimmed, "[") && !StartsWith(trimmed, "{")) return false;
+  bool cut = false;
+  ParseJson(text, cut);
+  return cut;
 }
 
 Ethtool ParseEthtool(std::string_view text) {

@@ -13,14 +13,16 @@
 
 namespace capacity::probe {
 
-// `lscpu`, plain or -J, with one block a core model ("Cortex-X925" and "Cortex-A725").
+// `lscpu`, plain or -J, with one block a core model ("Cortex-X925" and "Cortex-A725"). Cores that
+// are off line are not counted.
 std::optional<agent::Processor> ParseLscpu(std::string_view text);
 
 // Output of `lscpu` whose labels are in another language than English ("Architektur",
-// "Modellname").
+// "Nom de modèle").
 bool LabelsAreTranslated(std::string_view lscpu);
 
-// /proc/cpuinfo. Arm cores have no model name there; their part numbers are looked up.
+// /proc/cpuinfo. Arm cores, of Arm or of others, have no model name there; their part numbers are
+// looked up.
 std::optional<agent::Processor> ParseCpuinfo(std::string_view text);
 
 // /proc/meminfo, in bytes: "MemTotal", "MemAvailable".
@@ -40,12 +42,17 @@ std::optional<Kernel> ParseUname(std::string_view text);
 
 struct NetInterface {
   std::optional<bool> up;
+  std::optional<bool> brought_up;      // asked for, whether or not it has a carrier
   std::vector<std::string> addresses;  // global ones
   std::string master;                  // the bond or bridge that it is a part of; empty: none
   std::string lower;                   // what a VLAN runs over; empty: it is none
+  bool elsewhere = false;              // its other end is in another network namespace
 };
 // `ip -j address`, `ip -j link`, `ip address`, `ip link`.
 std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text);
+
+// JSON without its end; false for what is no JSON.
+bool IsCutJson(std::string_view text);
 
 // `ethtool`: "Speed: 200000Mb/s", "Link detected: yes".
 struct Ethtool {

@@ -16,6 +16,31 @@ std::optional<bool> Active(std::string_view state) {
          !ContainsWord(state, "inactive");
 }
 
+// "4: ACTIVE", "PORT_ACTIVE (4)", "Active": "ACTIVE". ibstat writes INIT as "Initializing".
+std::string StateName(std::string_view state) {
+  std::string_view word = Trim(state);
+  if (const std::size_t colon = word.find(':'); colon != std::string_view::npos) {
+    word = Trim(word.substr(colon + 1));
+  }
+  word = word.substr(0, word.find(' '));
+  if (StartsWith(word, "PORT_")) word = word.substr(5);
+  std::string name = Clean(word, 16);
+  for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return StartsWith(name, "INIT") ? "INIT" : name;
+}
+
+void TakeState(std::string_view said, RdmaPort& port) {
+  if (port.active) return;
+  port.active = Active(said);
+  if (port.active) port.state = StateName(said);
+}
+
+// "LinkUp", "5: LinkUp", "LINK_UP (5)"; every other physical state has no link.
+void TakePhysicalState(std::string_view said, RdmaPort& port) {
+  if (Trim(said).empty() || port.link) return;
+  port.link = ContainsWord(said, "linkup") || ContainsWord(said, "link_up");
+}
+
 bool IsDeviceName(std::string_view word) {
   if (word.empty() || word.size() > kLongestName) return false;
   for (const char c : word) {
@@ -28,7 +53,8 @@ bool IsDeviceName(std::string_view word) {
 
 void ReadIbstatField(std::string_view key, std::string_view value, int number, RdmaDevice& device) {
   if (key == "Link layer") device.ports[number].infiniband = IsInfiniband(value);
-  if (key == "State" && !device.ports[number].active) device.ports[number].active = Active(value);
+  if (key == "State") TakeState(value, device.ports[number]);
+  if (key == "Physical state") TakePhysicalState(value, device.ports[number]);
   if (key != "Rate" || device.ports[number].rate_bits_per_second) return;
   const auto gigabits = ParseLeadingNumber(value);
   if (gigabits && *gigabits > 0 && *gigabits < 1e5) {
@@ -89,8 +115,10 @@ std::optional<RdmaDevices> ParseIbvDevinfo(std::string_view text) {
       number = 1;
     } else if (pair->key == "port") {
       number = RdmaPortNumber(pair->value).value_or(number);
-    } else if (current != nullptr && pair->key == "state" && !current->ports[number].active) {
-      current->ports[number].active = Active(pair->value);
+    } else if (current != nullptr && pair->key == "state") {
+      TakeState(pair->value, current->ports[number]);
+    } else if (current != nullptr && pair->key == "phys_state") {
+      TakePhysicalState(pair->value, current->ports[number]);
     } else if (current != nullptr && pair->key == "link_layer") {
       current->ports[number].infiniband = IsInfiniband(pair->value);
     }
@@ -159,7 +187,8 @@ std::optional<RdmaDevices> ParseRdmaLink(std::string_view text) {
                            : RdmaPortNumber(words[1].substr(slash + 1)).value_or(1);
     RdmaPort& port = devices[std::string(name)].ports[number];
     for (std::size_t i = 2; i + 1 < words.size(); ++i) {
-      if (words[i] == "state" && !port.active) port.active = Active(words[i + 1]);
+      if (words[i] == "state") TakeState(words[i + 1], port);
+      if (words[i] == "physical_state") TakePhysicalState(words[i + 1], port);
       if (words[i] == "subnet_prefix") port.infiniband = true;  // only InfiniBand has subnets
       if (words[i] == "netdev" && port.netdev.empty() && IsDeviceName(words[i + 1])) {
         port.netdev = std::string(words[i + 1]);
@@ -170,9 +199,11 @@ std::optional<RdmaDevices> ParseRdmaLink(std::string_view text) {
   return devices;
 }
 
-RdmaPort ParseSysfsPort(std::string_view state, std::string_view rate) {
+RdmaPort ParseSysfsPort(std::string_view state, std::string_view rate,
+                        std::string_view physical_state) {
   RdmaPort port;
-  port.active = Active(state);
+  TakeState(state, port);
+  TakePhysicalState(physical_state, port);
   if (const auto speed = ParseSpeed(rate); speed && speed->leads) {
     port.rate_bits_per_second = speed->bits_per_second;
   }
@@ -184,7 +215,11 @@ void Merge(const RdmaDevices& other, RdmaDevices& devices) {
     RdmaDevice& known = devices[name];
     for (const auto& [number, from] : device.ports) {
       RdmaPort& to = known.ports[number];
-      if (!to.active) to.active = from.active;
+      if (!to.active) {
+        to.active = from.active;
+        to.state = from.state;
+      }
+      if (!to.link) to.link = from.link;
       if (!to.rate_bits_per_second) to.rate_bits_per_second = from.rate_bits_per_second;
       if (to.netdev.empty()) to.netdev = from.netdev;
       if (!to.netdev_up) to.netdev_up = from.netdev_up;

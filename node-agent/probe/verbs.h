@@ -10,6 +10,8 @@ namespace capacity::probe {
 
 struct RdmaPort {
   std::optional<bool> active;
+  std::string state;         // "DOWN", "INIT", "ARMED", "ACTIVE"; empty: not said
+  std::optional<bool> link;  // its physical state is LinkUp, whatever its state is
   // A port that is down still states a rate (40 Gb/s on a ConnectX-7 that does 200).
   std::optional<double> rate_bits_per_second;
   std::string netdev;  // "enp1s0f0np0"; empty: not said
@@ -37,8 +39,10 @@ std::optional<RdmaDevices> ParseIbstat(std::string_view text);
 std::optional<RdmaDevices> ParseIbdev2netdev(std::string_view text);
 // `rdma link`: "link rocep1s0f0/1 state ACTIVE physical_state LINK_UP netdev enp1s0f0np0".
 std::optional<RdmaDevices> ParseRdmaLink(std::string_view text);
-// /sys/class/infiniband/*/ports/*/{state,rate}: "4: ACTIVE", "200 Gb/sec (4X HDR)".
-RdmaPort ParseSysfsPort(std::string_view state, std::string_view rate);
+// /sys/class/infiniband/*/ports/*/{state,rate,phys_state}: "4: ACTIVE", "200 Gb/sec (4X HDR)",
+// "5: LinkUp".
+RdmaPort ParseSysfsPort(std::string_view state, std::string_view rate,
+                        std::string_view physical_state);
 // The number of a port, from 1 on; nullopt for what is none.
 std::optional<int> RdmaPortNumber(std::string_view text);
 // "InfiniBand", "Ethernet"; nullopt: neither.

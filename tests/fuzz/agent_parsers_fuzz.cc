@@ -136,7 +136,7 @@ constexpr Parser kParsers[] = {
     {"ibdev2netdev", [](Text text) { RequireDevices(probe::ParseIbdev2netdev(text)); }},
     {"rdma_link", [](Text text) { RequireDevices(probe::ParseRdmaLink(text)); }},
     {"sysfs_port",
-     [](Text text) { RequireSpeed(probe::ParseSysfsPort(text, text).rate_bits_per_second); }},
+     [](Text text) { RequireSpeed(probe::ParseSysfsPort(text, text, text).rate_bits_per_second); }},
     {"nvidia_smi", NvidiaSmi},
     {"command_file",
      [](Text text) {

@@ -1296,8 +1296,8 @@ TEST(Ip, TextAndJson) {
 TEST(Verbs, EveryListing) {
   EXPECT_THAT(*ParseIbvDevices("    device    node GUID\n    ------   ------\n"), IsEmpty());
   EXPECT_FALSE(ParseIbvDevices("nothing").has_value());
-  EXPECT_EQ(ParseSysfsPort("4: ACTIVE", "200 Gb/sec (4X HDR)").rate_bits_per_second, 200e9);
-  EXPECT_EQ(ParseSysfsPort("1: DOWN", "").active, false);
+  EXPECT_EQ(ParseSysfsPort("4: ACTIVE", "200 Gb/sec (4X HDR)", "").rate_bits_per_second, 200e9);
+  EXPECT_EQ(ParseSysfsPort("1: DOWN", "", "").active, false);
   const auto netdevs = ParseIbdev2netdev("x@y:~$ ibdev2netdev\nmlx5_0 port 1 ==> ib0 (Up)\n");
   ASSERT_TRUE(netdevs.has_value());
   EXPECT_EQ(netdevs->at("mlx5_0").ports.at(1).netdev, "ib0");
@@ -1445,10 +1445,11 @@ TEST(Joined, ABridgeOverABondAndAVlanOverItHaveTheirAddresses) {
   const Report vlan = Joined("[" + kBonded + Link("bond0", "") + "," +
                                  Link("bond0.7", R"("link":"bond0",)", "10.0.7.1") + "]",
                              {{"/sys/class/net/bond0.7/speed", "11000\n"}});
-  ASSERT_THAT(vlan.ports, SizeIs(2));
-  EXPECT_EQ(vlan.ports[1].name, "bond0.7");
-  EXPECT_THAT(vlan.ports[1].addresses, ElementsAre("10.0.7.1"));
-  EXPECT_EQ(vlan.ports[1].negotiated_bits_per_second, 1e9);
+  ASSERT_THAT(vlan.ports, SizeIs(1)) << "a VLAN is no socket";
+  EXPECT_EQ(vlan.ports[0].name, "bond0");
+  EXPECT_THAT(vlan.ports[0].interfaces, ElementsAre("eno1", "eno2", "bond0.7"));
+  EXPECT_THAT(vlan.ports[0].addresses, ElementsAre("10.0.7.1"));
+  EXPECT_EQ(vlan.ports[0].negotiated_bits_per_second, 1e9);
 }
 
 TEST(Joined, ContainersBridgesAndIdleBondsAreNoPorts) {

@@ -1,0 +1,35 @@
+// The RDMA devices of a Linux machine.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "node-agent/host/host.h"
+#include "node-agent/probe/finding.h"
+#include "node-agent/probe/verbs.h"
+
+namespace capacity::probe {
+
+// One port of an RDMA device.
+struct RdmaEnd {
+  std::string device;
+  int number = 1;
+  bool alone = true;  // the device has no other port
+  RdmaPort port;
+  std::string pci_slot;           // of the device: "0002:01:00.1"; empty: not said
+  bool virtual_function = false;  // a function of another device's card (SR-IOV)
+};
+
+struct RdmaList {
+  std::vector<RdmaEnd> ends;          // of hardware, by device and number
+  std::vector<std::string> software;  // names of the others
+  bool asked = false;  // something was there that lists RDMA devices, if only to list none
+};
+
+RdmaList ReadRdmaDevices(host::Host& host, Finding& finding);
+
+// How many devices `ends` are of.
+std::size_t CountDevices(const std::vector<RdmaEnd>& ends);
+
+}  // namespace capacity::probe
