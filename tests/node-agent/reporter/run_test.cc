@@ -114,7 +114,7 @@ class RunTest : public ::testing::Test {
   }
 
   bool LoggedSoon(const std::string& text) {
-    for (int i = 0; i < 250; ++i) {
+    for (int i = 0; i < 500; ++i) {
       for (const std::string& line : Log()) {
         if (line.find(text) != std::string::npos) return true;
       }
