@@ -13,6 +13,8 @@
 
 namespace capacity::probe {
 
+// The driver of ConnectX-4 and later.
+inline constexpr std::string_view kConnectxDriver = "mlx5_core";
 inline constexpr std::size_t kLongestInterface = 32;  // the kernel allows 15
 
 struct Interface {

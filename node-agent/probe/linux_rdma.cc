@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "node-agent/probe/linux_interfaces.h"
 #include "node-agent/probe/text.h"
 
 namespace capacity::probe {
@@ -129,6 +128,38 @@ std::size_t CountDevices(const std::vector<RdmaEnd>& ends) {
   std::set<std::string> devices;
   for (const RdmaEnd& end : ends) devices.insert(end.device);
   return devices.size();
+}
+
+std::optional<bool> Carries(const RdmaPort& port, const Interfaces& interfaces) {
+  if (port.active.value_or(false)) return true;
+  const auto found = interfaces.find(port.netdev);
+  if (found != interfaces.end() && found->second.up) return found->second.up;
+  return port.netdev_up ? port.netdev_up : port.active;
+}
+
+// Of Ethernet a card that was brought up and sees no carrier is believed more: `rdma link` of a DGX
+// Spark is quoted with LINK_UP on one twin of a cage and DISABLED on the other.
+bool HasLink(const RdmaPort& port, const Interfaces& interfaces) {
+  if (!port.link.value_or(false) || port.infiniband.value_or(false))
+    return port.link.value_or(false);
+  const auto found = interfaces.find(port.netdev);
+  if (found == interfaces.end()) return true;
+  const bool no_carrier =
+      found->second.brought_up.value_or(false) && !found->second.up.value_or(true);
+  return !no_carrier;
+}
+
+bool IsLeftDown(const RdmaPort& port, const Interfaces& interfaces) {
+  const std::optional<bool> carries = Carries(port, interfaces);
+  return HasLink(port, interfaces) && carries && !*carries && !port.infiniband.value_or(false);
+}
+
+// The rate of a port without a link says nothing (40 Gb/s on a ConnectX-7 that does 200), nor does
+// that of an Ethernet port that is not active. InfiniBand has agreed on one before it is active.
+std::optional<double> RateOf(const RdmaPort& port) {
+  const bool agreed =
+      port.active.value_or(false) || (port.link.value_or(false) && port.infiniband.value_or(false));
+  return agreed ? port.rate_bits_per_second : std::nullopt;
 }
 
 }  // namespace capacity::probe

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "node-agent/host/host.h"
 #include "node-agent/probe/finding.h"
+#include "node-agent/probe/linux_interfaces.h"
 #include "node-agent/probe/verbs.h"
 
 namespace capacity::probe {
@@ -31,5 +33,18 @@ RdmaList ReadRdmaDevices(host::Host& host, Finding& finding);
 
 // How many devices `ends` are of.
 std::size_t CountDevices(const std::vector<RdmaEnd>& ends);
+
+// Whether the port carries traffic, as it or its interface says; nullopt: neither says.
+std::optional<bool> Carries(const RdmaPort& port, const Interfaces& interfaces);
+
+// Its physical link is there, whether or not it carries traffic.
+bool HasLink(const RdmaPort& port, const Interfaces& interfaces);
+
+// It has a link that nothing uses, since its interface was never brought up. InfiniBand's needs a
+// subnet manager instead.
+bool IsLeftDown(const RdmaPort& port, const Interfaces& interfaces);
+
+// What its link has agreed on; nullopt where the rate that it states says nothing.
+std::optional<double> RateOf(const RdmaPort& port);
 
 }  // namespace capacity::probe
