@@ -227,7 +227,9 @@ class Sorter {
     const bool reachable = !interface.addresses.empty();
     const bool made = seen.virtual_ || seen.elsewhere || (!seen.type.empty() && !interface.wifi);
     if (!made && NamedLikeHardware(name)) return true;
-    if (!reachable) return false;
+    if (!reachable || seen.type == "bridge" || seen.type == "vxlan" || seen.type == "wireguard") {
+      return false;
+    }
     // In a container a veth may be the only way out.
     if (NamedLikeVirtual(name)) return StartsWith(name, "veth") && !hardware_in_sight_;
     return !hardware_in_sight_ || switch_in_software_ || StartsWith(name, "bond");

@@ -415,6 +415,13 @@ TEST(Sockets, TheRateOfAContainersInterfaceWasNeverNegotiated) {
     EXPECT_THAT(UnknownsOf(report, "network"),
                 Contains(HasSubstr("the rate of eth0 is unknown, because no network card")));
   }
+  // A bridge of the container's own leads nowhere.
+  Files bridge = veth;
+  bridge["/sys/class/net/br0/uevent"] = "DEVTYPE=bridge\nINTERFACE=br0\n";
+  EXPECT_THAT(
+      NamesOf(ReportOf({Ip({Listed("br0", "UP", "10.7.0.1"), Listed("eth0", "UP", "10.0.0.2")})},
+                       bridge)),
+      ElementsAre("eth0"));
   const auto text = ParseIp("2: eth0@if12: <BROADCAST,UP,LOWER_UP> mtu 1500 state UP\n");
   ASSERT_TRUE(text.has_value());
   EXPECT_TRUE(text->at("eth0").elsewhere);
