@@ -181,10 +181,11 @@ void FindFunctions(Interfaces& interfaces, const AllEvidence& evidence) {
     const std::string card = seen == evidence.end() ? "" : seen->second.card;
     const bool named = interfaces.count(card) > 0;
     interface.lower = named ? card : CardOf(name, interfaces, evidence);
+    const std::string& driver = interface.driver;
     const bool same_driver =
-        std::any_of(interfaces.begin(), interfaces.end(), [&](const auto& other) {
+        std::any_of(interfaces.begin(), interfaces.end(), [&driver](const auto& other) {
           return !other.second.function && !other.second.driver.empty() &&
-                 StartsWith(interface.driver, other.second.driver);
+                 StartsWith(driver, other.second.driver);
         });
     // A container may have been given a function, and not see its card.
     if (!named && !same_driver) interface.function = false;
