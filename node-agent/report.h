@@ -91,7 +91,7 @@ struct Port {
   enum class State { kUnknown, kUp, kDown, kEmpty };
   Kind kind = Kind::kUnknown;
   std::string name;                     // "receptacle 3", "cage 0", "enP7s7"
-  std::vector<std::string> interfaces;  // behind it; twins of a cage: two
+  std::vector<std::string> interfaces;  // behind it, those with an address first
   std::string rdma_device;              // "rdma_en5", "rocep1s0f1"; empty: none
   State state = State::kUnknown;
   std::optional<double> capable_bits_per_second;

@@ -120,14 +120,17 @@ bool LacksATwin(const Report& report, const Port& port) {
       });
 }
 
+std::string BringUp(const Port& port) {
+  return absl::StrCat("`sudo ip link set ",
+                      port.interfaces.empty() ? "IF" : port.interfaces.front(), " up`");
+}
+
 void CheckUp(const Report& report, const Port& port, Notes& notes) {
   const std::string where = Described(port);
   const auto& rate = port.negotiated_bits_per_second;
   if (port.admin_down) {
-    notes.Problem(
-        absl::StrCat(where, " has a link, and nobody has brought its interface up."),
-        absl::StrCat("`sudo ip link set ", port.interfaces.empty() ? "IF" : port.interfaces.front(),
-                     " up`, and give it an address."));
+    notes.Problem(absl::StrCat(where, " has a link, and nobody has brought its interface up."),
+                  absl::StrCat(BringUp(port), ", and give it an address."));
   } else if (port.rdma_active == false) {
     notes.Problem(absl::StrCat(where, " has a link and its RDMA port is ",
                                port.rdma_state.empty() ? "not ACTIVE" : port.rdma_state, "."),
@@ -159,6 +162,10 @@ void CheckConnectx(const Report& report, Notes& notes) {
     if (port.state == Port::State::kUp) {
       ++up;
       CheckUp(report, port, notes);
+    } else if (port.state == Port::State::kDown && port.admin_down) {
+      notes.Problem(absl::StrCat("Nobody has brought up ", Described(port),
+                                 ", so whether a cable is in it cannot be told."),
+                    absl::StrCat(BringUp(port), ", then look again."));
     } else if (port.state == Port::State::kDown) {
       down.push_back(Described(port));
     }

@@ -218,6 +218,12 @@ Port PortOf(const std::string& name, Cage cage, const std::set<std::string>& of_
   const std::vector<std::string> idle = AddEnds(cage, interfaces, up, speed, port);
   port.interfaces = cage.interfaces;
   for (const std::string& one : Over(cage, of_cages, interfaces)) port.interfaces.push_back(one);
+  // First those that a program can use: of a bond the bond, not what it is made of.
+  std::stable_partition(port.interfaces.begin(), port.interfaces.end(),
+                        [&interfaces](const std::string& one) {
+                          const auto found = interfaces.find(one);
+                          return found != interfaces.end() && !found->second.addresses.empty();
+                        });
   for (const std::string& one : port.interfaces) {
     const auto found = interfaces.find(one);
     if (found == interfaces.end()) continue;

@@ -659,6 +659,7 @@ void JoinDevice(const std::string& name, const RdmaDevice& device, Report& repor
     if (IsThunderboltDevice(name)) port.kind = Port::Kind::kThunderbolt;
     port.rdma_device = name;
     port.rdma_active = device.active();
+    if (!device.ports.empty()) port.rdma_state = device.ports.begin()->second.state;
     port.rdma_capable = true;
   }
 }

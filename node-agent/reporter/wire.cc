@@ -199,7 +199,8 @@ void Convert(const agent::Port& from, v1::Port& to) {
   to.set_name(Text(from.name));
   for (const std::string& interface : from.interfaces) to.add_interfaces(Text(interface));
   to.set_rdma_device(Text(from.rdma_device));
-  to.set_state(Convert(from.state));
+  // A link that nobody has brought up carries nothing.
+  to.set_state(Convert(from.admin_down ? agent::Port::State::kDown : from.state));
   if (from.capable_bits_per_second) to.set_capable_bits_per_second(*from.capable_bits_per_second);
   if (from.negotiated_bits_per_second) {
     to.set_negotiated_bits_per_second(*from.negotiated_bits_per_second);

@@ -21,9 +21,12 @@ Pair Ordered(int a, int b) { return {std::min(a, b), std::max(a, b)}; }
 
 // Cages of ConnectX-7 are those that the catalogue says the machine has. On any other machine a
 // network card of that make is an Ethernet port; agents before 2026-11-23 called every port that
-// can do RDMA a ConnectX.
+// can do RDMA a ConnectX. What is at a Thunderbolt port only a Mac tells; elsewhere it is a network
+// like another, as fast as it was measured.
 Port::Kind KindOf(const fleet::Node& node, const Port& port) {
   const bool cages = node.machine != nullptr && node.machine->ports.connectx7.has_value();
+  const bool mac = node.machine != nullptr && node.machine->os == catalog::OperatingSystem::kMacos;
+  if (port.kind() == Port::KIND_THUNDERBOLT && !mac) return Port::KIND_ETHERNET;
   return port.kind() == Port::KIND_CONNECTX && !cages ? Port::KIND_ETHERNET : port.kind();
 }
 

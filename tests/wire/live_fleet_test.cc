@@ -247,6 +247,19 @@ TEST(LiveFleet, CagesAreEthernetOnlyBesideAnotherNetworkCard) {
   ExpectSameFleet(switched, ReadBack(switched).fleet);
 }
 
+TEST(LiveFleet, ThunderboltBetweenLinuxMachinesIsAsFastAsMeasured) {
+  const auto port = [](const std::string& address) {
+    return "ports { kind: KIND_THUNDERBOLT state: STATE_UP name: 'thunderbolt0' addresses: '" +
+           address + "' }\n";
+  };
+  const LiveFleet fleet =
+      ReadLiveFleet(Shipped(), {Rig("a", port("10.9.0.1")), Rig("b", port("10.9.0.2"))},
+                    {Link("a", "b", "10.9.0.1", "10.9.0.2", 90, 11e9)});
+  ASSERT_THAT(Kinds(fleet), ElementsAre("tcp-10gbe"));
+  EXPECT_EQ(fleet.links[0].group.measured_bandwidth, BitsPerSecond{9.9e9});
+  ExpectSameFleet(fleet, ReadBack(fleet).fleet);
+}
+
 TEST(LiveFleet, InfinibandIsNamedAndNoEthernet) {
   const auto port = [](const std::string& address) {
     return "ports { name: 'ib1' state: STATE_UP rdma_device: 'mlx4_0' negotiated_bits_per_second: "

@@ -580,6 +580,19 @@ TEST(Doctor, ACageWithALinkIsNotSaidToLackACable) {
                                      "sudo ip link set enp1s0f1np1 up")));
 }
 
+TEST(Doctor, OfACageThatNobodyBroughtUpTheCableIsNotKnown) {
+  Report report = SparkWithALink();
+  Port& port = report.ports[0];
+  port.state = Port::State::kDown;
+  port.negotiated_bits_per_second.reset();
+  port.rdma_active = false;
+  port.admin_down = true;
+  const auto advice = Diagnose({{"spark", report}});
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice, Contains(Problem("Nobody has brought up cage 1", "ip link set enp1s0f1np1")));
+  EXPECT_THAT(advice, Not(Contains(Problem("no link on any cage", ""))));
+}
+
 TEST(Doctor, ACageOfWhichHalfIsUpIsNotWell) {
   Report report = SparkWithALink();
   report.probes = {{"network",

@@ -332,7 +332,7 @@ TEST(Captures, SparkBondOverTheTwinsIsTheCage) {
   const Report report = FromCapture("spark-bond");
   ASSERT_THAT(report.ports, SizeIs(2));
   EXPECT_EQ(report.ports[0].name, "cage 0");
-  EXPECT_THAT(report.ports[0].interfaces, ElementsAre("enp1s0f0np0", "enP2p1s0f0np0", "bond0"));
+  EXPECT_THAT(report.ports[0].interfaces, ElementsAre("bond0", "enp1s0f0np0", "enP2p1s0f0np0"));
   EXPECT_THAT(report.ports[0].addresses, ElementsAre("10.100.0.1"));
   EXPECT_EQ(report.ports[0].negotiated_bits_per_second, 200e9);
   EXPECT_EQ(report.ports[1].name, "enP7s7");

@@ -120,7 +120,7 @@ TEST(CageStacks, AVlanOverACageIsTheCages) {
   EXPECT_THAT(NamesOf(report), ElementsAre("cage 0", "cage 1", "enP7s7"));
   const Port& cage = Named(report, "cage 1");
   EXPECT_THAT(cage.addresses, ElementsAre("10.10.0.1"));
-  EXPECT_THAT(cage.interfaces, ElementsAre("enp1s0f1np1", "enP2p1s0f1np1", "fabric.100"));
+  EXPECT_THAT(cage.interfaces, ElementsAre("fabric.100", "enp1s0f1np1", "enP2p1s0f1np1"));
   EXPECT_FALSE(cage.management);
   EXPECT_THAT(Named(report, "cage 0").addresses, IsEmpty());
   EXPECT_TRUE(Named(report, "enP7s7").management);

@@ -763,6 +763,11 @@ TEST(Rdma, APortWhoseNameIsNotUnderstoodIsThunderboltByItsDevice) {
   EXPECT_EQ(report.ports[0].rdma_active, true);
 }
 
+TEST(Rdma, APortSaysItsState) {
+  EXPECT_EQ(PortNamed(WithDevices("en2", {"PORT_INIT (2)"}), "receptacle 1").rdma_state, "INIT");
+  EXPECT_EQ(PortNamed(WithDevices("en2", {"PORT_DOWN (1)"}), "receptacle 1").rdma_state, "DOWN");
+}
+
 TEST(Rdma, ToolsThatFailAreMentionedThoughItIsEnabled) {
   const Report report =
       ReportOf({Ran("sw_vers", "ProductVersion: 26.2\n"), Ran("rdma_ctl status", "enabled\n"),

@@ -103,6 +103,12 @@ TEST(Wire, FieldsKeepTheirMeaning) {
   EXPECT_EQ(message.identity().chip(), "m3-ultra");
 }
 
+TEST(Wire, ALinkThatNobodyBroughtUpCarriesNothing) {
+  agent::Report report = Whole();
+  report.ports[0].admin_down = true;
+  EXPECT_EQ(Converted(report).ports(0).state(), v1::Port::STATE_DOWN);
+}
+
 TEST(Wire, WhatIsNotKnownIsAbsent) {
   const v1::NodeReport message = Converted({});
   EXPECT_FALSE(message.memory().has_installed_bytes());
