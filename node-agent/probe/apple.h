@@ -45,6 +45,9 @@ std::optional<Gpu> ParseGpu(std::string_view text);
 // What the displays are called there, an iPad beside the Mac among them.
 std::vector<std::string> ParseDisplayNames(std::string_view text);
 
+// A Thunderbolt 4 receptacle does 40 Gb/s; a Thunderbolt 5 one offers more while idle.
+inline constexpr double kThunderbolt4BitsPerSecond = 40e9;
+
 // `system_profiler SPThunderboltDataType`.
 struct ThunderboltPeer {  // another computer, not a dock or a drive
   std::string name;       // "MacBook Pro"

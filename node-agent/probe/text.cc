@@ -265,6 +265,10 @@ std::string Field(const Fields& fields, std::string_view key) {
   return found == fields.end() ? "" : found->second;
 }
 
+std::string Prefer(std::string first, std::string second) {
+  return first.empty() ? std::move(second) : std::move(first);
+}
+
 std::string Listed(const std::vector<std::string>& words) {
   std::string list;
   for (std::size_t i = 0; i < words.size(); ++i) {

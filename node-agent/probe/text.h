@@ -55,6 +55,9 @@ Fields ParseFields(std::string_view text, char separator);
 // The value of `key`, "" when it is not there.
 std::string Field(const Fields& fields, std::string_view key);
 
+// The first that is not empty.
+std::string Prefer(std::string first, std::string second);
+
 // "a", "a and b", "a, b and c".
 std::string Listed(const std::vector<std::string>& words);
 
