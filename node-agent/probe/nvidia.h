@@ -2,6 +2,7 @@
 // lspci prints of NVIDIA's cards.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ struct NvidiaCard {
   std::optional<bool> mig_enabled;
   std::vector<MigSlice> slices;
 };
+
+// What is beyond it is left out.
+inline constexpr std::size_t kMostCards = 64;
 
 struct NvidiaCards {
   std::vector<NvidiaCard> cards;      // by index, where it is known
