@@ -227,6 +227,8 @@ Identified IdentifyMac(const Catalog& catalog, const Seen& seen) {
   }
   std::vector<const Chip*> chips = ChipsNamed(catalog, seen.chip_name);
   if (chip.chip != nullptr) chips = {chip.chip};
+  // Cores that no chip of this name has are of none of its machines.
+  if (chip.chip == nullptr && seen.gpu_cores) chips.clear();
   std::vector<const Machine*> fitting;
   for (const Machine& machine : catalog.machines) {
     if (machine.os != OperatingSystem::kMacos || machine.memory != *seen.memory) continue;

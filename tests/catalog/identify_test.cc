@@ -43,6 +43,16 @@ TEST(Identify, EveryAppleChipByItsNameAndCores) {
   EXPECT_GT(chips, 30);
 }
 
+TEST(Identify, CoresThatNoChipHasAreOfNoMachine) {
+  const Identified found = Identify(Shipped(), {.vendor = "Apple",
+                                                .product = "MacBook Pro",
+                                                .chip_name = "Apple M4 Max",
+                                                .gpu_cores = 38,
+                                                .memory = GiB(64)});
+  EXPECT_EQ(found.machine, "");
+  EXPECT_THAT(found.why, HasSubstr("no Apple M4 Max with 38 GPU cores"));
+}
+
 TEST(Identify, EveryCardByWhatTheDriverPrints) {
   for (const Chip& chip : Shipped().chips) {
     if (chip.vendor != "nvidia") continue;
