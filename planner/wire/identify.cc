@@ -1,5 +1,8 @@
 #include "planner/catalog/identify.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
 #include "planner/wire/live_fleet.h"
 
@@ -49,7 +52,9 @@ Identified Identify(const catalog::Catalog& catalog, const v1::NodeReport& repor
     found.machine = catalog.FindMachine(report.identity().machine());
     if (found.chip == nullptr) {
       found.chip = catalog.FindChip(report.identity().chip());
-      found.chips = static_cast<int>(report.identity().chips());  // without those that do not work
+      // Without those that do not work, and never more than are listed.
+      found.chips = static_cast<int>(std::min<std::uint64_t>(
+          report.identity().chips(), static_cast<std::uint64_t>(report.accelerators_size())));
     }
   }
   if (found.machine == nullptr) {
