@@ -4,7 +4,6 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "node-agent/doctor/cabling.h"
 #include "node-agent/doctor/linux.h"
 #include "node-agent/doctor/mac.h"
@@ -53,17 +52,6 @@ std::vector<const Patient*> Distinct(const std::vector<Patient>& patients,
 }
 
 }  // namespace
-
-std::string Described(const agent::Port& port) {
-  const std::string name = port.name.empty() ? "a Thunderbolt port" : port.name;
-  if (port.interfaces.empty()) return name;
-  const std::string interfaces = absl::StrJoin(port.interfaces, " and ");
-  return interfaces == name ? name : absl::StrCat(name, " (", interfaces, ")");
-}
-
-std::string Gigabits(double bits_per_second) {
-  return absl::StrCat(bits_per_second / 1e9, " Gb/s");
-}
 
 std::vector<Advice> Diagnose(const std::vector<Patient>& patients) {
   std::vector<Advice> advice;
