@@ -18,6 +18,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "node-agent/reporter/wire.h"
+#include "planner/base/descriptor.h"
 
 namespace capacity::reporter {
 namespace {
@@ -35,28 +36,6 @@ absl::Status Failed(const std::string& path, std::string_view what) {
   return absl::UnavailableError(absl::StrCat(path, " cannot be ", std::string(what), ": ",
                                              std::generic_category().message(errno)));
 }
-
-// Closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number() const { return number_; }
-  bool open() const { return number_ >= 0; }
-  // For whom closing is somebody else's.
-  int Release() { return std::exchange(number_, -1); }
-  // True when closing reported no late write error.
-  bool Close() { return close(Release()) == 0; }
-
- private:
-  int number_;
-};
 
 bool IsId(std::string_view text) {
   return text.size() == kIdDigits && text.find_first_not_of("0123456789abcdef") == text.npos;
@@ -260,25 +239,9 @@ std::vector<std::string> Inbox::Waiting() const {
 }
 
 absl::StatusOr<std::string> Inbox::Read(const std::string& name) const {
-  const std::string path = PathOf(name);
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file.open() && errno == ENOENT) return absl::NotFoundError(absl::StrCat(path, " is gone"));
-  struct stat facts = {};
-  if (!file.open() || fstat(file.number(), &facts) != 0) return Failed(path, "opened");
-  if (!S_ISREG(facts.st_mode) || static_cast<std::uint64_t>(facts.st_size) > kMaxSpeedBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is no measurement"));
-  }
-  std::string bytes(static_cast<std::size_t>(facts.st_size), '\0');
-  std::size_t size = 0;
-  while (size < bytes.size()) {
-    const ssize_t part = read(file.number(), bytes.data() + size, bytes.size() - size);
-    if (part < 0 && errno == EINTR) continue;
-    if (part < 0) return Failed(path, "read");
-    if (part == 0) break;
-    size += static_cast<std::size_t>(part);
-  }
-  bytes.resize(size);
-  return bytes;
+  auto bytes = ReadRegularFile(PathOf(name), kMaxSpeedBytes);
+  if (!absl::IsDataLoss(bytes.status())) return bytes;
+  return absl::InvalidArgumentError(absl::StrCat(PathOf(name), " is no measurement"));
 }
 
 absl::Status Inbox::RemoveIf(const std::string& name, std::string_view bytes) const {

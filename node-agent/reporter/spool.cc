@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/descriptor.h"
 #include "planner/pki/files.h"
 
 namespace capacity::reporter {
@@ -26,7 +27,7 @@ constexpr std::string_view kSuffix = ".report";
 constexpr std::size_t kDigits = 20;  // of the largest 64-bit number
 constexpr std::size_t kNameSize = 2 * kDigits + 1 + kSuffix.size();
 constexpr std::size_t kDigestBytes = SHA256_DIGEST_LENGTH;
-constexpr off_t kLargestFile = off_t{64} << 20;  // all that waits, as Limits has it
+constexpr std::size_t kLargestFile = std::size_t{64} << 20;  // all that waits, as Limits has it
 
 std::string Padded(std::uint64_t number) {
   const std::string digits = std::to_string(number);
@@ -63,48 +64,9 @@ absl::Status Failed(const std::string& path, std::string_view what) {
                                              std::generic_category().message(errno)));
 }
 
-// Closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number() const { return number_; }
-  bool open() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
-
-// Unavailable: it is there, perhaps, and the disk does not give it. DataLoss: it is no file.
-absl::StatusOr<std::string> ReadAll(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  struct stat facts = {};
-  if (!file.open() || fstat(file.number(), &facts) != 0) return Failed(path, "opened");
-  if (!S_ISREG(facts.st_mode)) return absl::DataLossError(absl::StrCat(path, " is no file"));
-  if (facts.st_size > kLargestFile) {
-    return absl::DataLossError(absl::StrCat(path, " is larger than a report can be"));
-  }
-  std::string content(static_cast<std::size_t>(facts.st_size), '\0');
-  std::size_t size = 0;
-  while (size < content.size()) {
-    const ssize_t part = read(file.number(), content.data() + size, content.size() - size);
-    if (part < 0 && errno == EINTR) continue;
-    if (part < 0) return Failed(path, "read");
-    if (part == 0) break;
-    size += static_cast<std::size_t>(part);
-  }
-  content.resize(size);
-  return content;
-}
-
 // What was put into the file; DataLoss when it is not that any more.
 absl::StatusOr<std::string> ReadEntry(const std::string& path) {
-  auto content = ReadAll(path);
+  auto content = ReadRegularFile(path, kLargestFile);
   if (!content.ok()) return content;
   if (content->size() >= kDigestBytes &&
       content->compare(0, kDigestBytes, Digest(std::string_view(*content).substr(kDigestBytes))) ==
@@ -141,7 +103,7 @@ absl::Status Spool::List() {
     if (ReadName(name, entry)) {
       std::error_code unknown;                                  // then Front finds out, and says it
       if (!it->is_regular_file(unknown) && !unknown) continue;  // somebody else's, and never sent
-      const std::uintmax_t bytes = unknown ? 0 : it->file_size(unknown);
+      const std::uintmax_t bytes = it->file_size(unknown);
       waiting_.push_back({name, unknown ? 0 : bytes});
     } else if (name.find(".new-") != std::string::npos) {
       fs::remove(it->path(), ignored);  // of a process that was killed while it wrote
@@ -153,7 +115,7 @@ absl::Status Spool::List() {
   std::sort(waiting_.begin(), waiting_.end(),
             [](const Waiting& a, const Waiting& b) { return a.name < b.name; });
   for (const Waiting& waiting : waiting_) bytes_ += waiting.bytes;
-  const auto counted = ReadAll(PathOf("dropped"));
+  const auto counted = ReadRegularFile(PathOf("dropped"), kLargestFile);
   if (!counted.ok() || !ReadNumber(*counted, dropped_)) dropped_ = 0;
   return absl::OkStatus();
 }

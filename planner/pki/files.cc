@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/descriptor.h"
 
 namespace capacity::pki {
 namespace {
@@ -24,25 +25,6 @@ absl::Status Failed(const std::string& path, std::string_view what) {
   return absl::UnavailableError(
       absl::StrCat(path, " cannot be ", std::string(what), ": ", Because(errno)));
 }
-
-// Closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number() const { return number_; }
-  bool open() const { return number_ >= 0; }
-  // True when closing reported no late write error.
-  bool Close() { return close(std::exchange(number_, -1)) == 0; }
-
- private:
-  int number_;
-};
 
 // Removes its file unless told that the file has found its place.
 class Temporary {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "planner/base/descriptor.h"
 #include "planner/base/file_lock.h"
 
 namespace capacity::prices {
@@ -24,25 +25,6 @@ std::string Because(int error) { return std::generic_category().message(error); 
 absl::Status Failed(std::string_view what, const std::string& file) {
   return absl::UnavailableError(absl::StrCat(file, ": ", std::string(what), ": ", Because(errno)));
 }
-
-// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number() const { return number_; }
-  bool open() const { return number_ >= 0; }
-  // True when closing reported no late write error.
-  bool Close() { return close(std::exchange(number_, -1)) == 0; }
-
- private:
-  int number_;
-};
 
 absl::Status WriteAll(const Descriptor& out, std::string_view text, const std::string& file) {
   while (!text.empty()) {
