@@ -254,7 +254,7 @@ struct Chip {
   std::vector<std::string> aliases;
   std::string vendor;      // apple | nvidia | amd
   std::string family;      // apple-ultra, apple-max, apple-pro, apple-base, gb10, rtx, nv-dc, other
-  std::string generation;  // m1 .. m5, turing, ampere, ada, hopper, blackwell, rdna3.5
+  std::string generation;  // m1 .. m6, turing, ampere, ada, hopper, blackwell, rdna3.5
   std::optional<int> gpu_cores;
   std::optional<BytesPerSecond> memory_bandwidth;  // vendor's peak
   std::optional<FlopsPerSecond> fp16_dense;        // dense matrix rate, FP32 accumulate

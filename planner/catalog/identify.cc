@@ -110,12 +110,23 @@ ChipAnswer AppleChip(const Catalog& catalog, const Seen& seen) {
     }
   }
   if (fitting.size() == 1) return {fitting[0], ""};
-  if (seen.gpu_cores) {
+  if (!seen.gpu_cores) {
+    return {nullptr, absl::StrCat("the number of GPU cores is not known: ",
+                                  Ids(fitting.empty() ? named : fitting))};
+  }
+  if (fitting.empty()) {
     return {nullptr, absl::StrCat("the catalogue has no ", seen.chip_name, " with ",
                                   *seen.gpu_cores, " GPU cores")};
   }
-  return {nullptr, absl::StrCat("the number of GPU cores is not known: ",
-                                Ids(fitting.empty() ? named : fitting))};
+  // Of one name and core count, but with slower memory where there is less of it: the M6.
+  if (!seen.memory) {
+    return {nullptr, absl::StrCat("the size of the memory is not known: ", Ids(fitting))};
+  }
+  for (const Chip* chip : fitting) {
+    if (SoldWith(*chip, *seen.memory)) return {chip, ""};
+  }
+  return {nullptr,
+          absl::StrCat("the catalogue has no ", seen.chip_name, " with ", Described(*seen.memory))};
 }
 
 // The plain table of nvidia-smi cuts "RTX 4070 SUPER" to "RTX 4070 ...".

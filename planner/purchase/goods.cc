@@ -47,7 +47,10 @@ class Sorter {
       return std::tie(OfferAt(a).price, OfferAt(a).id) < std::tie(OfferAt(b).price, OfferAt(b).id);
     });
     for (int index : order) Add(index);
-    for (const MachineKind& kind : goods_.kinds) CheckPower(kind);
+    for (const MachineKind& kind : goods_.kinds) {
+      CheckPower(kind);
+      CheckSale(kind);
+    }
     return std::move(goods_);
   }
 
@@ -109,6 +112,24 @@ class Sorter {
       note += "idle power not known; running counts all of its load power, standby nothing";
     }
     goods_.notes.push_back(std::move(note));
+  }
+
+  // A list price from before its maker stopped selling a machine is worth a warning; days compare
+  // as text.
+  void CheckSale(const MachineKind& kind) {
+    const std::string& withdrawn = kind.machine->withdrawn;
+    if (withdrawn.empty()) return;
+    for (const int index : kind.offers) {
+      const fleet::Offer& offer = OfferAt(index);
+      if (offer.condition != catalog::Condition::kNew || offer.as_of.empty() ||
+          offer.as_of >= withdrawn) {
+        continue;
+      }
+      goods_.notes.push_back(absl::StrCat(
+          kind.machine->id, ": its maker stopped selling it on ", withdrawn, "; the price of ",
+          offer.as_of, " may no longer be had: state today's under `offers:` in the inventory"));
+      return;
+    }
   }
 
   const catalog::Catalog& catalog_;

@@ -1,5 +1,6 @@
 #include "planner/throughput/device.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "absl/status/status.h"
@@ -7,6 +8,10 @@
 
 namespace capacity::throughput {
 namespace {
+
+// The newest of Apple's generations of which there are measurements. A newer one is taken to use
+// what its memory and its compute units offer as well as this one.
+constexpr int kNewestMeasured = 5;
 
 // The catalogue's families, except that data-centre cards are told apart by their memory: HBM
 // begins where GDDR ends, at 1.2 TB/s for that family.
@@ -40,7 +45,7 @@ absl::StatusOr<Device> DeviceOf(const NodeDevices& node) {
   device.platform = chip.platform();
   if (chip.vendor == "apple" && chip.generation.size() == 2 &&
       std::isdigit(static_cast<unsigned char>(chip.generation[1]))) {
-    device.apple_generation = chip.generation[1] - '0';
+    device.apple_generation = std::min(chip.generation[1] - '0', kNewestMeasured);
   }
   device.gpu_cores = chip.gpu_cores.value_or(0);
   device.bandwidth = node.bandwidth.value > 0

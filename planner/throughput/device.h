@@ -11,7 +11,7 @@ namespace capacity::throughput {
 struct Device {
   ChipFamily family = ChipFamily::kOther;
   catalog::Platform platform = catalog::Platform::kCpu;
-  int apple_generation = 0;          // 1: M1; 0: not Apple's
+  int apple_generation = 0;          // 1: M1; 5: M5 and newer; 0: not Apple's
   double gpu_cores = 0;              // 0: unknown
   double bandwidth = 0;              // bytes/s
   double fp16_flops = 0;             // FLOP/s, dense; 0: unknown

@@ -176,7 +176,9 @@ throughput::EngineBuild BuildOf(const Measurement& row, const catalog::Chip& chi
       absl::StartsWith(row.date, "2024")) {
     return throughput::EngineBuild::kBefore2025;
   }
-  if (chip.generation == "m5") return throughput::EngineBuild::kCurrent;  // sold since October 2025
+  if (chip.generation == "m5" || chip.generation == "m6") {  // sold since October 2025
+    return throughput::EngineBuild::kCurrent;
+  }
   const int build = LlamaBuild(row.engine);
   if (build > 0) {
     return build >= kSeptember2025 ? throughput::EngineBuild::kCurrent

@@ -40,10 +40,10 @@ std::vector<Case> NodeCases() {
       {"UnknownMachine",
        "nodes:\n  - machine: mac-studio-m3-ultra-512g\n",
        {"base.yaml:3:14: unknown machine \"mac-studio-m3-ultra-512g\"; did you mean "
-        "\"mac-studio-m3-ultra-512gb\"?"}},
+        "\"mac-studio-m3-ultra-512gb\" or \"mac-studio-m5-ultra-512gb\"?"}},
       {"NothingLikeIt",
        "nodes:\n  - machine: cray-1\n",
-       {"base.yaml:3:14: unknown machine \"cray-1\"; none of the 108 known names is close"}},
+       {"base.yaml:3:14: unknown machine \"cray-1\"; none of the 129 known names is close"}},
       {"CardsNotStated",
        "nodes:\n  - machine: workstation\n",
        {"base.yaml:3:5: node has no \"chip\""}},

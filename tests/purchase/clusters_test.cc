@@ -100,6 +100,21 @@ TEST(FindCandidatesTest, AClusterWhoseCableHasNoPriceIsLeftOutWithANote) {
   EXPECT_THAT(found.notes, Contains(HasSubstr("qsfp56-dac-200g has no price")));
 }
 
+TEST(FindCandidatesTest, AListPriceFromBeforeTheMakerStoppedSellingIsWarnedOf) {
+  constexpr const char* kWarning = "its maker stopped selling it on 2026-08-25";
+  fleet::Offer offer = OfferOf("mac-studio-m3-ultra-96gb", 5299);
+  const std::vector<fleet::Node> nodes = {NodeOf("spark", "dgx-spark")};
+  offer.as_of = "2026-06-25";
+  EXPECT_THAT(Find(ScenarioOf(nodes, {}, {offer})).notes, Contains(HasSubstr(kWarning)));
+  offer.condition = catalog::Condition::kUsed;
+  EXPECT_THAT(Find(ScenarioOf(nodes, {}, {offer})).notes,
+              ::testing::Not(Contains(HasSubstr(kWarning))));
+  offer.condition = catalog::Condition::kNew;
+  offer.as_of = "2026-11";  // of somebody who has one left
+  EXPECT_THAT(Find(ScenarioOf(nodes, {}, {offer})).notes,
+              ::testing::Not(Contains(HasSubstr(kWarning))));
+}
+
 TEST(FindCandidatesTest, AMeshNeedsACableForEveryPairThatHasNone) {
   std::vector<fleet::Node> nodes = {NodeOf("a", "mac-studio-m3-ultra-96gb"),
                                     NodeOf("b", "mac-studio-m3-ultra-96gb")};

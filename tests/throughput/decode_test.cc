@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
 #include "planner/throughput/throughput.h"
 #include "tests/throughput/builders.h"
 
@@ -33,6 +36,24 @@ TEST_F(Decode, ReadsEachTensorClassAtItsOwnBits) {
   EXPECT_DOUBLE_EQ(bytes->dense, 7504924672.0 - 525336576.0);
   EXPECT_DOUBLE_EQ(bytes->head, 2 * 525336576.0);
   EXPECT_DOUBLE_EQ(bytes->routed, 0);
+}
+
+// Nobody has measured an M6 for the model; the M5 is the nearest that somebody has.
+TEST_F(Decode, AnAppleChipNewerThanTheMeasuredOnesIsAsEfficientAsTheNewest) {
+  const auto speeds = [&](const std::string& generation) {
+    chip_.generation = generation;
+    const Query query{.model = &dense_,
+                      .quant = &q8_,
+                      .engine = catalog::Engine::kMlx,
+                      .nodes = {{.chip = &chip_}},
+                      .context_tokens = 4096,
+                      .prompt_tokens = 4096};
+    const absl::StatusOr<Estimate> prefill = PredictPrefill(query, calibration_);
+    EXPECT_TRUE(prefill.ok()) << prefill.status();
+    return std::pair(Tps(query), prefill.ok() ? prefill->mid : 0);
+  };
+  EXPECT_EQ(speeds("m6"), speeds("m5"));
+  EXPECT_NE(speeds("m6"), speeds("m4"));
 }
 
 // Qwen3-235B: 8 of 128 experts, 227096395776 parameters in all.
