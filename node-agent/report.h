@@ -109,7 +109,10 @@ struct Port {
   std::string peer_model;           // "Mac16,10"
   std::optional<bool> peer_is_mac;  // false: another maker's, or a phone or tablet
   bool bridged = false;             // its interface is a member of the Thunderbolt Bridge
-  std::string rdma_state;           // of its RDMA port: "INIT", "DOWN", "ACTIVE"; empty: not said
+  // "bridge100": of another bridge of macOS, for Internet Sharing, virtual machines or made by
+  // hand.
+  std::string other_bridge;
+  std::string rdma_state;  // of its RDMA port: "INIT", "DOWN", "ACTIVE"; empty: not said
   // Nobody has brought its interface up. State kUp: its link is there all the same. kDown: whether
   // a cable is in it cannot be told.
   bool admin_down = false;

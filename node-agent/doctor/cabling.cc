@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -63,9 +64,40 @@ std::string WhyOpen(const Patient& mac, const std::set<std::string>& domains) {
   return "";
 }
 
+// A cable between two Macs by the ports that it is in.
+using Cable = std::pair<const Port*, const Port*>;
+
+// The first port of that bus.
+const Port* PortOf(const Report& report, const std::string& domain) {
+  const auto found = std::find_if(
+      report.ports.begin(), report.ports.end(),
+      [&domain](const Port& port) { return !domain.empty() && port.domain == domain; });
+  return found == report.ports.end() ? nullptr : &*found;
+}
+
+// As either end tells, each once.
+std::vector<Cable> CablesBetween(const Report& a, const Report& b) {
+  std::map<std::pair<std::string, std::string>, Cable> cables;  // by the domains of the ends
+  for (const Port& port : a.ports) {
+    const Port* const end = PortOf(b, port.peer_domain);
+    if (end != nullptr) cables.insert({{port.domain, end->domain}, {&port, end}});
+  }
+  for (const Port& port : b.ports) {
+    const Port* const end = PortOf(a, port.peer_domain);
+    if (end != nullptr) cables.insert({{end->domain, port.domain}, {end, &port}});
+  }
+  std::vector<Cable> ends;
+  for (const auto& [domains, cable] : cables) ends.push_back(cable);
+  std::sort(ends.begin(), ends.end(), [](const Cable& one, const Cable& other) {
+    return one.first->name < other.first->name;
+  });
+  return ends;
+}
+
 struct Graph {
   Macs macs;
   std::set<Pair> joined;
+  std::map<Pair, std::vector<Cable>> doubled;  // of `joined`, those by several cables
   std::vector<Pair> missing;
   std::vector<Pair> unknown;  // may be joined
   std::vector<std::string> why_open;
@@ -78,7 +110,7 @@ struct Graph {
 };
 
 Graph GraphOf(const Macs& macs, Notes& notes) {
-  Graph graph{macs, {}, {}, {}, {}};
+  Graph graph{macs, {}, {}, {}, {}, {}};
   const std::set<std::string> domains = DomainsOf(macs);
   for (const Patient* mac : macs) graph.why_open.push_back(WhyOpen(*mac, domains));
   for (std::size_t i = 0; i < macs.size(); ++i) {
@@ -89,6 +121,8 @@ Graph GraphOf(const Macs& macs, Notes& notes) {
       const bool back = Leads(b.report, a.report);
       if (forth || back) {
         graph.joined.insert({i, j});
+        std::vector<Cable> cables = CablesBetween(a.report, b.report);
+        if (cables.size() > 1) graph.doubled[{i, j}] = std::move(cables);
       } else if (!graph.why_open[i].empty() && !graph.why_open[j].empty()) {
         graph.unknown.emplace_back(i, j);
       } else {
@@ -171,6 +205,31 @@ std::string FreePortsOf(const Patient& mac, std::size_t cables) {
 
 // ---------------------------------------------------------------- advice
 
+// ", or move one of the 2 that join a and b": where a Mac that lacks one has more than one to a
+// third.
+std::string CablesToMove(const Graph& graph, const Pair& lacking) {
+  std::string text;
+  for (const auto& [pair, cables] : graph.doubled) {
+    const bool near = pair.first == lacking.first || pair.first == lacking.second ||
+                      pair.second == lacking.first || pair.second == lacking.second;
+    if (!near) continue;
+    absl::StrAppend(&text, ", or move one of the ", cables.size(), " that join ",
+                    graph.macs[pair.first]->name, " and ", graph.macs[pair.second]->name);
+  }
+  return text;
+}
+
+// More cables than a mesh needs between two Macs.
+void NoteDoubled(const Graph& graph, Notes& notes) {
+  for (const auto& [pair, cables] : graph.doubled) {
+    const std::string ends = absl::StrJoin(cables, ", ", [](std::string* out, const Cable& cable) {
+      absl::StrAppend(out, Described(*cable.first), " to ", Described(*cable.second));
+    });
+    notes.Note(absl::StrCat(cables.size(), " cables join ", graph.macs[pair.first]->name, " and ",
+                            graph.macs[pair.second]->name, " (", ends, "); one is enough."));
+  }
+}
+
 void AdvisePairs(const Graph& graph, Notes& notes) {
   std::vector<std::size_t> lacking(graph.macs.size(), 0);
   for (const auto& [a, b] : graph.missing) {
@@ -178,12 +237,12 @@ void AdvisePairs(const Graph& graph, Notes& notes) {
     ++lacking[b];
   }
   for (const auto& [a, b] : graph.missing) {
-    notes.Problem(absl::StrCat("No Thunderbolt cable joins ", graph.macs[a]->name, " and ",
-                               graph.macs[b]->name, "."),
-                  absl::StrCat("Add a Thunderbolt 5 cable between them. Free ports that can do "
-                               "RDMA: ",
-                               FreePortsOf(*graph.macs[a], lacking[a]), "; ",
-                               FreePortsOf(*graph.macs[b], lacking[b]), "."));
+    notes.Problem(
+        absl::StrCat("No Thunderbolt cable joins ", graph.macs[a]->name, " and ",
+                     graph.macs[b]->name, "."),
+        absl::StrCat("Add a Thunderbolt 5 cable between them", CablesToMove(graph, {a, b}),
+                     ". Free ports that can do RDMA: ", FreePortsOf(*graph.macs[a], lacking[a]),
+                     "; ", FreePortsOf(*graph.macs[b], lacking[b]), "."));
   }
 }
 
@@ -286,9 +345,26 @@ Macs InALoop(const Graph& graph) {
   return looped;
 }
 
+// Two cables between two Macs are a loop where each joins them in its bridge.
+Macs WithDoubledBridges(const Graph& graph) {
+  Macs looped;
+  for (const auto& [pair, cables] : graph.doubled) {
+    const auto bridged = std::count_if(cables.begin(), cables.end(), [](const Cable& cable) {
+      return cable.first->bridged && cable.second->bridged;
+    });
+    if (bridged < 2) continue;
+    looped.push_back(graph.macs[pair.first]);
+    looped.push_back(graph.macs[pair.second]);
+  }
+  return looped;
+}
+
 // Apple, TN3205: the bridge has to be off where Macs are connected in loops.
 void CheckBridges(const Graph& graph, Notes& notes) {
-  const Macs looped = InALoop(graph);
+  Macs looped = InALoop(graph);
+  for (const Patient* mac : WithDoubledBridges(graph)) {
+    if (std::find(looped.begin(), looped.end(), mac) == looped.end()) looped.push_back(mac);
+  }
   Macs bridged;
   std::copy_if(looped.begin(), looped.end(), std::back_inserter(bridged), [](const Patient* mac) {
     return std::any_of(mac->report.ports.begin(), mac->report.ports.end(),
@@ -308,6 +384,7 @@ void CheckBridges(const Graph& graph, Notes& notes) {
 void CheckCabling(const std::vector<const Patient*>& macs, Notes& notes) {
   const Graph graph = GraphOf(macs, notes);
   CheckMesh(graph, notes);
+  NoteDoubled(graph, notes);
   CheckBridges(graph, notes);
 }
 

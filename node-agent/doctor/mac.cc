@@ -1,7 +1,10 @@
 #include "node-agent/doctor/mac.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -101,26 +104,13 @@ std::string WhatFarEndLacks(const FarEnd& far) {
   return "";
 }
 
-// ---------------------------------------------------------------- a cable
-
-void CheckSpeed(const Port& port, const std::string& who, Cables& cables, Notes& notes) {
-  if (!port.negotiated_bits_per_second ||
-      *port.negotiated_bits_per_second >= kThunderbolt5BitsPerSecond) {
-    return;
-  }
-  const bool told = !port.domain.empty() && !port.peer_domain.empty() &&
-                    !cables.slow.insert(std::minmax(port.domain, port.peer_domain)).second;
-  if (told) return;
-  notes.Problem(
-      absl::StrCat("The cable to ", who, " in ", Described(port), " runs at ",
-                   Gigabits(*port.negotiated_bits_per_second), ", less than Thunderbolt 5 does."),
-      "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
+// What this end sees of the other, where that does not say it of itself.
+bool DoesNotOffer(const Port& port, const FarEnd& far) {
+  const bool silent = far.mac == nullptr || far.mac->report.rdma.state == Rdma::State::kUnknown;
+  return silent && port.peer_offers_rdma == false;
 }
 
-bool HasIpv4(const Port& port) {
-  return std::any_of(port.addresses.begin(), port.addresses.end(),
-                     [](const std::string& address) { return !absl::StrContains(address, ":"); });
-}
+// ---------------------------------------------------------------- addresses
 
 // Ports have addresses only where ifconfig was read.
 bool AddressesAreKnown(const Report& report) {
@@ -128,29 +118,56 @@ bool AddressesAreKnown(const Report& report) {
                      [](const Port& port) { return !port.addresses.empty(); });
 }
 
+constexpr const char* kFails = "MLX's RDMA (JACCL) then fails with errno 22";
+
+// Of ports that a bridge of macOS has taken and that have no addresses beside it.
+void TellBridged(const std::set<std::string>& ports, const std::string& bridge,
+                 const std::string& remedy, Notes& notes) {
+  if (ports.empty()) return;
+  const bool one = ports.size() == 1;
+  notes.Problem(
+      absl::StrCat(
+          absl::StrJoin(ports, ", "), one ? " is a part of " : " are parts of ", bridge,
+          one ? " and has no address of its own: " : " and have no addresses of their own: ",
+          kFails, "."),
+      remedy);
+}
+
+// macOS numbers from 100 on the bridges that it makes itself.
+std::string HowToLeave(const std::string& bridge) {
+  if (bridge.size() < std::string_view("bridge100").size()) {
+    return absl::StrCat(
+        "Take the port out of it: System Settings > Network > ... > Manage Virtual "
+        "Interfaces > ",
+        bridge, ".");
+  }
+  return "macOS makes such a bridge to share the internet and for virtual machines: take the port "
+         "out of Internet Sharing (System Settings > General > Sharing), or off the virtual "
+         "machine's network.";
+}
+
 // An RDMA port announces an address that MLX's JACCL takes only while its interface has one of
-// IPv4; else opening a connection fails (mlx pull request 4191, issue 3207; 2026).
+// IPv4; else opening a connection fails (mlx pull request 4191, issue 3207; 2026). In a bridge it
+// may have one all the same, and then works.
 void CheckAddresses(const Report& report, Notes& notes) {
-  std::vector<std::string> bridged;
-  std::vector<std::string> bare;
+  std::set<std::string> bridged;
+  std::map<std::string, std::set<std::string>> elsewhere;  // by bridge
+  std::set<std::string> bare;
   const bool known = AddressesAreKnown(report);
   for (const Port& port : report.ports) {
     if (!IsThunderbolt(port) || port.rdma_active != true || port.interfaces.empty()) continue;
+    if (HasIpv4(report, port)) continue;
     if (port.bridged) {
-      bridged.push_back(Described(port));
-    } else if (known && !HasIpv4(port)) {
-      bare.push_back(Described(port));
+      bridged.insert(Described(port));
+    } else if (!port.other_bridge.empty()) {
+      elsewhere[port.other_bridge].insert(Described(port));
+    } else if (known) {
+      bare.insert(Described(port));
     }
   }
-  constexpr const char* kFails = "MLX's RDMA (JACCL) then fails with errno 22";
-  if (!bridged.empty()) {
-    notes.Problem(
-        absl::StrCat(
-            absl::StrJoin(bridged, ", "), bridged.size() == 1 ? " is a part" : " are parts",
-            bridged.size() == 1 ? " of the Thunderbolt Bridge and has no address of its own: "
-                                : " of the Thunderbolt Bridge and have no addresses of their own: ",
-            kFails, "."),
-        absl::StrCat(kBridgeOff, "."));
+  TellBridged(bridged, "the Thunderbolt Bridge", absl::StrCat(kBridgeOff, "."), notes);
+  for (const auto& [bridge, ports] : elsewhere) {
+    TellBridged(ports, bridge, HowToLeave(bridge), notes);
   }
   if (!bare.empty()) {
     notes.Note(absl::StrCat(
@@ -158,6 +175,36 @@ void CheckAddresses(const Report& report, Notes& notes) {
         " no IPv4 address: ", kFails,
         ". Where macOS has not assigned one a minute after the cable was plugged in, let "
         "the port's network service configure IPv4 by DHCP."));
+  }
+}
+
+// ---------------------------------------------------------------- a cable
+
+// What the cable negotiated, as this end says or else the other; 0 where neither does.
+double SpeedOf(const Port& port, const FarEnd& far) {
+  if (port.negotiated_bits_per_second) return *port.negotiated_bits_per_second;
+  return far.port == nullptr ? 0 : far.port->negotiated_bits_per_second.value_or(0);
+}
+
+bool IsSlow(const Port& port, const FarEnd& far) {
+  const double speed = SpeedOf(port, far);
+  return speed > 0 && speed < kThunderbolt5BitsPerSecond;
+}
+
+// `consequence` may be empty. Not said again at the other end.
+void TellSlow(const Port& port, const FarEnd& far, const std::string& consequence, Cables& cables,
+              Notes& notes) {
+  const bool told = !port.domain.empty() && !port.peer_domain.empty() &&
+                    !cables.slow.insert(std::minmax(port.domain, port.peer_domain)).second;
+  const std::string who = Who(port, far);
+  const std::string speed = Gigabits(SpeedOf(port, far));
+  if (!told) {
+    notes.Problem(absl::StrCat("The cable to ", who, " in ", Described(port), " runs at ", speed,
+                               ", less than Thunderbolt 5 does", consequence, "."),
+                  "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
+  } else if (!consequence.empty()) {
+    notes.Note(absl::StrCat(Described(port), " is cabled to ", who,
+                            " and waits for a faster cable: it runs at ", speed, "."));
   }
 }
 
@@ -174,6 +221,32 @@ std::string HowToRaise(const Port& port, const FarEnd& far) {
                       "leftovers of crashed programs.");
 }
 
+// A cable over which RDMA does not run, and may.
+void CheckWaiting(const Report& report, const Port& port, const FarEnd& far, Cables& cables,
+                  Notes& notes) {
+  const std::string cabled = absl::StrCat(Described(port), " is cabled to ", Who(port, far));
+  const bool slow = IsSlow(port, far);
+  const std::string lacks = WhatFarEndLacks(far);
+  const bool waits = lacks.empty() && !DoesNotOffer(port, far) &&
+                     report.rdma.state == Rdma::State::kEnabled && port.rdma_active == false &&
+                     port.rdma_capable != false;
+  if (slow) TellSlow(port, far, waits ? ", and RDMA does not start over it" : "", cables, notes);
+  if (!lacks.empty()) {
+    notes.Note(absl::StrCat(cabled, " and waits for it: ", lacks, "."));
+  } else if (DoesNotOffer(port, far)) {
+    notes.Problem(
+        absl::StrCat("The computer at the other end of ", Described(port), " (", Who(port, far),
+                     ") does not offer RDMA."),
+        "Enable it there too: in macOS Recovery, `rdma_ctl enable`. Both ends need it before a "
+        "port becomes active, and Thunderbolt 5 (M3 Ultra; Pro and Max from M4 on) with macOS "
+        "26.2.");
+  } else if (waits && !slow) {
+    notes.Problem(absl::StrCat(cabled, " and its RDMA port is not active."), HowToRaise(port, far));
+  } else if (!waits && port.rdma_capable != false) {
+    notes.Note(absl::StrCat(cabled, "."));
+  }
+}
+
 void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& notes) {
   const std::string where = Described(port);
   const FarEnd far = FarEndOf(port, cables.patients);
@@ -181,7 +254,7 @@ void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& n
   if (port.rdma_active == true && port.rdma_capable != false) {
     // Whatever is said of the other end: it runs.
     notes.Good(absl::StrCat(where, " is cabled to ", who, " and active."));
-    CheckSpeed(port, who, cables, notes);
+    if (IsSlow(port, far)) TellSlow(port, far, "", cables, notes);
     return;
   }
   if (const std::string why = WhyPeerCannot(port, far); !why.empty()) {
@@ -197,26 +270,37 @@ void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& n
                                ", the port beside Ethernet, which cannot do RDMA."),
                   "Move this end of the cable to any other Thunderbolt port.");
   }
-  CheckSpeed(port, who, cables, notes);
-  if (const std::string lacks = WhatFarEndLacks(far); !lacks.empty()) {
-    notes.Note(absl::StrCat(where, " is cabled to ", who, " and waits for it: ", lacks, "."));
-  } else if (far.mac == nullptr && port.peer_offers_rdma == false) {
-    notes.Problem(
-        absl::StrCat("The computer at the other end of ", where, " (", who,
-                     ") does not offer RDMA."),
-        "Enable it there too: in macOS Recovery, `rdma_ctl enable`. Both ends need it before a "
-        "port becomes active, and Thunderbolt 5 (M3 Ultra; Pro and Max from M4 on) with macOS "
-        "26.2.");
-  } else if (report.rdma.state == Rdma::State::kEnabled && port.rdma_active == false &&
-             port.rdma_capable != false) {
-    notes.Problem(absl::StrCat(where, " is cabled to ", who, " and its RDMA port is not active."),
-                  HowToRaise(port, far));
-  } else if (port.rdma_capable != false) {
-    notes.Note(absl::StrCat(where, " is cabled to ", who, "."));
-  }
+  CheckWaiting(report, port, far, cables, notes);
+}
+
+// The port of the same Mac at the other end; null: it is another computer's.
+const Port* OwnEnd(const Report& report, const Port& port) {
+  const auto end =
+      std::find_if(report.ports.begin(), report.ports.end(), [&port](const Port& other) {
+        return !port.peer_domain.empty() && other.domain == port.peer_domain;
+      });
+  return end == report.ports.end() ? nullptr : &*end;
+}
+
+void TellOwnCable(const Port& port, const Port& end, Notes& notes) {
+  // Each end names the other.
+  if (end.peer_domain == port.domain && &end < &port) return;
+  notes.Problem(absl::StrCat("One cable joins ", Described(port), " and ", Described(end),
+                             " of this Mac itself."),
+                "Plug one of its ends into another Mac.");
 }
 
 }  // namespace
+
+bool HasIpv4(const Report& report, const Port& port) {
+  return std::any_of(report.ports.begin(), report.ports.end(), [&port](const Port& entry) {
+    const bool same =
+        &entry == &port || (!entry.interfaces.empty() && entry.interfaces == port.interfaces);
+    return same &&
+           std::any_of(entry.addresses.begin(), entry.addresses.end(),
+                       [](const auto& address) { return !absl::StrContains(address, ":"); });
+  });
+}
 
 bool NeverHasRdma(const Report& report) {
   return report.rdma.state == Rdma::State::kUnsupported &&
@@ -245,7 +329,9 @@ void CheckMac(const Patient& mac, Cables& cables, Notes& notes) {
   for (const Port& port : report.ports) {
     if (!IsThunderbolt(port)) continue;
     any = true;
-    if (HasPeer(port)) {
+    if (const Port* end = OwnEnd(report, port); end != nullptr) {
+      TellOwnCable(port, *end, notes);
+    } else if (HasPeer(port)) {
       cabled = true;
       if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, cables, notes);
     } else if (port.rdma_active == true) {

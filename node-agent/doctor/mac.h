@@ -24,6 +24,9 @@ struct Cables {
   std::set<std::pair<std::string, std::string>> slow;  // domains of the two ends
 };
 
+// The port's own, or of another entry of the same socket: behind a hub each computer has one.
+bool HasIpv4(const agent::Report& report, const agent::Port& port);
+
 // What no update and no command changes.
 bool NeverHasRdma(const agent::Report& report);
 

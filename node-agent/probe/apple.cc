@@ -34,6 +34,26 @@ std::optional<std::uint32_t> ParseCores(std::string_view text) {
   return static_cast<std::uint32_t>(*number);
 }
 
+// "18 (6 Super and 12 Performance)", "8 (4 performance and 4 efficiency)", with names as sysctl
+// writes them; empty where they are not all of `total`.
+std::vector<agent::CoreGroup> ParseNamedCores(std::string_view text, std::uint32_t total) {
+  std::vector<agent::CoreGroup> groups;
+  const std::size_t open = text.find('(');
+  if (open == std::string_view::npos) return groups;
+  const std::vector<std::string_view> words = Words(text.substr(open + 1));
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const auto cores = ParseWhole(words[i]);
+    if (!cores || *cores < 1 || *cores > kMostCores) continue;
+    std::string name = Clean(words[++i].substr(0, words[i].find_first_of("),")), 32);
+    if (name.empty()) return {};
+    if (name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 'a' + 'A');
+    groups.push_back({std::move(name), static_cast<std::uint32_t>(*cores)});
+    sum += groups.back().cores;
+  }
+  return sum == total ? groups : std::vector<agent::CoreGroup>{};
+}
+
 // ---------------------------------------------------------------- indented text
 
 // One heading of system_profiler's text form with its "Key: value" lines and sub-headings.
@@ -247,21 +267,6 @@ std::optional<Thunderbolt> ThunderboltFromText(std::string_view text) {
 
 // ---------------------------------------------------------------- network ports
 
-// "Ethernet Adapter (en3)", "USB 10/100/1000 LAN", "AX88179A", "iPhone USB".
-bool OfKnownWords(std::string_view name) {
-  constexpr std::array<std::string_view, 34> kWords = {
-      "wi-fi",  "airport",   "ethernet", "thunderbolt", "bridge",    "adapter", "adaptor",
-      "slot",   "usb",       "usb-c",    "lan",         "bluetooth", "pan",     "dun",
-      "iphone", "ipad",      "firewire", "modem",       "gigabit",   "display", "dock",
-      "apple",  "belkin",    "caldigit", "lg",          "dell",      "realtek", "controller",
-      "port",   "universal", "studio",   "pci",         "serial",    "network"};
-  const std::vector<std::string_view> words = Words(name);
-  return std::all_of(words.begin(), words.end(), [&kWords](std::string_view word) {
-    return word.find_first_of("0123456789") != std::string_view::npos ||
-           std::find(kWords.begin(), kWords.end(), Lower(word)) != kWords.end();
-  });
-}
-
 // "1000baseT", "10Gbase-T", "2500Base-T", "100baseTX", "10baseT/UTP" as bits a second: megabits
 // unless a G follows the number.
 std::optional<double> ParseMedium(std::string_view word) {
@@ -382,7 +387,9 @@ std::optional<Hardware> ParseHardware(std::string_view text) {
     hardware.chip = Clean(Field(section.fields, "Chip"));
     if (hardware.chip.empty()) hardware.chip = Clean(Field(section.fields, "Processor Name"));
     hardware.memory_bytes = ParseMemorySize(Field(section.fields, "Memory"));
-    hardware.total_cores = ParseCores(Field(section.fields, "Total Number of Cores"));
+    const std::string cores = Field(section.fields, "Total Number of Cores");
+    hardware.total_cores = ParseCores(cores);
+    if (hardware.total_cores) hardware.groups = ParseNamedCores(cores, *hardware.total_cores);
   });
   if (!found) return std::nullopt;
   return hardware;
@@ -508,17 +515,6 @@ std::vector<HardwarePort> ParseHardwarePorts(std::string_view text) {
     }
   }
   return ports;
-}
-
-std::vector<std::string> ParseNamesOfPeople(std::string_view hardware_ports) {
-  std::vector<std::string> names;
-  for (const std::string_view line : Lines(hardware_ports)) {
-    const auto pair = SplitPair(line, ':');
-    if (!pair) continue;
-    const bool names_one = pair->key == "Hardware Port" || pair->key == "VLAN User Defined Name";
-    if (names_one && !OfKnownWords(pair->value)) names.emplace_back(pair->value);
-  }
-  return names;
 }
 
 std::map<std::string, InterfaceState> ParseIfconfig(std::string_view text) {

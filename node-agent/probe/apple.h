@@ -2,6 +2,7 @@
 // empty.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,6 +30,9 @@ struct Hardware {
   std::string chip;              // "Apple M3 Ultra"
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint32_t> total_cores;  // only the total: positions after it changed meaning
+  // The text form names them, "18 (6 Super and 12 Performance)"; empty where they are not the
+  // total.
+  std::vector<agent::CoreGroup> groups;
   bool cut = false;
 };
 std::optional<Hardware> ParseHardware(std::string_view text);
@@ -95,6 +99,9 @@ std::optional<VirtualMemory> ParseVmStat(std::string_view text);
 // `memory_pressure`: "System-wide memory free percentage: 45%" as 0.45.
 std::optional<double> ParseMemoryPressure(std::string_view text);
 
+// What macOS calls Thunderbolt in the names of ports; the second on a Mac in Chinese.
+inline constexpr std::array<std::string_view, 2> kThunderboltWords = {"Thunderbolt", "雷雳"};
+
 // `networksetup -listallhardwareports`: name of the port -> interface.
 struct HardwarePort {
   std::string name;    // "Thunderbolt 1", "Wi-Fi", "Ethernet"
@@ -102,8 +109,8 @@ struct HardwarePort {
 };
 std::vector<HardwarePort> ParseHardwarePorts(std::string_view text);
 
-// Those names in the listing that people made: of VLANs, bonds, VPNs, phones. What macOS and makers
-// of adapters call a port is of known words and of numbers.
+// Those names in the listing that people made: of VLANs, bonds, VPNs, phones. What macOS, in
+// several languages, and makers of adapters call a port is of known words and of numbers.
 std::vector<std::string> ParseNamesOfPeople(std::string_view hardware_ports);
 
 // `ifconfig -a`, by interface.

@@ -137,6 +137,7 @@ void ProbeHardware(Host& host, Report& report) {
   if (report.processor.logical_cores == 0) {
     report.processor.logical_cores = hardware->total_cores.value_or(0);
   }
+  if (report.processor.groups.empty()) report.processor.groups = hardware->groups;
   if (hardware->product.empty()) {
     finding.Unknown("the machine's name is", "the hardware overview does not state it");
   }

@@ -1,7 +1,6 @@
 #include "node-agent/probe/macos_ports.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
@@ -28,9 +27,6 @@ struct Network {
   std::map<std::string, InterfaceState> interfaces;
 };
 
-// What macOS calls Thunderbolt in the names of ports; the second on a Mac in Chinese.
-constexpr std::array<std::string_view, 2> kThunderboltWords = {"Thunderbolt", "雷雳"};
-
 // "3" of "Thunderbolt 3", the interface of a receptacle; "" of all others: "Ethernet", "Ethernet
 // Adapter (en3)", "USB 10/100/1000 LAN", "Thunderbolt Ethernet Slot 1" (a card in a dock).
 std::string ReceptacleOf(const HardwarePort& hardware) {
@@ -42,39 +38,77 @@ std::string ReceptacleOf(const HardwarePort& hardware) {
   return "";
 }
 
+bool IsReceptacles(const std::string& interface, const Network& network) {
+  return std::any_of(network.ports.begin(), network.ports.end(), [&](const HardwarePort& hardware) {
+    return hardware.device == interface && !ReceptacleOf(hardware).empty();
+  });
+}
+
 // macOS makes one IP interface of all Thunderbolt cables: bridge0, "Thunderbolt Bridge", "Pont
-// Thunderbolt", "雷雳网桥".
-bool IsThunderboltBridge(const HardwarePort& hardware) {
-  return StartsWith(hardware.device, "bridge") &&
-         std::any_of(kThunderboltWords.begin(), kThunderboltWords.end(),
-                     [&hardware](std::string_view word) { return Contains(hardware.name, word); });
+// Thunderbolt", "雷雳网桥"; in a language that is not known here by what it joins.
+bool IsThunderboltBridge(const HardwarePort& hardware, const Network& network) {
+  if (!StartsWith(hardware.device, "bridge")) return false;
+  if (std::any_of(kThunderboltWords.begin(), kThunderboltWords.end(),
+                  [&hardware](std::string_view word) { return Contains(hardware.name, word); })) {
+    return true;
+  }
+  const auto found = network.interfaces.find(hardware.device);
+  if (hardware.device != "bridge0" || found == network.interfaces.end()) return false;
+  const std::vector<std::string>& members = found->second.members;
+  return !members.empty() &&
+         std::all_of(members.begin(), members.end(), [&network](const std::string& interface) {
+           return IsReceptacles(interface, network);
+         });
 }
 
-// The interfaces that the Thunderbolt Bridge joins. Where the ports have no names it is known by
-// its number: macOS numbers the bridges that it makes for virtual machines and for sharing the
-// internet from 100 on.
-std::vector<std::string> BridgeMembers(const Network& network) {
-  const auto bridge = std::find_if(network.ports.begin(), network.ports.end(), IsThunderboltBridge);
-  const std::string device = bridge == network.ports.end() ? "bridge0" : bridge->device;
-  const auto found = network.interfaces.find(device);
-  // One that is switched off joins nothing.
-  if (found == network.interfaces.end() || found->second.switched_on == false) return {};
-  return found->second.members;
+// Where the ports have no names it is known by its number: macOS numbers the bridges that it makes
+// for virtual machines and for sharing the internet from 100 on.
+std::string ThunderboltBridge(const Network& network) {
+  const auto bridge = std::find_if(
+      network.ports.begin(), network.ports.end(),
+      [&network](const HardwarePort& hardware) { return IsThunderboltBridge(hardware, network); });
+  return bridge == network.ports.end() ? "bridge0" : bridge->device;
 }
 
-bool Bridged(const Port& port, const std::vector<std::string>& members) {
-  return std::any_of(port.interfaces.begin(), port.interfaces.end(),
-                     [&members](const std::string& interface) {
-                       return std::find(members.begin(), members.end(), interface) != members.end();
-                     });
+// Which bridges have the port in them.
+void JoinBridges(const Network& network, const std::string& thunderbolt_bridge, Port& port) {
+  for (const auto& [name, state] : network.interfaces) {
+    // One that is switched off joins nothing.
+    if (!StartsWith(name, "bridge") || state.switched_on == false) continue;
+    const bool joins = std::any_of(
+        port.interfaces.begin(), port.interfaces.end(), [&state](const std::string& interface) {
+          return std::find(state.members.begin(), state.members.end(), interface) !=
+                 state.members.end();
+        });
+    if (!joins) continue;
+    if (name == thunderbolt_bridge) {
+      port.bridged = true;
+    } else {
+      port.other_bridge = name;
+    }
+  }
+}
+
+// Of Macs in German the last.
+bool IsWifi(const HardwarePort& hardware) {
+  return hardware.name == "Wi-Fi" || hardware.name == "AirPort" || hardware.name == "WLAN";
+}
+
+// Macs with a chip of Apple's have one "Ethernet Adapter (en5)" for each of their USB-C sockets, an
+// interface of macOS's own that no cable fits; in every language it ends with its interface. It is
+// worth telling where something uses it.
+bool IsInternal(const HardwarePort& hardware, const Port& port) {
+  const std::string ending = absl::StrCat("(", hardware.device, ")");
+  return hardware.name.size() > ending.size() &&
+         hardware.name.substr(hardware.name.size() - ending.size()) == ending &&
+         port.state != Port::State::kUp && port.addresses.empty();
 }
 
 Port NetworkPort(const HardwarePort& hardware, const Network& network) {
   Port port;
-  const bool wifi = hardware.name == "Wi-Fi" || hardware.name == "AirPort";
-  port.kind = IsThunderboltBridge(hardware) ? Port::Kind::kThunderbolt
-              : wifi                        ? Port::Kind::kWifi
-                                            : Port::Kind::kEthernet;
+  port.kind = IsThunderboltBridge(hardware, network) ? Port::Kind::kThunderbolt
+              : IsWifi(hardware)                     ? Port::Kind::kWifi
+                                                     : Port::Kind::kEthernet;
   port.name = hardware.name;
   port.interfaces = {hardware.device};
   port.rdma_capable = false;
@@ -122,6 +156,7 @@ Network ProbeNetwork(Host& host, Report& report) {
     Port port = NetworkPort(hardware, network);
     // Listed on every Mac; worth telling where programs can reach it.
     if (port.kind == Port::Kind::kThunderbolt && port.addresses.empty()) continue;
+    if (IsInternal(hardware, port)) continue;
     report.ports.push_back(std::move(port));
   }
   report.probes.push_back(finding.Finish());
@@ -303,8 +338,8 @@ std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
     finding.Unknown("what is plugged into the Thunderbolt ports is", why);
     ports = NamedReceptacles(network);
   }
-  const std::vector<std::string> members = BridgeMembers(network);
-  for (Port& port : ports) port.bridged = Bridged(port, members);
+  const std::string bridge = ThunderboltBridge(network);
+  for (Port& port : ports) JoinBridges(network, bridge, port);
   std::stable_sort(ports.begin(), ports.end(), SortsBefore);
   report.ports.insert(report.ports.begin(), ports.begin(), ports.end());
   report.probes.push_back(finding.Finish());

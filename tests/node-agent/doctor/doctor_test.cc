@@ -4,84 +4,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <ostream>
 #include <string>
 
 #include "node-agent/host/capture.h"
 #include "node-agent/probe/probe.h"
+#include "tests/node-agent/doctor/macs.h"
 
 namespace capacity::doctor {
-
-// For messages of failures.
-void PrintTo(const Advice& advice, std::ostream* out);
-void PrintTo(const Advice& advice, std::ostream* out) {
-  *out << "\n  " << static_cast<int>(advice.severity) << " " << advice.patient << ": "
-       << advice.finding << " | " << advice.remedy;
-}
-
 namespace {
 
 using agent::Machine;
 using agent::Port;
 using agent::Rdma;
 using agent::Report;
-using ::testing::AllOf;
 using ::testing::Contains;
-using ::testing::Each;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// A Mac with `ports` receptacles; RDMA enabled.
-Report MacWith(int ports) {
-  Report report;
-  report.machine = {"Apple", "Mac mini", "Mac16,11", Machine::Kind::kMac};
-  report.rdma = {Rdma::State::kEnabled, "ibv_devices lists 3 devices"};
-  for (int i = 1; i <= ports; ++i) {
-    Port port;
-    port.kind = Port::Kind::kThunderbolt;
-    port.name = "receptacle " + std::to_string(i);
-    port.interfaces = {"en" + std::to_string(i + 1)};
-    port.state = Port::State::kEmpty;
-    port.rdma_capable = true;
-    report.ports.push_back(port);
-  }
-  return report;
-}
-
-void Cable(Report& a, int port_a, const std::string& domain_a, Report& b, int port_b,
-           const std::string& domain_b) {
-  const auto plug = [](Port& port, const std::string& own, const std::string& other) {
-    port.state = Port::State::kUp;
-    port.negotiated_bits_per_second = 80e9;
-    port.peer_name = "Mac mini";
-    port.peer_offers_rdma = true;
-    port.rdma_active = true;
-    port.domain = own;
-    port.peer_domain = other;
-  };
-  plug(a.ports[port_a], domain_a, domain_b);
-  plug(b.ports[port_b], domain_b, domain_a);
-}
-
-auto Problem(const std::string& finding, const std::string& remedy) {
-  return AllOf(Field(&Advice::severity, Advice::Severity::kProblem),
-               Field(&Advice::finding, HasSubstr(finding)),
-               Field(&Advice::remedy, HasSubstr(remedy)));
-}
-
-auto Note(const std::string& finding) {
-  return AllOf(Field(&Advice::severity, Advice::Severity::kNote),
-               Field(&Advice::finding, HasSubstr(finding)));
-}
-
-long Problems(const std::vector<Advice>& advice) {
-  return std::count_if(advice.begin(), advice.end(), [](const Advice& one) {
-    return one.severity == Advice::Severity::kProblem;
-  });
-}
-
-auto NoProblem() { return Each(Field(&Advice::severity, Not(Advice::Severity::kProblem))); }
 
 Patient FromCapture(const std::string& name) {
   const auto capture =
@@ -275,31 +214,6 @@ TEST(Doctor, NamesTheCableThatAFullMeshLacks) {
   EXPECT_THAT(advice, Contains(Field(&Advice::finding, HasSubstr("takes 3 cables; 2 are there"))));
   Cable(b, 1, "b2", c, 1, "c2");
   EXPECT_THAT(Diagnose({{"a", a}, {"b", b}, {"c", c}}), NoProblem());
-}
-
-// `count` Macs with `ports` receptacles each.
-std::vector<Report> Macs(int count, int ports) {
-  return std::vector<Report>(static_cast<std::size_t>(count), MacWith(ports));
-}
-
-// Cables `a` and `b` in their first free ports.
-void Join(std::vector<Report>& macs, int a, int b) {
-  const auto free = [](const Report& mac) {
-    for (int i = 0; i < static_cast<int>(mac.ports.size()); ++i) {
-      if (mac.ports[i].state == Port::State::kEmpty) return i;
-    }
-    return -1;
-  };
-  const std::string cable = std::to_string(a) + "-" + std::to_string(b);
-  Cable(macs[a], free(macs[a]), cable + "a", macs[b], free(macs[b]), cable + "b");
-}
-
-std::vector<Patient> Patients(const std::vector<Report>& macs) {
-  std::vector<Patient> patients;
-  for (std::size_t i = 0; i < macs.size(); ++i) {
-    patients.push_back({"mac-" + std::to_string(i), macs[i]});
-  }
-  return patients;
 }
 
 TEST(Doctor, ARingIsWellAndTheMeshsCablesAreNamed) {

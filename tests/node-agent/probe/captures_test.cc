@@ -141,6 +141,13 @@ TEST(Captures, MacRdmaDevicesWithoutReceptacles) {
   EXPECT_THAT(report.ports, SizeIs(6));
 }
 
+TEST(Captures, MacPortsOfItsOwnAreNotThoseForCables) {
+  std::vector<std::string> names;
+  for (const Port& port : FromCapture("mac-mbp14-2021-ports").ports) names.push_back(port.name);
+  EXPECT_THAT(names,
+              ElementsAre("receptacle 1", "receptacle 2", "receptacle 3", "AX88179A", "Wi-Fi"));
+}
+
 TEST(Captures, MacThunderboltTextThatIsCutOff) {
   const Report report = FromCapture("mac-mini-m4-pro-truncated");
   EXPECT_EQ(report.machine.product, "Mac mini");
