@@ -110,6 +110,7 @@ class EndOnSignal {
     }
     if (over_) return;
     host::KillRunning();
+    Log(reporter::Severity::kInfo, "ended as asked; what did not end in time was given up");
     std::_Exit(kOk);
   }
 
@@ -165,6 +166,7 @@ absl::StatusOr<reporter::Settings> SettingsOf(const Arguments& arguments) {
   settings.state_directory =
       arguments.state_directory.empty() ? DefaultStateDirectory() : arguments.state_directory;
   settings.name = arguments.name.empty() ? DefaultName() : arguments.name;
+  settings.name_is_stated = !arguments.name.empty();
   settings.heartbeat =
       std::chrono::milliseconds(static_cast<std::int64_t>(arguments.heartbeat_seconds * 1000));
   return settings;
@@ -204,8 +206,8 @@ int Run(const Arguments& arguments) {
                                  .agent_version = AgentVersion()};
   Log(reporter::Severity::kInfo,
       absl::StrCat("node-agent ", AgentVersion(), " reports to ",
-                   arguments.planner.empty() ? "the planner that is found on the local network"
-                                             : arguments.planner,
+                   settings->planner ? Format(*settings->planner)
+                                     : "the planner that it knows, or finds on the local network",
                    ", state in ", settings->state_directory));
   const absl::Status ended = reporter::Run(*settings, world, stop);
   if (!ended.ok()) return Fail(ended);

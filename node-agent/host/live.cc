@@ -15,21 +15,26 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <mutex>
+#include <utility>
 
 namespace capacity::host {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// WSL keeps nvidia-smi in a directory of its own, which a service's PATH does not have.
+// WSL keeps nvidia-smi, and NixOS everything, in directories which a service's PATH does not have.
 constexpr std::array kSystemDirectories = {"/usr/bin",          "/bin",
                                            "/usr/sbin",         "/sbin",
                                            "/usr/local/bin",    "/usr/local/sbin",
                                            "/opt/homebrew/bin", "/opt/mellanox/bin",
-                                           "/usr/lib/wsl/lib"};
+                                           "/usr/lib/wsl/lib",  "/run/current-system/sw/bin"};
 // How long a reader waits between looks at whether the program has ended.
 constexpr int kPollMs = 50;
 constexpr int kReadsPerLook = 64;
+// How long a program that was killed has to end. One that hangs in the kernel, as nvidia-smi does
+// where the driver does (NVIDIA Xid 45), may never.
+constexpr std::chrono::seconds kTimeToDie{2};
 // Kept of standard error: it only explains failures.
 constexpr std::size_t kLongestError = 64 << 10;
 
@@ -191,6 +196,33 @@ class Registered {
   const pid_t group_;
 };
 
+// Programs that were killed and did not end: none is started again beside one.
+class Undead {
+ public:
+  bool Has(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    const auto ended = [](const auto& entry) {
+      return waitpid(entry.second, nullptr, WNOHANG) != 0;
+    };
+    children_.erase(std::remove_if(children_.begin(), children_.end(), ended), children_.end());
+    return std::any_of(children_.begin(), children_.end(),
+                       [&path](const auto& entry) { return entry.first == path; });
+  }
+  void Add(const std::string& path, pid_t child) {
+    const std::lock_guard lock(mutex_);
+    children_.emplace_back(path, child);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::pair<std::string, pid_t>> children_;  // guarded by mutex_
+};
+
+Undead& TheUndead() {
+  static Undead* const undead = new Undead;  // outlives every thread
+  return *undead;
+}
+
 void KillAndEnd(int signal) {
   KillRunning();
   std::signal(signal, SIG_DFL);
@@ -214,6 +246,10 @@ Output LiveHost::RunOne(const Command& command) {
   if (command.arguments.empty()) return output;
   const std::string path = Find(command.arguments[0]);
   if (path.empty()) return output;
+  if (TheUndead().Has(path)) {
+    output.how = Output::How::kTimedOut;
+    return output;
+  }
 
   output.how = Output::How::kFailed;
   Pipe out;
@@ -229,7 +265,7 @@ Output LiveHost::RunOne(const Command& command) {
   out.writer.Close();
   err.writer.Close();
 
-  const Clock::time_point deadline = Clock::now() + command.timeout;
+  Clock::time_point deadline = Clock::now() + command.timeout;
   std::string error_text;
   bool error_cut = false;
   bool out_open = true;
@@ -240,9 +276,14 @@ Output LiveHost::RunOne(const Command& command) {
   // Ends with the program, also when a grandchild keeps its pipes open.
   while (!ended) {
     const bool stopped = command.stop != nullptr && *command.stop;
+    if (killed && Clock::now() >= deadline) {
+      TheUndead().Add(path, child);
+      break;
+    }
     if (!killed && (Clock::now() >= deadline || stopped || output.truncated)) {
       kill(-child, SIGKILL);
       killed = true;
+      deadline = Clock::now() + kTimeToDie;
     }
     pollfd watched[2] = {{out_open ? out.reader.get() : -1, POLLIN, 0},
                          {err_open ? err.reader.get() : -1, POLLIN, 0}};
@@ -252,7 +293,7 @@ Output LiveHost::RunOne(const Command& command) {
     if (out_open) out_open = Drain(out.reader.get(), output.text, kLongestText, output.truncated);
     if (err_open) err_open = Drain(err.reader.get(), error_text, kLongestError, error_cut);
   }
-  if (killed && !output.truncated) {
+  if (killed && (!output.truncated || !ended)) {
     output.how = Output::How::kTimedOut;
     return output;
   }

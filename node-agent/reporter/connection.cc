@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "capacity/v1/error.pb.h"
 #include "capacity/v1/planner.grpc.pb.h"
@@ -42,8 +43,25 @@ std::optional<std::int64_t> RetryDelayMs(const std::string& details) {
   return std::nullopt;
 }
 
+// Name of the payload that marks a connection which was there and ended under a call.
+constexpr char kBroken[] = "capacity.broken";
+
+// In gRPC's words. A planner that ends cancels the calls it has.
+bool IsBroken(const grpc::Status& status) {
+  if (status.error_code() == grpc::StatusCode::CANCELLED) return true;
+  const std::string& words = status.error_message();
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         !absl::StrContains(words, "failed to connect") &&
+         (absl::StrContains(words, "Socket closed") || absl::StrContains(words, "reset by peer"));
+}
+
 absl::Status StatusOf(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
+  if (IsBroken(status)) {
+    absl::Status broken = absl::UnavailableError("the connection to it ended");
+    broken.SetPayload(kBroken, absl::Cord());
+    return broken;
+  }
   absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
                          status.error_message());
   if (const auto delay = RetryDelayMs(status.error_details())) {
@@ -124,6 +142,8 @@ std::optional<std::chrono::milliseconds> RetryDelayOf(const absl::Status& status
   if (!payload) return std::nullopt;
   return std::chrono::milliseconds(std::stoll(std::string(*payload)));
 }
+
+bool ConnectionBroke(const absl::Status& status) { return status.GetPayload(kBroken).has_value(); }
 
 class Connection::Impl {
  public:

@@ -24,6 +24,9 @@ namespace capacity::reporter {
 // How long the planner asks to wait before the next try; absent when it does not say.
 std::optional<std::chrono::milliseconds> RetryDelayOf(const absl::Status& status);
 
+// There was a connection and it ended under the call, as when the planner is restarted.
+bool ConnectionBroke(const absl::Status& status);
+
 struct EnrolRequest {
   std::string join_token;  // as it was printed; empty: plaintext on loopback
   std::string node_name;

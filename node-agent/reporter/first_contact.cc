@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "planner/pki/certificate.h"
 #include "planner/pki/token.h"
@@ -196,6 +197,8 @@ bool IsPort(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<Address> ParseAddress(std::string_view text) {
+  const auto trimmed = absl::StripAsciiWhitespace(absl::string_view(text.data(), text.size()));
+  text = {trimmed.data(), trimmed.size()};
   const std::size_t colon = text.rfind(':');
   const std::string wrong =
       absl::StrCat("\"", std::string(text),

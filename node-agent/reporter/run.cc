@@ -236,7 +236,9 @@ class Agent {
   }
 
   void Succeeded() {
-    if (failures_ > 0) world_.log(Severity::kInfo, "the planner is reached again");
+    if (failures_ > 0 && !planner_problems_.empty()) {
+      world_.log(Severity::kInfo, "the planner is reached again");
+    }
     failures_ = 0;
     token_tried_ = false;
     planner_problems_.Clear();
@@ -256,7 +258,10 @@ class Agent {
     const bool hopeless = IsNoMember(status) || EndsEnrolment(status);
     const Milliseconds own = BackOff(hopeless ? 100 : failures_, Random());
     blocked_until_ = SteadyClock::now() + std::max(own, asked.value_or(Milliseconds(0)));
-    SayOnce(planner_problems_, hopeless ? Severity::kError : Severity::kWarning, Explain(status));
+    // A planner that is restarted is back at once; whoever tries again sees more, if it is not.
+    if (failures_ > 1 || !ConnectionBroke(status)) {
+      SayOnce(planner_problems_, hopeless ? Severity::kError : Severity::kWarning, Explain(status));
+    }
     next_heartbeat_ = {};  // whether the planner is back, a sign of life finds out
     // Once with a new enrolment, once with the old one, in turn: either may be what helps.
     if (rejoin_) {
@@ -271,11 +276,16 @@ class Agent {
   absl::Status Reason(const absl::Status& status) const {
     if (!NobodyIsReached(status) || IsHere(status) || !planner_) return status;
     if (SpeaksPlaintext()) {
-      if (!SpeaksTls(*planner_, kStranger)) return status;
-      return absl::InvalidArgumentError(
-          absl::StrCat("the planner at ", Format(*planner_),
-                       " speaks TLS only, also to its own machine: a join token is needed "
-                       "(planner token create prints one)"));
+      if (SpeaksTls(*planner_, kStranger)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("the planner at ", Format(*planner_),
+                         " speaks TLS only, also to its own machine: a join token is needed "
+                         "(planner token create prints one)"));
+      }
+      if (!absl::StrContains(status.message(), "parsing HTTP/2")) return status;  // gRPC's words
+      return absl::UnavailableError(absl::StrCat("who answers at ", Format(*planner_),
+                                                 " does not speak gRPC (is it a planner, and its "
+                                                 "port?)"));
     }
     const auto wanted = WantedFirst();
     if (!wanted.ok()) return status;
@@ -528,9 +538,19 @@ class Agent {
       return absl::OkStatus();
     }
     enrolled_before_ = true;
+    WarnOfOtherName();
     if (planner_) return Adopt(**std::move(kept));
     membership_ = **std::move(kept);
     return absl::OkStatus();
+  }
+
+  void WarnOfOtherName() const {
+    const std::string enrolled = state_.LoadName();
+    if (!settings_.name_is_stated || enrolled.empty() || enrolled == settings_.name) return;
+    world_.log(Severity::kWarning,
+               absl::StrCat("this node was enrolled as ", enrolled,
+                            ": --name counts the first time only; `planner rename` gives a node "
+                            "another name"));
   }
 
   // Each of the two files may be lost or damaged while the other is not.
@@ -596,7 +616,8 @@ class Agent {
                     : absl::StrCat(found->size(), found->size() == 1 ? " planner" : " planners",
                                    " on the local network, none with the authority that this node "
                                    "knows");
-    return absl::UnavailableError(absl::StrCat("it is not found: ", why, "; --planner HOST:PORT"));
+    return absl::UnavailableError(
+        absl::StrCat("it is not found (", why, "); --planner HOST:PORT names it"));
   }
 
   std::optional<Address> Among(const std::vector<Address>& found, const Wanted& wanted) const {
@@ -661,8 +682,9 @@ class Agent {
 
   absl::Status Enrol() {
     auto membership = settings_.join_token.empty() ? EnrolInPlaintext() : EnrolWithToken();
-    if (!membership.ok()) return membership.status();
+    if (!membership.ok()) return InWordsOfOptions(membership.status());
     if (absl::Status saved = state_.SaveMembership(*membership); !saved.ok()) return Here(saved);
+    state_.SaveName(settings_.name).IgnoreError();  // only to warn of another one
     if (absl::Status adopted = Adopt(*std::move(membership)); !adopted.ok()) return adopted;
     state_.SavePlanner(*planner_).IgnoreError();  // then it need not be named, nor found, again
     enrolled_before_ = true;
@@ -670,6 +692,16 @@ class Agent {
     world_.log(Severity::kInfo,
                absl::StrCat("enrolled as ", settings_.name, " (node ", membership_.node_id, ")"));
     return absl::OkStatus();
+  }
+
+  // The planner names the fields of its messages; who started the agent gave options.
+  static absl::Status InWordsOfOptions(const absl::Status& status) {
+    constexpr const char* kField = "node_name: ";
+    if (!absl::IsInvalidArgument(status) || !absl::StartsWith(status.message(), kField)) {
+      return status;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("--name: ", std::string(absl::StripPrefix(status.message(), kField))));
   }
 
   absl::StatusOr<Membership> EnrolInPlaintext() {

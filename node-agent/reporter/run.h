@@ -23,7 +23,8 @@ struct Settings {
   // Absent: looked for among those that World::find knows, and only ever in TLS.
   std::optional<Address> planner;
   std::string state_directory;
-  std::string name;  // what the node asks to be called
+  std::string name;             // what the node asks to be called
+  bool name_is_stated = false;  // by whoever started the agent; else the host's
   // As it was printed; needed until the node is enrolled; may stay. Used again when the planner
   // does not know the node any more, or was set up anew and made this token.
   std::string join_token;

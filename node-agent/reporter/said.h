@@ -18,6 +18,7 @@ class Said {
   bool IsFirst(std::string_view text);
 
   void Clear() { kinds_.clear(); }
+  bool empty() const { return kinds_.empty(); }
 
  private:
   std::set<std::string> kinds_;

@@ -157,6 +157,15 @@ absl::Status State::SavePlanner(const Address& address) const {
   return pki::ReplaceFile(PathOf("planner"), Format(address) + "\n");
 }
 
+std::string State::LoadName() const {
+  const std::string text = pki::ReadFile(PathOf("name")).value_or("");
+  return std::string(absl::StripSuffix(text, "\n"));
+}
+
+absl::Status State::SaveName(const std::string& name) const {
+  return pki::ReplaceFile(PathOf("name"), name + "\n");
+}
+
 std::string State::LoadMeasured() const { return pki::ReadFile(PathOf("measured")).value_or(""); }
 
 absl::Status State::SaveMeasured(std::string_view bytes) const {

@@ -64,6 +64,10 @@ class State {
   std::optional<Address> LoadPlanner() const;
   absl::Status SavePlanner(const Address& address) const;
 
+  // What the node asked to be called when it was enrolled; empty: not known.
+  std::string LoadName() const;
+  absl::Status SaveName(const std::string& name) const;
+
   // What was measured last, opaque; empty: nothing.
   std::string LoadMeasured() const;
   absl::Status SaveMeasured(std::string_view bytes) const;

@@ -45,9 +45,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kGlance{50};  // how often somebody who waits looks up
 
 absl::Status FromError(DNSServiceErrorType error) {
-  return absl::UnavailableError(absl::StrCat(
-      "the system's responder for multicast DNS does not answer (is avahi-daemon running?): error ",
-      error));
+  return absl::UnavailableError(
+      absl::StrCat("the system's responder for multicast DNS does not answer, error ", error,
+                   ": is avahi-daemon running?"));
 }
 
 // Avahi's stand-in for Apple's library otherwise tells the user that it is one.

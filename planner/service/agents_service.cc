@@ -136,15 +136,15 @@ grpc::Status AgentsService::DoEnrol(const Caller& caller, const v1::EnrolRequest
   if (!id.ok()) return ToGrpc(id.status());
   enrollment.new_node_id = *std::move(id);
   const auto node = context_.store.Enroll(enrollment);
-  if (absl::IsPermissionDenied(node.status())) {
-    context_.metrics.CountRefusal("join token");
-    context_.store.Count("refused: join token");
+  if (!node.ok()) {
     LogWarning("enrolment refused", {{"name", request.node_name()},
                                      {"from", caller.address},
                                      {"why", std::string(node.status().message())}});
+    if (!absl::IsPermissionDenied(node.status())) return ToGrpc(node.status());
+    context_.metrics.CountRefusal("join token");
+    context_.store.Count("refused: join token");
     return BadToken(WhyRefused(context_.store, enrollment));
   }
-  if (!node.ok()) return ToGrpc(node.status());
   response.set_node_id(node->node_id);
   if (!request.csr_pem().empty()) {
     const auto certificate = Issue(request.csr_pem(), pki::Role::kNode, node->node_id);

@@ -75,6 +75,24 @@ TEST(LiveHost, ASlowProgramIsStoppedWithItsChildren) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
+#ifdef CAPACITY_UNDYING
+TEST(LiveHost, AProgramThatCannotBeKilledHoldsNobodyUpAndIsNotStartedTwice) {
+  const Output first = Live({CAPACITY_UNDYING}, std::chrono::milliseconds(500));
+  if (first.how == Output::How::kRan && first.exit_code == 77) GTEST_SKIP() << "nobody may trace";
+  EXPECT_EQ(first.how, Output::How::kTimedOut);
+  EXPECT_EQ(first.text, "ready\n");
+  const Output second = Live({CAPACITY_UNDYING}, std::chrono::milliseconds(500));
+  EXPECT_EQ(second.how, Output::How::kTimedOut);
+  EXPECT_EQ(second.text, "") << "the first is still there";
+  Output third = second;
+  for (int i = 0; i < 100 && third.text.empty(); ++i) {
+    usleep(100'000);
+    third = Live({CAPACITY_UNDYING}, std::chrono::milliseconds(200));
+  }
+  EXPECT_EQ(third.text, "ready\n") << "it is asked again once the first has ended";
+}
+#endif
+
 TEST(LiveHost, AGrandchildThatKeepsTheOutputOpenHoldsNobodyUp) {
   const auto start = std::chrono::steady_clock::now();
   const Output output = Live({"sh", "-c", "echo done; sleep 20 &"});

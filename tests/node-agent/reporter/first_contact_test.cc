@@ -29,8 +29,9 @@ const Wanted kNobody = {std::string(32, 'x'), "nobody"};
 TEST(ParsedAddress, IsHostAndPort) {
   EXPECT_EQ(*ParseAddress("planner.local:7443"), (Address{"planner.local", "7443"}));
   EXPECT_EQ(*ParseAddress("[fd00::1]:1"), (Address{"fd00::1", "1"}));
+  EXPECT_EQ(*ParseAddress(" host:7443\n"), (Address{"host", "7443"})) << "of a file of settings";
   for (const char* text : {"", ":", "host", "host:", ":7443", "host:0", "host:65536", "host:x",
-                           "fd00::1:7443", "[]:1", "host:7443 "}) {
+                           "fd00::1:7443", "[]:1", "host:74 43"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseAddress(text).status())) << text;
   }
 }

@@ -267,6 +267,31 @@ TEST_F(RunTest, ADamagedCertificateIsSaid) {
   EXPECT_TRUE(LoggedSoon("membership.pem is damaged"));
 }
 
+TEST_F(RunTest, AnotherNameThanTheOneItWasEnrolledWithIsWarnedOf) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Settings settings = TestSettings(planner);
+  EnrolAndStop(planner, settings);
+  settings.name = "spark-2";  // the host's, which may change
+  const std::size_t before = planner.told().heartbeats.size();
+  Start(settings);
+  ASSERT_TRUE(
+      planner.WaitFor([before](const Told& told) { return told.heartbeats.size() > before; }));
+  ASSERT_TRUE(StopAgent().ok());
+  EXPECT_EQ(TimesLogged("was enrolled as"), 0);
+  settings.name_is_stated = true;
+  Start(settings);
+  EXPECT_TRUE(LoggedSoon("this node was enrolled as spark-1: --name counts the first time only"));
+}
+
+TEST_F(RunTest, WhatThePlannerSaysOfANameIsSaidOfTheOption) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  planner.AnswerEnrolments(grpc::INVALID_ARGUMENT, "node_name: a node's name has letters");
+  Start(TestSettings(planner));
+  const absl::Status ended = running_.get();
+  EXPECT_TRUE(absl::IsInvalidArgument(ended));
+  EXPECT_EQ(ended.message(), "--name: a node's name has letters");
+}
+
 // ---------------------------------------------------------------- another planner, or other words
 
 TEST_F(RunTest, APlannerThatWasSetUpAnewIsJoinedWithItsToken) {
@@ -457,7 +482,7 @@ TEST_F(RunTest, APlannerThatIsNotFoundIsLookedForUntilItIs) {
   settings.planner.reset();
   Announce(absl::UnavailableError("no responder"));
   Start(settings);
-  ASSERT_TRUE(LoggedSoon("it is not found: no responder"));
+  ASSERT_TRUE(LoggedSoon("it is not found (no responder"));
   EXPECT_TRUE(LoggedSoon("--planner HOST:PORT"));
   Announce(std::vector<Address>{planner.address()});
   EXPECT_TRUE(planner.WaitFor([](const Told& told) { return !told.reports.empty(); }));
@@ -574,6 +599,24 @@ TEST_F(RunTest, KeepsReportsThroughAnOutageAndSendsThemInOrder) {
   EXPECT_EQ(reports[2].report().hostname(), "third");
   EXPECT_GT(reports[2].origin().boot_id(), reports[1].origin().boot_id());
   ASSERT_TRUE(LoggedSoon("reached again"));
+}
+
+// What a planner that ends makes of the calls it has.
+TEST_F(RunTest, APlannerThatIsRestartedIsNoOutage) {
+  FakePlanner planner(FakePlanner::Security::kPlaintext);
+  Start(TestSettings(planner));
+  ASSERT_TRUE(planner.WaitFor([](const Told& told) { return told.heartbeats.size() > 2; }));
+  planner.AnswerHeartbeats(grpc::CANCELLED, "");
+  const std::size_t before = planner.told().heartbeats.size();
+  ASSERT_TRUE(
+      planner.WaitFor([before](const Told& told) { return told.heartbeats.size() > before; }));
+  planner.AnswerHeartbeats(0, "");
+  ASSERT_TRUE(
+      planner.WaitFor([before](const Told& told) { return told.heartbeats.size() > before + 3; }));
+  EXPECT_EQ(TimesLogged("cannot be told"), 0);
+  EXPECT_EQ(TimesLogged("reached again"), 0);
+  planner.AnswerHeartbeats(grpc::CANCELLED, "");
+  EXPECT_TRUE(LoggedSoon("cannot be told: the connection to it ended"));
 }
 
 // An answer "later" is no failure: the agent waits as long as it was asked, and lives meanwhile.
