@@ -78,6 +78,7 @@ struct Accelerator {
     kLost,         // it fell off its bus or needs a reset: it is there for the slots only
     kHidden,       // not handed out: to this container, by Windows to its WSL, to this user
     kNoTool,       // the driver runs it, and nvidia-smi or its library is not installed
+    kNoInstance,   // MIG is on, and no instance is made that could compute
     kUnknown,      // nvidia-smi did not end, or its answer is none of those known
   };
   Fault fault = Fault::kNone;
@@ -112,10 +113,17 @@ struct Port {
   // "bridge100": of another bridge of macOS, for Internet Sharing, virtual machines or made by
   // hand.
   std::string other_bridge;
-  std::string rdma_state;  // of its RDMA port: "INIT", "DOWN", "ACTIVE"; empty: not said
+  bool addresses_unknown = false;   // what ifconfig printed of its interface is not there
+  bool peer_behind_device = false;  // Thunderbolt: a dock or a hub is between
+  std::string rdma_state;           // of its RDMA port: "INIT", "DOWN", "ACTIVE"; empty: not said
   // Nobody has brought its interface up. State kUp: its link is there all the same. kDown: whether
   // a cable is in it cannot be told.
   bool admin_down = false;
+  // Of a ConnectX cage's two interfaces: those that are up and have no address, where addresses
+  // were listed.
+  std::vector<std::string> without_address;
+  bool one_subnet = false;     // both have addresses, in one subnet
+  bool half_in_sight = false;  // only one of the two is there
 
   friend bool operator==(const Port&, const Port&) = default;
 };
@@ -123,7 +131,12 @@ struct Port {
 struct Rdma {
   enum class State { kUnknown, kEnabled, kDisabled, kUnsupported };
   // What can be done about it, for the doctor; not in the message.
-  enum class Cause { kNone, kOldSystem, kNotRestarted };
+  enum class Cause {
+    kNone,
+    kOldSystem,
+    kNotRestarted,
+    kCardOff,  // a GB10's ConnectX-7 is not on the PCI bus
+  };
   State state = State::kUnknown;
   std::string reason;  // why so, in words
   Cause cause = Cause::kNone;

@@ -188,8 +188,17 @@ std::string FreePortsOf(const Patient& mac, std::size_t cables) {
   const std::vector<std::string> taken = PortsThat(report, [](const Port& port) {
     return port.state == Port::State::kUp && !HasPeer(port) && port.rdma_active != true;
   });
-  std::string text =
-      absl::StrCat(mac.name, ": ", free.empty() ? "none free" : absl::StrJoin(free, " or "));
+  const std::vector<std::string> unknown = PortsThat(report, [](const Port& port) {
+    return port.state == Port::State::kUnknown && !HasPeer(port) && port.rdma_active != true;
+  });
+  std::string text = absl::StrCat(mac.name, ": ", absl::StrJoin(free, " or "));
+  if (free.empty()) {
+    const bool known = unknown.empty() && WhyPortsAreNotKnown(report).empty();
+    absl::StrAppend(&text, known ? "none free" : "not known which");
+  }
+  if (free.size() < cables && !unknown.empty()) {
+    absl::StrAppend(&text, " (perhaps ", absl::StrJoin(unknown, " or "), ")");
+  }
   if (free.size() < cables && !taken.empty()) {
     absl::StrAppend(&text, " (unplug what is in ", absl::StrJoin(taken, " or "), ")");
   }

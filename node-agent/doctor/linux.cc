@@ -59,9 +59,24 @@ void CheckCards(const Report& report, Notes& notes) {
         "Restart the machine: then the driver that was installed last is loaded.");
   }
   if (const std::string cards = CardsWith(report, Fault::kLost); !cards.empty()) {
-    notes.Problem(absl::StrCat(cards, " fell off its bus or waits for a reset."),
-                  "Restart the machine. If it happens again, seat the card anew, check its power "
-                  "cables, and look at `sudo dmesg | grep -i xid`.");
+    notes.Problem(absl::StrCat(cards, " fell off its bus or waits for a reset",
+                               report.container.empty()
+                                   ? "."
+                                   : absl::StrCat(", or this container (", report.container,
+                                                  ") lost its right to it.")),
+                  absl::StrCat(report.container.empty()
+                                   ? ""
+                                   : "Run `nvidia-smi` on the machine itself: where the card works "
+                                     "there, start the container anew. Else: ",
+                               "Restart the machine. If it happens again, seat the card anew, "
+                               "check its power cables, and look at `sudo dmesg | grep -i xid`."));
+  }
+  if (const std::string cards = CardsWith(report, Fault::kNoInstance); !cards.empty()) {
+    notes.Problem(
+        absl::StrCat("MIG is on and ", cards, " has no instance, so nothing can compute on it."),
+        "Make instances (`sudo nvidia-smi mig -lgip` lists what fits, `sudo nvidia-smi mig -cgi ID "
+        "-C` makes one; a restart may take them away), or turn MIG off: `sudo nvidia-smi -i CARD "
+        "-mig 0`.");
   }
   if (const std::string cards = CardsWith(report, Fault::kHidden); !cards.empty()) {
     notes.Problem(
@@ -125,6 +140,20 @@ std::string BringUp(const Port& port) {
                       port.interfaces.empty() ? "IF" : port.interfaces.front(), " up`");
 }
 
+// RDMA needs an address on either interface of a cage, and a subnet for each (NVIDIA,
+// dgx-spark-playbooks, connect-two-sparks, edition of 2026-07; earlier ones gave one an address).
+void NoteAddresses(const Port& port, Notes& notes) {
+  if (!port.without_address.empty()) {
+    notes.Note(absl::StrCat(absl::StrJoin(port.without_address, " and "), " of ", port.name,
+                            " has no address: RDMA that uses both interfaces needs one on each, "
+                            "in two subnets, and each carries half of the cage's bandwidth."));
+  } else if (port.one_subnet) {
+    notes.Note(absl::StrCat("The interfaces of ", port.name,
+                            " have addresses in one subnet, so answers may leave by the other "
+                            "one; NVIDIA gives each a subnet of its own."));
+  }
+}
+
 void CheckUp(const Report& report, const Port& port, Notes& notes) {
   const std::string where = Described(port);
   const auto& rate = port.negotiated_bits_per_second;
@@ -140,9 +169,19 @@ void CheckUp(const Report& report, const Port& port, Notes& notes) {
     notes.Problem(absl::StrCat("Only one of the two interfaces of ", where,
                                " is up, and each carries half of the cage's bandwidth."),
                   "Bring the other one up too (`sudo ip link set IF up`) and give it an address.");
+  } else if (port.half_in_sight && report.container.empty()) {
+    notes.Problem(absl::StrCat("Of ", where,
+                               " only one of two interfaces is there, and each "
+                               "carries half of the cage's bandwidth."),
+                  "Restart the machine; `lspci -d 15b3:` lists four functions of a whole card.");
+  } else if (port.addresses.empty() && !port.without_address.empty()) {
+    notes.Problem(absl::StrCat(where, " has a link and no address, so nothing can use it."),
+                  "Give each of its two interfaces an IPv4 address, in a subnet of its own (two "
+                  "subnets, the same at both ends).");
   } else {
     notes.Good(
         absl::StrCat(where, " is up", rate ? absl::StrCat(" at ", Gigabits(*rate)) : "", "."));
+    NoteAddresses(port, notes);
   }
   if (rate && port.capable_bits_per_second && *rate < *port.capable_bits_per_second) {
     notes.Problem(absl::StrCat(where, " runs at ", Gigabits(*rate), " of ",
@@ -154,18 +193,31 @@ void CheckUp(const Report& report, const Port& port, Notes& notes) {
   }
 }
 
+void CheckLeftDown(const Port& port, bool other_up, Notes& notes) {
+  const std::string finding = absl::StrCat("Nobody has brought up ", Described(port),
+                                           ", so whether a cable is in it cannot be told");
+  if (other_up) {
+    notes.Note(absl::StrCat(finding, "; one cage is enough for two machines."));
+  } else {
+    notes.Problem(absl::StrCat(finding, "."), absl::StrCat(BringUp(port), ", then look again."));
+  }
+}
+
+bool IsUpCage(const Port& port) {
+  return port.kind == Port::Kind::kConnectx && port.state == Port::State::kUp;
+}
+
 void CheckConnectx(const Report& report, Notes& notes) {
   int up = 0;
   std::vector<std::string> down;
+  const bool any_up = std::any_of(report.ports.begin(), report.ports.end(), IsUpCage);
   for (const Port& port : report.ports) {
     if (port.kind != Port::Kind::kConnectx) continue;
     if (port.state == Port::State::kUp) {
       ++up;
       CheckUp(report, port, notes);
     } else if (port.state == Port::State::kDown && port.admin_down) {
-      notes.Problem(absl::StrCat("Nobody has brought up ", Described(port),
-                                 ", so whether a cable is in it cannot be told."),
-                    absl::StrCat(BringUp(port), ", then look again."));
+      CheckLeftDown(port, any_up && IsGb10(report), notes);
     } else if (port.state == Port::State::kDown) {
       down.push_back(Described(port));
     }
@@ -191,6 +243,13 @@ constexpr const char* kLoadModule =
     "Load the RDMA module of the card's driver (`sudo modprobe mlx5_ib` for ConnectX, `irdma` for "
     "Intel) and ";
 
+// The file is that of NVIDIA's package dgx-spark-mlnx-hotplug; NVIDIA's guide to the Holoscan
+// Sensor Bridge has it moved so.
+constexpr const char* kSwitchCardOn =
+    "Plug a 200 Gb/s cable (QSFP) into one cage: the card comes back by itself. Where one is in "
+    "it, switch on the machine at its other end and seat it anew. To keep the card on for good: "
+    "`sudo mv /etc/nvidia/cx7-hotplug-enabled /etc/nvidia/cx7-hotplug-disabled`, and restart.";
+
 void CheckLinuxState(const Report& report, Notes& notes) {
   const Rdma& rdma = report.rdma;
   const std::string why = rdma.reason.empty() ? "nothing was found out" : rdma.reason;
@@ -204,6 +263,10 @@ void CheckLinuxState(const Report& report, Notes& notes) {
       notes.Good(absl::StrCat("RDMA: ", rdma.reason, "."));
       return;
     case Rdma::State::kDisabled:
+      if (rdma.cause == Rdma::Cause::kCardOff) {
+        notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."), kSwitchCardOn);
+        return;
+      }
       notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."),
                     absl::StrCat(kLoadModule,
                                  "install rdma-core and ibverbs-utils; then "
@@ -237,7 +300,7 @@ void CheckLinux(const Report& report, Notes& notes) {
   const bool cages = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
     return port.kind == Port::Kind::kConnectx;
   });
-  if (IsGb10(report) && !cages) {
+  if (IsGb10(report) && !cages && report.rdma.cause != Rdma::Cause::kCardOff) {
     notes.Note("No ConnectX-7 port was seen, so nothing can be said of cables.");
   }
 }

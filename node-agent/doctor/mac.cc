@@ -161,7 +161,7 @@ void CheckAddresses(const Report& report, Notes& notes) {
       bridged.insert(Described(port));
     } else if (!port.other_bridge.empty()) {
       elsewhere[port.other_bridge].insert(Described(port));
-    } else if (known) {
+    } else if (known && !port.addresses_unknown) {
       bare.insert(Described(port));
     }
   }
@@ -180,10 +180,19 @@ void CheckAddresses(const Report& report, Notes& notes) {
 
 // ---------------------------------------------------------------- a cable
 
-// What the cable negotiated, as this end says or else the other; 0 where neither does.
+// What the cable negotiated, the slower of what its ends say, since there may be a hub between
+// them; 0 where neither says it.
 double SpeedOf(const Port& port, const FarEnd& far) {
-  if (port.negotiated_bits_per_second) return *port.negotiated_bits_per_second;
-  return far.port == nullptr ? 0 : far.port->negotiated_bits_per_second.value_or(0);
+  const double here = port.negotiated_bits_per_second.value_or(0);
+  const double there = far.port == nullptr ? 0 : far.port->negotiated_bits_per_second.value_or(0);
+  return here > 0 && there > 0 ? std::min(here, there) : std::max(here, there);
+}
+
+// "" or what the cable leads over, as either end tells.
+std::string Over(const Port& port, const FarEnd& far) {
+  const bool device =
+      port.peer_behind_device || (far.port != nullptr && far.port->peer_behind_device);
+  return device ? " over a dock or hub" : "";
 }
 
 bool IsSlow(const Port& port, const FarEnd& far) {
@@ -199,9 +208,10 @@ void TellSlow(const Port& port, const FarEnd& far, const std::string& consequenc
   const std::string who = Who(port, far);
   const std::string speed = Gigabits(SpeedOf(port, far));
   if (!told) {
-    notes.Problem(absl::StrCat("The cable to ", who, " in ", Described(port), " runs at ", speed,
-                               ", less than Thunderbolt 5 does", consequence, "."),
-                  "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
+    notes.Problem(
+        absl::StrCat("The cable to ", who, " in ", Described(port), Over(port, far), " runs at ",
+                     speed, ", less than Thunderbolt 5 does", consequence, "."),
+        "Use a cable that is marked Thunderbolt 5, directly between the two Macs.");
   } else if (!consequence.empty()) {
     notes.Note(absl::StrCat(Described(port), " is cabled to ", who,
                             " and waits for a faster cable: it runs at ", speed, "."));
@@ -213,8 +223,12 @@ std::string HowToRaise(const Port& port, const FarEnd& far) {
   if (port.bridged) absl::StrAppend(&steps, kBridgeOff, ". ");
   const bool enabled_there =
       far.mac != nullptr && far.mac->report.rdma.state == Rdma::State::kEnabled;
-  if (!enabled_there) {
+  if (!enabled_there && port.peer_offers_rdma != true) {
     absl::StrAppend(&steps, "Check that RDMA is enabled at the other end (`rdma_ctl status`). ");
+  }
+  if (!Over(port, far).empty()) {
+    absl::StrAppend(&steps,
+                    "Join the two Macs directly, with a cable that is marked Thunderbolt 5. ");
   }
   return absl::StrCat(steps,
                       "Unplug the cable and plug it in again; a restart of both Macs clears "
@@ -224,7 +238,8 @@ std::string HowToRaise(const Port& port, const FarEnd& far) {
 // A cable over which RDMA does not run, and may.
 void CheckWaiting(const Report& report, const Port& port, const FarEnd& far, Cables& cables,
                   Notes& notes) {
-  const std::string cabled = absl::StrCat(Described(port), " is cabled to ", Who(port, far));
+  const std::string cabled =
+      absl::StrCat(Described(port), " is cabled to ", Who(port, far), Over(port, far));
   const bool slow = IsSlow(port, far);
   const std::string lacks = WhatFarEndLacks(far);
   const bool waits = lacks.empty() && !DoesNotOffer(port, far) &&

@@ -15,6 +15,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "node-agent/host/field_values.h"
 
 namespace capacity::host {
 namespace {
@@ -114,80 +117,42 @@ bool AllOfLength(const std::vector<std::string_view>& groups, std::size_t length
                      [length](std::string_view group) { return group.size() == length; });
 }
 
-// What the fields are called that hold a device's number; lower case.
-constexpr std::array<std::string_view, 10> kFieldWords = {
-    "serial", "udid", "uid_key",   " uid:", "uid :",
-    "asset",  "edid", "displayid", "guid",  "ifalias" /* what people write of a network card */};
 // How every EDID begins, what a display says of itself: its serial number is in it, as a number and
 // in letters (VESA E-EDID 1.4).
 constexpr std::string_view kEdidHeader = "00ffffffffffff00";
-// Between such a word and the value: "Serial Number (system): ".
-constexpr std::size_t kLongestFieldName = 64;
 
-// The values of such fields in a text of any form: "Serial: X", `"serial" : "X"`,
-// <serial>X</serial>, one a line or all on one.
-class FieldValues {
- public:
-  struct Range {
-    std::size_t start = std::string_view::npos;
-    std::size_t end = std::string_view::npos;
-  };
-
-  explicit FieldValues(std::string_view text)
-      : text_(absl::AsciiStrToLower(absl::string_view(text.data(), text.size()))) {
-    next_.fill(0);
-    for (std::size_t word = 0; word < next_.size(); ++word) Find(word, 0);
+// Of an IPv4 address in decimal. A link-local one stays one; loopback, unspecified ones and masks
+// stay as they are.
+std::string Ipv4Pseudonym(std::string_view salt, std::string_view text) {
+  const std::string address(text);
+  if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "0.") ||
+      absl::StartsWith(address, "255.")) {
+    return address;
   }
+  const std::string hex = Pseudonym(salt, address, 6);
+  std::uint32_t bits = 0;
+  std::from_chars(hex.data(), hex.data() + hex.size(), bits, 16);
+  const auto octet = [bits](int i) { return bits >> (16 - 8 * i) & 0xff; };
+  return absl::StartsWith(address, "169.254.")
+             ? absl::StrCat("169.254.", octet(1), ".", octet(2))
+             : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2));
+}
 
-  // The first value of a field that is named at `from` or later.
-  Range After(std::size_t from) {
-    while (true) {
-      for (std::size_t word = 0; word < next_.size(); ++word) {
-        if (next_[word] < from) Find(word, from);
-      }
-      const std::size_t key = *std::min_element(next_.begin(), next_.end());
-      if (key == std::string::npos) return {};
-      const Range range = ValueOf(key);
-      if (range.start != std::string_view::npos) return range;
-      from = key + 1;
-    }
-  }
-
- private:
-  // Found once and kept, so that a long line costs no more than a short one.
-  void Find(std::size_t word, std::size_t from) {
-    next_[word] = text_.find(kFieldWords[word].data(), from, kFieldWords[word].size());
-  }
-
-  // Starts at npos when the word at `key` names no field.
-  Range ValueOf(std::size_t key) const {
-    if (InClosingTag(key)) return {};
-    std::string_view name = std::string_view(text_).substr(key, kLongestFieldName);
-    name = name.substr(0, name.find_first_of(":=>"));
-    const std::size_t separator = key + name.size();
-    if (name.size() == kLongestFieldName || separator >= text_.size()) return {};
-    // The word is part of a value, and the separator that of another field.
-    if (name.find_first_of(",;{}[]<\n") != std::string_view::npos) return {};
-    if (std::count(name.begin(), name.end(), '"') > 1) return {};
-    const std::size_t from = text_.find_first_not_of(" \t\"'[", separator + 1);
-    if (from == std::string::npos || text_[from] == '\n' || text_[from] == '{') return {};
-    const std::string_view before = std::string_view(text_).substr(separator, from - separator);
-    const bool list = before.find('[') != std::string_view::npos;
-    std::size_t to = text_.find_first_of(list ? "\"'<\r\n,;}]" : "\"'<\r\n,;}", from);
-    to = std::min(to, text_.size());
-    while (to > from && text_[to - 1] == ' ') --to;
-    return {from, to};
-  }
-
-  // "</serial>" names nothing.
-  bool InClosingTag(std::size_t key) const {
-    const std::size_t tag = key == 0 ? std::string::npos : text_.find_last_of("<> \n", key - 1);
-    return tag != std::string::npos && text_.compare(tag, 2, "</") == 0;
-  }
-
-  const std::string text_;
-  std::array<std::size_t, kFieldWords.size()> next_{};
-};
+// "Max" behind "Apple M4 ", "Pro" behind "MacBook ": of a product, whoever is called so.
+bool IsPartOfAModel(std::string_view before, std::string_view name) {
+  constexpr std::array kParts = {"pro", "max", "ultra", "air", "neo"};
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(name));
+  if (std::find(kParts.begin(), kParts.end(), lower) == kParts.end()) return false;
+  if (before.empty() || before.back() != ' ') return false;
+  before.remove_suffix(1);
+  const std::size_t start = before.find_last_not_of(
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
+      "UVWXYZ0123456789");
+  const std::string word = absl::AsciiStrToLower(
+      ToAbsl(start == std::string_view::npos ? before : before.substr(start + 1)));
+  const bool chip = word.size() > 1 && word[0] == 'm' && OnlyOf(word.substr(1), "0123456789");
+  return chip || word == "mac" || word == "macbook" || word == "imac";
+}
 
 class Scanner {
  public:
@@ -220,8 +185,8 @@ class Scanner {
     const bool starts_word = !IsWord(Before());
     if (starts_word) {
       if (ReplaceEdid() || ReplaceUuid() || ReplaceColons() || ReplaceIpv4() || ReplaceHexWord() ||
-          ReplaceName(names_.hosts, "host-") || ReplaceName(names_.users, "user-") ||
-          ReplaceName(names_.devices, "device-")) {
+          ReplaceLongHexWord() || ReplaceName(names_.hosts, "host-") ||
+          ReplaceName(names_.users, "user-") || ReplaceName(names_.devices, "device-")) {
         return true;
       }
     }
@@ -335,7 +300,7 @@ class Scanner {
     }
     const std::string lower =
         absl::AsciiStrToLower(absl::string_view(prefix.data(), prefix.size()));
-    const std::string address = Ipv4Pseudonym(text_.substr(at_ + colon + 1, length));
+    const std::string address = Ipv4Pseudonym(salt_, text_.substr(at_ + colon + 1, length));
     const bool well_known = lower == "::ffff:" || lower == "64:ff9b::" || lower == "::";
     Emit(prefix.size() + length,
          absl::StrCat(well_known ? lower : absl::StrCat("fd00:", Hash(prefix, 4), "::"), address));
@@ -348,6 +313,10 @@ class Scanner {
                                   [](std::string_view group) { return group.size() <= 4; });
     if (!fits || (!shortened && groups.size() != 8)) return false;
     if (groups.size() < 3 || groups.size() > 9 || run == "::" || run == "::1") return false;
+    if (OnlyOf(run, "0:")) {  // "0::/user.slice" is a control group
+      Emit(run.size(), std::string(run));
+      return true;
+    }
     const std::string lower = absl::AsciiStrToLower(absl::string_view(run.data(), run.size()));
     const std::string hash = Hash(run, 16);
     const char* prefix = absl::StartsWith(lower, "fe80:") ? "fe80::" : "fd00::";
@@ -361,24 +330,29 @@ class Scanner {
     if (Before() == '-' && at_ != address_end_ + 1) return false;  // of a version
     const std::size_t length = Ipv4Length(text_.substr(at_, 40));
     if (length == 0) return false;
-    Emit(length, Ipv4Pseudonym(text_.substr(at_, length)));
+    Emit(length, Ipv4Pseudonym(salt_, text_.substr(at_, length)));
     address_end_ = at_;
     return true;
   }
 
-  std::string Ipv4Pseudonym(std::string_view text) const {
-    const std::string address(text);
-    if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "0.") ||
-        absl::StartsWith(address, "255.")) {
-      return address;
-    }
-    const std::string hex = Hash(address, 6);
-    std::uint32_t bits = 0;
-    std::from_chars(hex.data(), hex.data() + hex.size(), bits, 16);
-    const auto octet = [bits](int i) { return bits >> (16 - 8 * i) & 0xff; };
-    return absl::StartsWith(address, "169.254.")
-               ? absl::StrCat("169.254.", octet(1), ".", octet(2))
-               : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2));
+  // IPv6 addresses as /proc/net writes them, ids of machines and containers: 32 or 64 digits. A
+  // link-local address stays one.
+  bool ReplaceLongHexWord() {
+    std::size_t end = at_;
+    while (end < text_.size() && end - at_ <= 64 && IsHex(text_[end])) ++end;
+    const std::string_view digits = text_.substr(at_, end - at_);
+    if (digits.size() != 32 && digits.size() != 64) return false;
+    if (end < text_.size() && IsWord(text_[end])) return false;
+    // Nothing, this machine itself, a mask.
+    if (OnlyOf(digits.substr(0, digits.size() - 1), "0") || OnlyOf(digits, "fF")) return false;
+    constexpr std::string_view kLinkLocal = "fe80000000000000";
+    const bool link_local =
+        absl::EqualsIgnoreCase(ToAbsl(digits.substr(0, kLinkLocal.size())), ToAbsl(kLinkLocal));
+    const std::size_t kept = link_local ? kLinkLocal.size() : 0;
+    if (OnlyOf(digits.substr(kept), "0")) return false;  // of all link-local ones
+    Emit(digits.size(), absl::StrCat(ToAbsl(digits.substr(0, kept)),
+                                     FillHex(digits.substr(kept), Hash(digits, 64))));
+    return true;
   }
 
   // "8096a9d9edbaac05", "0x05AC897E0A474D02", "enx0011223344ff".
@@ -419,6 +393,7 @@ class Scanner {
       if (!absl::EqualsIgnoreCase(here, name)) continue;
       const std::size_t after = at_ + name.size();
       if (after < text_.size() && IsWord(text_[after])) continue;
+      if (IsPartOfAModel(text_.substr(0, at_), name)) return false;
       Emit(name.size(), prefix + Hash(name, 8));
       return true;
     }
@@ -450,18 +425,45 @@ class Scanner {
   FieldValues::Range value_;  // the next one; starts at npos when there is none
 };
 
-// What runs on a machine is nobody's business, and command lines hold passwords. `nvidia-smi -q -x`
-// lists the processes of every card, which no probe reads.
-std::string WithoutProcesses(std::string text) {
-  for (const std::string_view tag : {"processes", "accounted_processes"}) {
-    const std::string open = absl::StrCat("<", std::string(tag), ">");
-    const std::string close = absl::StrCat("</", std::string(tag), ">");
-    for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
-      const std::size_t end = text.find(close, at);
-      text.erase(at, end == std::string::npos ? end : end + close.size() - at);
-    }
+// "010200C0" of 192.0.2.1 as Linux on a little-endian processor writes it; what is none of 8 digits
+// stays.
+std::string RouteAddress(const std::string& column, const std::string& salt) {
+  std::uint32_t number = 0;
+  const char* end = column.data() + column.size();
+  const auto parsed = std::from_chars(column.data(), end, number, 16);
+  if (column.size() != 8 || parsed.ec != std::errc() || parsed.ptr != end) return column;
+  const auto octet = [](std::uint32_t bits, int i) { return bits >> (8 * i) & 0xff; };
+  const std::string dotted =
+      Ipv4Pseudonym(salt, absl::StrCat(octet(number, 0), ".", octet(number, 1), ".",
+                                       octet(number, 2), ".", octet(number, 3)));
+  std::uint32_t bits = 0;
+  for (const absl::string_view text : absl::StrSplit(dotted, '.')) {
+    std::uint32_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    bits = bits >> 8 | value << 24;
   }
-  return text;
+  std::string hex = absl::StrCat(absl::Hex(bits, absl::kZeroPad8));
+  absl::AsciiStrToUpper(&hex);
+  return hex;
+}
+
+// The addresses in /proc/net/route look like counters; only their columns tell: interface,
+// destination, gateway.
+bool IsRouteTable(std::string_view text) {
+  const std::string_view heading = text.substr(0, text.find('\n'));
+  return heading.substr(0, 5) == "Iface" && heading.find("Gateway") != std::string_view::npos;
+}
+
+std::string WithoutRoutes(std::string_view text, const std::string& salt) {
+  std::vector<std::string> lines = absl::StrSplit(ToAbsl(text), '\n');
+  for (std::size_t line = 1; line < lines.size(); ++line) {
+    std::vector<std::string> columns = absl::StrSplit(lines[line], '\t');
+    for (std::size_t i = 1; i < 3 && i < columns.size(); ++i) {
+      columns[i] = RouteAddress(columns[i], salt);
+    }
+    lines[line] = absl::StrJoin(columns, "\t");
+  }
+  return absl::StrJoin(lines, "\n");
 }
 
 void Tidy(std::vector<std::string>& names) {
@@ -518,52 +520,14 @@ Redactor::Redactor(std::string salt, Names names)
   Tidy(names_.devices);
 }
 
-std::string Redactor::Redact(std::string_view text) const {
-  return Scanner(salt_, names_, text).Run();
-}
+std::string Redactor::Redact(std::string_view text) const { return Redact(text, names_); }
 
-Names NamesIn(const Capture& capture) {
-  Names names;
-  if (const auto file = capture.files.find("/proc/sys/kernel/hostname");
-      file != capture.files.end()) {
-    names.hosts.push_back(file->second);
-  }
-  for (const Output& output : capture.commands) {
-    const std::string_view program = ProgramName(output.arguments);
-    if (program == "uname") {
-      // "Linux NAME 6.14.0 ...", "Darwin NAME 25.2.0 ..."
-      const std::size_t first = output.text.find(' ');
-      if (first == std::string::npos) continue;
-      const std::size_t second = output.text.find(' ', first + 1);
-      const std::string word = output.text.substr(first + 1, second - first - 1);
-      if (!word.empty() && !IsDigit(word[0])) names.hosts.push_back(word);
-    } else if (program == "sysctl") {
-      const std::size_t at = output.text.find("kern.hostname");
-      if (at == std::string::npos) continue;
-      std::size_t from = output.text.find_first_not_of(" :=", at + 13);
-      if (from == std::string::npos) continue;
-      names.hosts.push_back(output.text.substr(from, output.text.find('\n', from) - from));
-    } else if (program == "hostname") {
-      names.hosts.push_back(output.text);
-    }
-  }
-  return names;
-}
+std::string Redactor::RedactNumbers(std::string_view text) const { return Redact(text, Names()); }
 
-Capture Redact(const Capture& capture, const Redactor& redactor) {
-  Capture redacted;
-  for (const auto& [path, text] : capture.files) {
-    redacted.files[redactor.Redact(path)] = redactor.Redact(text);
-  }
-  for (const std::string& path : capture.directories) {
-    redacted.directories.insert(redactor.Redact(path));
-  }
-  for (Output output : capture.commands) {
-    for (std::string& argument : output.arguments) argument = redactor.Redact(argument);
-    output.text = redactor.Redact(WithoutProcesses(std::move(output.text)));
-    redacted.commands.push_back(std::move(output));
-  }
-  return redacted;
+std::string Redactor::Redact(std::string_view text, const Names& names) const {
+  if (!IsRouteTable(text)) return Scanner(salt_, names, text).Run();
+  const std::string routes = WithoutRoutes(text, salt_);
+  return Scanner(salt_, names, routes).Run();
 }
 
 }  // namespace capacity::host

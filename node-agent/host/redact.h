@@ -33,11 +33,17 @@ class Redactor {
   // Replaces, wherever they stand: UUIDs; MAC addresses, GUIDs and longer hardware addresses; IPv4
   // and IPv6 addresses except loopback, unspecified and masks (link-local ones stay link-local);
   // values of fields called serial, UDID, UID or EDID, and what begins as an EDID does; 16-digit
-  // hexadecimal words that are not small numbers; interface names made of a MAC address; the given
-  // names.
+  // hexadecimal words that are not small numbers, and those of 32 and 64 digits (IPv6 addresses as
+  // /proc/net writes them, ids of machines and containers); the addresses of /proc/net/route;
+  // interface names made of a MAC address; the given names.
   std::string Redact(std::string_view text) const;
 
+  // All that but the names, for a text that holds none: a host may be called as a product is.
+  std::string RedactNumbers(std::string_view text) const;
+
  private:
+  std::string Redact(std::string_view text, const Names& names) const;
+
   std::string salt_;
   Names names_;
 };

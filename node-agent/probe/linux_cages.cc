@@ -173,6 +173,33 @@ std::vector<std::string> Over(const Cage& cage, const std::set<std::string>& of_
   return over;
 }
 
+// What of the cage's two interfaces hinders RDMA over both.
+void CheckTwins(const Cage& cage, const Interfaces& interfaces, Port& port) {
+  const Stacks stacks(interfaces);
+  std::set<std::string> subnets;
+  std::size_t in_sight = 0;
+  for (const std::string& name : cage.interfaces) {
+    const auto found = interfaces.find(name);
+    if (found == interfaces.end()) continue;
+    in_sight += found->second.driver == kConnectxDriver ? 1 : 0;
+    bool reachable = false;
+    std::set<std::string> own;
+    for (const auto& [other, interface] : interfaces) {
+      const std::set<std::string> hardware = stacks.Hardware(other);
+      if (hardware.count(name) == 0) continue;
+      reachable = reachable || !interface.addresses.empty();
+      // A bond over both twins has one address for both.
+      if (hardware.size() == 1) own.insert(interface.subnets.begin(), interface.subnets.end());
+    }
+    const bool known = found->second.addresses_listed && found->second.up.value_or(false);
+    if (known && !reachable) port.without_address.push_back(name);
+    for (const std::string& subnet : own) {
+      if (!subnets.insert(subnet).second) port.one_subnet = true;
+    }
+  }
+  port.half_in_sight = in_sight == 1 && cage.interfaces.size() == 1 && cage.ends.size() < 2;
+}
+
 // Its link as its RDMA ports tell it. Returns the devices that carry nothing.
 std::vector<std::string> AddEnds(const Cage& cage, const Interfaces& interfaces,
                                  std::optional<bool>& up, double& speed, Port& port) {
@@ -243,6 +270,7 @@ Port PortOf(const std::string& name, Cage cage, const std::set<std::string>& of_
     finding.Unknown(absl::StrCat("why only one of the twins of ", name, " is up is"),
                     absl::StrCat(Listed(idle), " is down and its twin is up"));
   }
+  CheckTwins(cage, interfaces, port);
   port.admin_down = !carries && port.admin_down;
   if (port.state == Port::State::kDown && AllLeftDown(cage.interfaces, interfaces)) {
     port.admin_down = true;

@@ -37,6 +37,10 @@ constexpr std::array kGb10Products = {
     "dgx spark", "gb10",        "gx10",          "zgx nano",
     "edgexpert", "ai top atom", "veriton gn100", "thinkstation pgx"};
 
+// Why nothing can use a card whose memory no instance of MIG has been given.
+constexpr std::string_view kWithoutInstance =
+    "MIG is on and no instance is made on it, so nothing can compute there";
+
 const Command kLspci = {{"lspci", "-nn"}};
 const Command kNvidiaList = {{"nvidia-smi", "-L"}};
 const Command kNvidiaXml = {{"nvidia-smi", "-q", "-x"}};
@@ -197,6 +201,7 @@ void AddCard(const NvidiaCard& card, std::size_t place, bool unified, Finding& f
                                                : absl::StrCat("the card at ", card.bus),
                 card.lost, finding, report);
     report.accelerators.back().driver_version = card.driver_version;
+    if (card.lost == kWithoutInstance) report.accelerators.back().fault = Fault::kNoInstance;
     return;
   }
   const std::string which =
@@ -264,17 +269,36 @@ NoCards WhyNone(const std::vector<Output>& outputs, const Command& command) {
   return no_cards;
 }
 
+// Those on which MIG is on and none of the lists that would show an instance does.
+void FindEmptyCards(NvidiaCards& cards) {
+  for (NvidiaCard& card : cards.cards) {
+    const bool empty = card.mig_enabled.value_or(false) && card.slices.empty();
+    if (empty && card.lost.empty()) card.lost = kWithoutInstance;
+  }
+}
+
+bool ListsInstances(const Output& output) {
+  const std::vector<std::string>& asked = output.arguments;
+  return !output.truncated && std::any_of(asked.begin(), asked.end(), [](const std::string& word) {
+    return word == "-L" || word == "-q" || word == "--list-gpus" || word == "--query";
+  });
+}
+
 // All outputs of nvidia-smi together.
 NvidiaCards AskNvidia(Host& host, NoCards& no_cards) {
   NvidiaCards cards;
   std::set<std::pair<std::vector<std::string>, std::string>> taken;
+  bool instances_listed = false;
   const auto take = [&](const Command& command) {
     const std::vector<Output> outputs = host.Run(command);
     for (const Output& output : outputs) {
       if (output.how != Output::How::kRan) continue;
       // A capture answers every question with all that it has.
       if (!taken.emplace(output.arguments, output.text).second) continue;
-      if (const auto parsed = ParseNvidiaSmi(output.arguments, output.text)) Merge(*parsed, cards);
+      const auto parsed = ParseNvidiaSmi(output.arguments, output.text);
+      if (!parsed) continue;
+      Merge(*parsed, cards);
+      instances_listed = instances_listed || ListsInstances(output);
     }
     if (cards.cards.empty() && no_cards.why.empty()) no_cards = WhyNone(outputs, command);
   };
@@ -291,6 +315,7 @@ NvidiaCards AskNvidia(Host& host, NoCards& no_cards) {
     take(kNvidiaXml);
   }
   Conclude(cards);
+  if (instances_listed) FindEmptyCards(cards);
   return cards;
 }
 
@@ -411,8 +436,9 @@ std::string InWords(Fault why_not_shown, bool others_lost, const Report& report)
 void AddUndriven(const std::vector<PciDisplay>& undriven, const NvidiaCards& found,
                  std::size_t displays, Finding& finding, Report& report) {
   const std::vector<NvidiaCard>& cards = found.cards;
-  const bool all_lost = std::all_of(cards.begin(), cards.end(),
-                                    [](const NvidiaCard& card) { return !card.lost.empty(); });
+  const bool all_lost = std::all_of(cards.begin(), cards.end(), [](const NvidiaCard& card) {
+    return !card.lost.empty() && card.lost != kWithoutInstance;
+  });
   std::size_t count = 0;
   Fault last = Fault::kNone;
   for (const PciDisplay& display : undriven) {
@@ -505,6 +531,7 @@ std::string Therefore(Fault fault, const NoCards& no_cards, const std::vector<Pc
       return "; whether its driver works is not known";
     case Fault::kNone:
     case Fault::kLost:
+    case Fault::kNoInstance:
       break;
   }
   return "";

@@ -18,19 +18,30 @@ using host::Output;
 
 // Interfaces over interfaces: a VLAN over a bridge over a bond over a card.
 constexpr int kDeepestStack = 6;
-// /sys/class/net/*/type: ARPHRD_INFINIBAND of linux/if_arp.h.
+// /sys/class/net/*/type: ARPHRD_ETHER and ARPHRD_INFINIBAND of linux/if_arp.h.
+constexpr std::string_view kEthernetType = "1";
 constexpr std::string_view kInfinibandType = "32";
+
+// Drivers of what has a device and is no way to another node: the end of a USB cable at which this
+// machine is the device (every Jetson has one), and mobile networks.
+constexpr std::array<std::string_view, 4> kNoSockets = {"gether", "g_ether", "cdc_mbim",
+                                                        "qmi_wwan"};
+// Drivers of cards that a hypervisor makes up, with any figure for their rate: Hyper-V, VMware,
+// virtio, Xen.
+constexpr std::array<std::string_view, 4> kMadeUpCards = {"hv_netvsc", "vmxnet3", "virtio_net",
+                                                          "vif"};
 
 const Command kIp = {{"ip", "-j", "address"}};
 
 // What is found out of an interface on the way to what it is.
 struct Evidence {
   bool in_sysfs = false;
-  bool device = false;     // the kernel names a device behind it
-  bool virtual_ = false;   // the kernel made it
-  bool elsewhere = false;  // its other end is in another network namespace
-  std::string type;        // "vlan", "bridge", "bond", "wlan"; empty: not said
-  std::string card;        // of a virtual function: the interface of the card's own port
+  bool device = false;      // the kernel names a device behind it
+  bool virtual_ = false;    // the kernel made it
+  bool elsewhere = false;   // its other end is in another network namespace
+  std::string type;         // "vlan", "bridge", "bond", "wlan"; empty: not said
+  bool no_network = false;  // neither Ethernet nor InfiniBand: a CAN bus, a tunnel
+  std::string card;         // of a virtual function: the interface of the card's own port
   bool virtual_function = false;
 };
 
@@ -41,18 +52,31 @@ bool NamedLikeHardware(std::string_view name) {
          StartsWith(name, "ib") || StartsWith(name, "thunderbolt");
 }
 
+// The console of a BlueField card to its host.
+constexpr const char* kBlueFieldConsole = "tmfifo_net";
+
 // Bridges, tunnels and container ends: no way to another node of a cluster. Needed where nothing
 // but names is known.
 bool NamedLikeVirtual(std::string_view name) {
-  static constexpr std::array kPrefixes = {
-      "lo", "docker", "br-", "virbr", "veth", "cni", "ifb", "dummy", "tun", "tap", "wg", "sit",
-      "gre", "lxc", "podman", "flannel", "lxdbr", "incusbr", "tailscale", "zt", "vboxnet", "vmnet",
-      "vxlan", "cilium", "cali", "kube-", "nodelocal", "vnet", "fwbr", "fwpr", "fwln", "geneve",
-      "ip6tnl", "ip6gre", "erspan", "vti", "nebula", "nerdctl",
-      // BlueField: the card's console to its host.
-      "tmfifo_net"};
+  static constexpr std::array kPrefixes = {"lo",        "docker",  "br-",
+                                           "virbr",     "veth",    "cni",
+                                           "ifb",       "dummy",   "tun",
+                                           "tap",       "wg",      "sit",
+                                           "gre",       "lxc",     "podman",
+                                           "flannel",   "lxdbr",   "incusbr",
+                                           "tailscale", "zt",      "vboxnet",
+                                           "vmnet",     "vxlan",   "cilium",
+                                           "cali",      "kube-",   "nodelocal",
+                                           "vnet",      "fwbr",    "fwpr",
+                                           "fwln",      "geneve",  "ip6tnl",
+                                           "ip6gre",    "erspan",  "vti",
+                                           "nebula",    "nerdctl", kBlueFieldConsole};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(),
                      [name](std::string_view prefix) { return StartsWith(name, prefix); });
+}
+
+bool IsOneOf(std::string_view text, const auto& all) {
+  return std::find(all.begin(), all.end(), text) != all.end();
 }
 
 bool AllDigits(std::string_view text) {
@@ -80,13 +104,21 @@ bool IsSwitchEnd(std::string_view name) {
 
 // ---------------------------------------------------------------- one interface
 
+void AddMissing(const std::vector<std::string>& from, std::vector<std::string>& to) {
+  for (const std::string& one : from) {
+    if (std::find(to.begin(), to.end(), one) == to.end()) to.push_back(one);
+  }
+}
+
 void ReadListed(const NetInterface& listed, Interface& interface, Evidence& evidence) {
-  interface.up = listed.up;
-  interface.brought_up = listed.brought_up;
-  interface.addresses = listed.addresses;
-  interface.master = listed.master;
-  interface.lower = listed.lower;
-  evidence.elsewhere = listed.elsewhere;
+  if (!interface.up) interface.up = listed.up;
+  if (!interface.brought_up) interface.brought_up = listed.brought_up;
+  AddMissing(listed.addresses, interface.addresses);
+  AddMissing(listed.subnets, interface.subnets);
+  interface.addresses_listed = interface.addresses_listed || listed.addresses_listed;
+  if (interface.master.empty()) interface.master = listed.master;
+  if (interface.lower.empty()) interface.lower = listed.lower;
+  evidence.elsewhere = evidence.elsewhere || listed.elsewhere;
 }
 
 void ReadDevice(Host& host, const std::string& at, Interface& interface, Evidence& evidence) {
@@ -130,7 +162,9 @@ void ReadSysfs(Host& host, const std::string& name, Finding& finding, Interfaces
   interface.card_port = ReadLine(host, at + "/phys_port_name").substr(0, kLongestInterface);
   seen.type = Field(ParseFields(host.Read(at + "/uevent").value_or(""), '='), "DEVTYPE");
   if (seen.type == "wlan") interface.wifi = true;
-  if (ReadLine(host, at + "/type") == kInfinibandType) interface.infiniband = true;
+  const std::string type = ReadLine(host, at + "/type");
+  if (type == kInfinibandType) interface.infiniband = true;
+  seen.no_network = !type.empty() && type != kEthernetType && type != kInfinibandType;
   // The kernel's own names: of a bond's members, and of a bridge's.
   interface.active_member = ReadLine(host, at + "/bonding/active_slave");
   const std::string members = ReadLine(host, at + "/bonding/slaves");
@@ -223,7 +257,11 @@ class Sorter {
     const auto found = evidence_.find(name);
     const Evidence seen = found == evidence_.end() ? Evidence{} : found->second;
     if (interface.function) return false;
-    if (seen.device) return !NamedLikeVirtual(name);
+    if (seen.no_network || seen.type == "wwan" || IsOneOf(interface.driver, kNoSockets)) {
+      return false;
+    }
+    // Whatever somebody called it ("lom1", "green0").
+    if (seen.device) return !StartsWith(name, kBlueFieldConsole);
     if (stacks_.HasMembers(name) || !interface.lower.empty()) return false;
     const bool reachable = !interface.addresses.empty();
     const bool made = seen.virtual_ || seen.elsewhere || (!seen.type.empty() && !interface.wifi);
@@ -241,7 +279,7 @@ class Sorter {
     const auto found = evidence_.find(name);
     if (found == evidence_.end()) return interface.physical;
     const Evidence& seen = found->second;
-    if (seen.device) return true;
+    if (seen.device) return !IsOneOf(interface.driver, kMadeUpCards);
     const bool made = seen.virtual_ || seen.elsewhere || !seen.type.empty();
     return interface.physical && NamedLikeHardware(name) && (!made || interface.wifi) &&
            !(seen.in_sysfs && StartsWith(name, "eth"));
@@ -343,25 +381,33 @@ std::optional<Route> DefaultIpv6(Host& host) {
   return best;
 }
 
+// All outputs of `ip` together: a capture made by hand may hold its links and its addresses apart.
 void ReadIp(Host& host, Finding& finding, Interfaces& interfaces, AllEvidence& evidence) {
-  std::string why;
+  const std::vector<Output> outputs = host.Run(kIp);
+  bool understood = false;
+  bool addresses = false;
   bool cut = false;
-  const auto listed = FirstUnderstood(
-      host, kIp,
-      [&cut](const Output& output) {
-        auto parsed = ParseIp(output.text);
-        if (parsed) cut = output.truncated || IsCutJson(output.text);
-        return parsed;
-      },
-      finding, why);
-  if (!listed) {
-    finding.Unknown("addresses of the interfaces are", why);
+  for (const Output& output : outputs) {
+    if (output.how != Output::How::kRan) continue;
+    const auto listed = ParseIp(output.text);
+    if (!listed) continue;
+    understood = true;
+    cut = cut || output.truncated || IsCutJson(output.text);
+    for (const auto& [name, state] : *listed) {
+      ReadListed(state, interfaces[name], evidence[name]);
+      addresses = addresses || state.addresses_listed;
+    }
+  }
+  if (!understood) {
+    finding.Unknown("addresses of the interfaces are", WhyNotUnderstood(outputs, kIp, finding));
     return;
   }
-  for (const auto& [name, state] : *listed) ReadListed(state, interfaces[name], evidence[name]);
+  finding.Found();
   if (cut) {
     finding.Unknown("interfaces and addresses that ip lists last are",
                     "what it printed is cut off");
+  } else if (!addresses) {
+    finding.Unknown("addresses of the interfaces are", "what ip printed lists none");
   }
 }
 

@@ -33,9 +33,11 @@ struct Interface {
   std::string pci_id;        // "15B3:1021"; empty: not said
   std::string card_port;     // what the card calls its port: "p0", "pf0vf3"; empty: not said
   std::vector<std::string> addresses;
-  std::string master;         // what it is joined to
-  std::string lower;          // what a VLAN, or a function of a card, runs over
-  std::string active_member;  // of a bond that uses one at a time
+  std::vector<std::string> subnets;  // of those of IPv4: "192.168.177.0/24"
+  bool addresses_listed = false;     // so that it has no others is known
+  std::string master;                // what it is joined to
+  std::string lower;                 // what a VLAN, or a function of a card, runs over
+  std::string active_member;         // of a bond that uses one at a time
 };
 
 using Interfaces = std::map<std::string, Interface>;

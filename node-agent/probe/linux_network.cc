@@ -227,8 +227,46 @@ std::string CardsThatCan(Host& host, const Interfaces& interfaces) {
   return text;
 }
 
+// Whether the PCI slots can be looked at and hold no card of Mellanox's.
+bool NoSlotHoldsConnectx(Host& host) {
+  constexpr std::string_view kMellanox = "0x15b3";  // PCI vendor (PCI ID repository)
+  if (host.Read("/sys/bus/pci/drivers_autoprobe")) {
+    const std::vector<std::string> devices = host.List("/sys/bus/pci/devices");
+    return std::none_of(devices.begin(), devices.end(), [&](const std::string& device) {
+      return ReadLine(host, absl::StrCat("/sys/bus/pci/devices/", device, "/vendor")) == kMellanox;
+    });
+  }
+  for (const host::Output& output : host.Run({{"lspci", "-nn"}})) {
+    // A list of network cards too, and not of NVIDIA's GPU alone.
+    if (!Contains(output.text, "Ethernet controller")) continue;
+    return !Contains(output.text, "15b3:") && !Contains(output.text, "Mellanox");
+  }
+  return false;
+}
+
+// Why a GB10's ConnectX-7 is not there; "" where it is, or nothing tells. DGX OS 7.5 cuts the power
+// of a card without a cable (NVIDIA/NV-Kernels pull request 271: a driver for the ACPI device
+// MTKP0001, whose debug_state is 0 while no cable is in it).
+std::string WhyConnectxIsOff(Host& host, const Interfaces& interfaces) {
+  const bool in_sight = std::any_of(interfaces.begin(), interfaces.end(), [](const auto& one) {
+    return one.second.driver == kConnectxDriver;
+  });
+  if (in_sight) return "";
+  const std::string at = "/sys/bus/platform/devices/MTKP0001:00/pcie_hotplug/";
+  if (ReadLine(host, at + "debug_state") == "0") {
+    return "the ConnectX-7 is switched off: DGX OS cuts its power while no cable is in it";
+  }
+  if (!NoSlotHoldsConnectx(host)) return "";
+  return ReadLine(host, at + "hotplug_enabled") == "0"
+             ? "no PCI slot holds the ConnectX-7"
+             : "no PCI slot holds the ConnectX-7: DGX OS cuts its power while no cable is in it";
+}
+
 Rdma WithoutDevices(Host& host, const Interfaces& interfaces, const Report& report,
                     const RdmaList& list, Finding& finding) {
+  const bool gb10 = report.machine.kind == Machine::Kind::kGb10;
+  const std::string off = gb10 ? WhyConnectxIsOff(host, interfaces) : "";
+  if (!off.empty()) return {Rdma::State::kDisabled, off, Rdma::Cause::kCardOff};
   if (!list.asked) {
     const std::string why = "neither /sys/class/infiniband nor ibdev2netdev is there";
     finding.Unknown("whether there is RDMA is", why);
@@ -238,7 +276,6 @@ Rdma WithoutDevices(Host& host, const Interfaces& interfaces, const Report& repo
                          ? std::string("no RDMA device is listed")
                          : absl::StrCat("no RDMA device is listed but ", Listed(list.software),
                                         ", which the processor does in software");
-  const bool gb10 = report.machine.kind == Machine::Kind::kGb10;
   if (gb10) absl::StrAppend(&none, ", though the machine has a ConnectX-7");
   const std::string able = CardsThatCan(host, interfaces);
   if (!able.empty()) absl::StrAppend(&none, gb10 ? ": " : ", though ", able);

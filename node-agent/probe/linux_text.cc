@@ -183,6 +183,53 @@ class Flags {
   bool carrier_ = false;
 };
 
+// "192.168.177.0/24" of "192.168.177.11" and 24; "" for what is no IPv4 address.
+std::string SubnetOf(std::string_view address, std::uint64_t prefix) {
+  const std::vector<std::string_view> octets = Split(address, '.');
+  if (octets.size() != 4 || prefix > 32) return "";
+  std::string subnet;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto octet = ParseWhole(octets[i]);
+    if (!octet || *octet > 255) return "";
+    const std::uint64_t kept =
+        std::min<std::uint64_t>(prefix - std::min<std::uint64_t>(prefix, 8 * i), 8);
+    absl::StrAppend(&subnet, i == 0 ? "" : ".", *octet & (0xff00U >> kept & 0xffU));
+  }
+  return absl::StrCat(subnet, "/", prefix);
+}
+
+void AddAddress(const std::string& address, std::optional<std::uint64_t> prefix,
+                NetInterface& interface) {
+  interface.addresses_listed = true;
+  if (!IsGlobal(address)) return;
+  interface.addresses.push_back(address);
+  const std::string subnet = SubnetOf(address, prefix.value_or(32));
+  if (!subnet.empty()) interface.subnets.push_back(subnet);
+}
+
+// "10.0.0.2/24".
+void AddAddress(std::string_view word, NetInterface& interface) {
+  const std::size_t slash = word.find('/');
+  AddAddress(Clean(word.substr(0, slash), 64),
+             slash == std::string_view::npos ? std::nullopt : ParseWhole(word.substr(slash + 1)),
+             interface);
+}
+
+bool Holds(const json& object, std::string_view flag) {
+  const json& value = At(object, flag);
+  return value.is_boolean() && value.get<bool>();
+}
+
+void AddAddressesOfJson(const json& addresses, NetInterface& interface) {
+  if (!addresses.is_array()) return;
+  interface.addresses_listed = true;
+  for (const json& address : addresses) {
+    if (Holds(address, "dadfailed") || Holds(address, "tentative")) continue;
+    const auto prefix = ParseWhole(TextAt(address, "prefixlen"));
+    AddAddress(Clean(TextAt(address, "local"), 64), prefix, interface);
+  }
+}
+
 std::map<std::string, NetInterface> IpFromJson(std::string_view text) {
   std::map<std::string, NetInterface> interfaces;
   bool cut = false;
@@ -204,58 +251,102 @@ std::map<std::string, NetInterface> IpFromJson(std::string_view text) {
     interface.master = Clean(TextAt(entry, "master"), 32);
     interface.lower = Clean(TextAt(entry, "link"), 32);
     interface.elsewhere = interface.lower.empty() && !TextAt(entry, "link_index").empty();
-    const json& addresses = At(entry, "addr_info");
-    if (!addresses.is_array()) continue;
-    for (const json& address : addresses) {
-      const std::string local = Clean(TextAt(address, "local"), 64);
-      if (IsGlobal(local)) interface.addresses.push_back(local);
-    }
+    AddAddressesOfJson(At(entry, "addr_info"), interface);
   }
   return interfaces;
 }
 
-// "2: eth0: <BROADCAST,UP> mtu 1500 ... state UP ..." over "    inet 10.0.0.2/24 ...".
+void AddFlags(std::string_view word, Flags& flags) {
+  if (word.empty() || word.front() != '<') return;
+  for (const std::string_view flag : Split(word.substr(1, word.find('>') - 1), ',')) {
+    flags.Add(flag);
+  }
+}
+
+// What stands behind the "@" of a name: "eth0" of "eth0.100@eth0".
+void AddLower(std::string_view name, NetInterface& interface) {
+  const std::size_t at = name.find('@');
+  if (at == std::string_view::npos) return;
+  const std::string_view lower = name.substr(at + 1);
+  interface.lower = Clean(lower.substr(0, lower.find(':')), 32);
+  // "eth0@if12": number 12 of another namespace. "eth0@NONE": its card is in another one.
+  const std::string_view number = std::string_view(interface.lower).substr(0, 2) == "if"
+                                      ? std::string_view(interface.lower).substr(2)
+                                      : std::string_view();
+  interface.elsewhere = ParseWhole(number).has_value() || interface.lower == "NONE";
+  if (interface.elsewhere) interface.lower.clear();
+}
+
+// "2: eth0: <BROADCAST,UP> mtu 1500 ... state UP ...".
+void ReadHead(const std::vector<std::string_view>& words, NetInterface& interface) {
+  const auto after = [&words](std::string_view key) {
+    const auto found = std::find(words.begin(), words.end(), key);
+    return found == words.end() || found + 1 == words.end() ? std::string_view() : *(found + 1);
+  };
+  Flags flags;
+  if (words.size() > 2) AddFlags(words[2], flags);
+  interface.up = flags.Or(OperState(after("state")), after("state"));
+  interface.brought_up = flags.brought_up(interface.up);
+  interface.master = Clean(after("master"), 32);
+  AddLower(words[1], interface);
+}
+
+bool IsSure(const std::vector<std::string_view>& words) {
+  return std::none_of(words.begin(), words.end(), [](std::string_view word) {
+    return word == "tentative" || word == "dadfailed";
+  });
+}
+
+// Heads over "    inet 10.0.0.2/24 ..."; with -o "2: eth0    inet 10.0.0.2/24 ..." on one line.
 std::map<std::string, NetInterface> IpFromText(std::string_view text) {
   std::map<std::string, NetInterface> interfaces;
   NetInterface* current = nullptr;
+  bool addresses = false;
   for (const std::string_view line : Lines(text)) {
     const std::vector<std::string_view> words = Words(line);
     if (words.size() < 2) continue;
+    std::size_t family = 0;  // where in the line it stands
     if (line[0] >= '0' && line[0] <= '9') {
-      std::string_view name = words[1];
-      name = name.substr(0, name.find_first_of(":@"));
-      current = !name.empty() && words[0].back() == ':' && interfaces.size() < kMostInterfaces
-                    ? &interfaces[Clean(name, 32)]
-                    : nullptr;
-      if (current == nullptr) continue;
-      const auto after = [&words](std::string_view key) {
-        const auto found = std::find(words.begin(), words.end(), key);
-        return found == words.end() || found + 1 == words.end() ? std::string_view() : *(found + 1);
-      };
-      Flags flags;
-      if (words.size() > 2 && words[2].front() == '<') {
-        for (const std::string_view flag : Split(words[2].substr(1, words[2].find('>') - 1), ',')) {
-          flags.Add(flag);
-        }
-      }
-      current->up = flags.Or(OperState(after("state")), after("state"));
-      current->brought_up = flags.brought_up(current->up);
-      current->master = Clean(after("master"), 32);
-      if (const std::size_t at = words[1].find('@'); at != std::string_view::npos) {
-        const std::string_view lower = words[1].substr(at + 1);
-        current->lower = Clean(lower.substr(0, lower.find(':')), 32);
-        // "eth0@if12": number 12 of another namespace. "eth0@NONE": its card is in another one.
-        const std::string_view number = std::string_view(current->lower).substr(0, 2) == "if"
-                                            ? std::string_view(current->lower).substr(2)
-                                            : std::string_view();
-        current->elsewhere = ParseWhole(number).has_value() || current->lower == "NONE";
-        if (current->elsewhere) current->lower.clear();
-      }
-    } else if (current != nullptr && (words[0] == "inet" || words[0] == "inet6")) {
-      const std::string address = Clean(words[1].substr(0, words[1].find('/')), 64);
-      if (IsGlobal(address)) current->addresses.push_back(address);
+      const bool head = words[1].back() == ':';
+      family = 2;
+      const bool address = words.size() > 3 && (words[2] == "inet" || words[2] == "inet6");
+      const std::string_view name = words[1].substr(0, words[1].find_first_of(":@"));
+      const bool listed = words[0].back() == ':' && (head || address) && !name.empty();
+      current =
+          listed && interfaces.size() < kMostInterfaces ? &interfaces[Clean(name, 32)] : nullptr;
+      if (current != nullptr && head) ReadHead(words, *current);
     }
+    if (current == nullptr || words.size() < family + 2) continue;
+    if (words[family] != "inet" && words[family] != "inet6") continue;
+    addresses = true;
+    if (IsSure(words)) AddAddress(words[family + 1], *current);
   }
+  for (auto& [name, interface] : interfaces) interface.addresses_listed = addresses;
+  return interfaces;
+}
+
+// -br: "eth0@if12  UP  10.0.0.2/24 fe80::1/64"; of links "eth0  UP  02:00:00:00:00:01 <UP,...>".
+std::map<std::string, NetInterface> IpFromBrief(std::string_view text) {
+  std::map<std::string, NetInterface> interfaces;
+  bool addresses = false;
+  for (const std::string_view line : Lines(text)) {
+    const std::vector<std::string_view> words = Words(line);
+    if (words.size() < 2 || (!OperState(words[1]) && words[1] != "UNKNOWN")) continue;
+    const std::string name = Clean(words[0].substr(0, words[0].find('@')), 32);
+    if (name.empty() || interfaces.size() == kMostInterfaces) continue;
+    NetInterface& interface = interfaces[name];
+    interface.up = OperState(words[1]);
+    AddLower(words[0], interface);
+    Flags flags;
+    for (std::size_t i = 2; i < words.size(); ++i) {
+      AddFlags(words[i], flags);
+      if (words[i].find('/') == std::string_view::npos) continue;
+      addresses = true;
+      AddAddress(words[i], interface);
+    }
+    interface.brought_up = flags.brought_up(interface.up);
+  }
+  for (auto& [name, interface] : interfaces) interface.addresses_listed = addresses;
   return interfaces;
 }
 
@@ -383,6 +474,7 @@ std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text
   const std::string_view trimmed = Trim(text);
   std::map<std::string, NetInterface> interfaces =
       StartsWith(trimmed, "[") ? IpFromJson(text) : IpFromText(text);
+  if (interfaces.empty()) interfaces = IpFromBrief(text);
   if (interfaces.empty()) return std::nullopt;
   return interfaces;
 }

@@ -44,11 +44,14 @@ struct NetInterface {
   std::optional<bool> up;
   std::optional<bool> brought_up;      // asked for, whether or not it has a carrier
   std::vector<std::string> addresses;  // global ones
+  std::vector<std::string> subnets;    // of those of IPv4: "192.168.177.0/24"
+  bool addresses_listed = false;       // so that it has no others is known
   std::string master;                  // the bond or bridge that it is a part of; empty: none
   std::string lower;                   // what a VLAN runs over; empty: it is none
   bool elsewhere = false;              // its other end is in another network namespace
 };
-// `ip -j address`, `ip -j link`, `ip address`, `ip link`.
+// `ip -j address`, `ip -j link`, `ip address`, `ip link`, either with -o or -br. Addresses that
+// another machine has too or that are not sure yet (dadfailed, tentative) are left out.
 std::optional<std::map<std::string, NetInterface>> ParseIp(std::string_view text);
 
 // JSON without its end; false for what is no JSON.

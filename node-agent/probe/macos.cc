@@ -225,8 +225,8 @@ void ProbeMacos(Host& host, const Options& options, Report& report) {
   ProbeGpu(host, report);
   NameTranslated(sysctl, report);
   ProbeMemory(host, report);
-  const std::optional<std::size_t> buses = ProbePorts(host, options, report);
-  ProbeRdma(host, buses, report);
+  const Ports ports = ProbePorts(host, options, report);
+  ProbeRdma(host, ports, report);
 }
 
 bool LooksLikeMacos(Host& host) {

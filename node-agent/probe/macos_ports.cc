@@ -22,11 +22,6 @@ using host::Output;
 // The digits of a domain's hash: enough that two of a fleet's buses never meet by chance.
 constexpr int kDomainDigits = 16;
 
-struct Network {
-  std::vector<HardwarePort> ports;
-  std::map<std::string, InterfaceState> interfaces;
-};
-
 // "3" of "Thunderbolt 3", the interface of a receptacle; "" of all others: "Ethernet", "Ethernet
 // Adapter (en3)", "USB 10/100/1000 LAN", "Thunderbolt Ethernet Slot 1" (a card in a dock).
 std::string ReceptacleOf(const HardwarePort& hardware) {
@@ -71,8 +66,11 @@ std::string ThunderboltBridge(const Network& network) {
 }
 
 // Which bridges have the port in them.
-void JoinBridges(const Network& network, const std::string& thunderbolt_bridge, Port& port) {
-  for (const auto& [name, state] : network.interfaces) {
+void JoinBridges(const Network& network, Port& port) {
+  const std::string thunderbolt_bridge = ThunderboltBridge(network);
+  for (const auto& entry : network.interfaces) {
+    const std::string& name = entry.first;
+    const InterfaceState& state = entry.second;
     // One that is switched off joins nothing.
     if (!StartsWith(name, "bridge") || state.switched_on == false) continue;
     const bool joins = std::any_of(
@@ -85,6 +83,18 @@ void JoinBridges(const Network& network, const std::string& thunderbolt_bridge, 
       port.bridged = true;
     } else {
       port.other_bridge = name;
+    }
+  }
+}
+
+// Appends the addresses that ifconfig states of the port's interface.
+void JoinInterfaceState(const Network& network, Port& port) {
+  for (const std::string& interface : port.interfaces) {
+    const auto found = network.interfaces.find(interface);
+    if (found != network.interfaces.end()) {
+      port.addresses = found->second.addresses;
+    } else if (network.cut) {
+      port.addresses_unknown = true;
     }
   }
 }
@@ -112,42 +122,69 @@ Port NetworkPort(const HardwarePort& hardware, const Network& network) {
   port.name = hardware.name;
   port.interfaces = {hardware.device};
   port.rdma_capable = false;
+  JoinInterfaceState(network, port);
   const auto found = network.interfaces.find(hardware.device);
   if (found == network.interfaces.end()) return port;
   const InterfaceState& state = found->second;
-  port.addresses = state.addresses;
   if (state.up) port.state = *state.up ? Port::State::kUp : Port::State::kDown;
   if (port.state == Port::State::kUp) port.negotiated_bits_per_second = state.bits_per_second;
   return port;
+}
+
+// What is whole of an output whose end is missing: its whole lines.
+std::string_view WholeLines(const Output& output) {
+  const std::string_view text = output.text;
+  return output.truncated ? text.substr(0, text.rfind('\n') + 1) : text;
+}
+
+// The same of an output whose entries go on in indented lines: all but the last entry.
+std::string_view WholeEntries(const Output& output) {
+  const std::string_view text = output.text;
+  std::size_t end = text.size();
+  while (output.truncated && end > 0) {
+    const std::size_t newline = end < 2 ? std::string_view::npos : text.rfind('\n', end - 2);
+    end = newline == std::string_view::npos ? 0 : newline + 1;
+    if (text[end] != ' ' && text[end] != '\t') break;
+  }
+  return text.substr(0, end);
 }
 
 Network ProbeNetwork(Host& host, Report& report) {
   Finding finding("network");
   Network network;
   std::string why;
+  bool ports_cut = false;
   const auto ports = FirstUnderstood(
       host, kHardwarePorts,
-      [](const Output& output) -> std::optional<std::vector<HardwarePort>> {
-        auto parsed = ParseHardwarePorts(output.text);
+      [&ports_cut](const Output& output) -> std::optional<std::vector<HardwarePort>> {
+        auto parsed = ParseHardwarePorts(WholeLines(output));
         if (parsed.empty()) return std::nullopt;
+        ports_cut = output.truncated;
         return parsed;
       },
       finding, why);
   if (ports) {
     network.ports = *ports;
+    if (ports_cut)
+      finding.Unknown("the rest of the network ports is", "the end of the list is missing");
   } else {
     finding.Unknown("which interface a port has is", why);
   }
   const auto interfaces = FirstUnderstood(
       host, kIfconfig,
-      [](const Output& output) -> std::optional<std::map<std::string, InterfaceState>> {
-        auto parsed = ParseIfconfig(output.text);
+      [&network](const Output& output) -> std::optional<std::map<std::string, InterfaceState>> {
+        network.cut = output.truncated;
+        auto parsed = ParseIfconfig(WholeEntries(output));
         if (parsed.empty()) return std::nullopt;
         return parsed;
       },
       finding, why);
   if (interfaces) {
     network.interfaces = *interfaces;
+    if (network.cut) {
+      finding.Unknown("addresses of the other interfaces are",
+                      "the end of ifconfig's list is missing");
+    }
   } else {
     finding.Unknown("addresses of the interfaces are", why);
   }
@@ -188,8 +225,7 @@ void JoinInterface(const Network& network, const std::string& receptacle, Port& 
   for (const HardwarePort& hardware : network.ports) {
     if (receptacle.empty() || ReceptacleOf(hardware) != receptacle) continue;
     port.interfaces = {hardware.device};
-    const auto found = network.interfaces.find(hardware.device);
-    if (found != network.interfaces.end()) port.addresses = found->second.addresses;
+    JoinInterfaceState(network, port);
   }
 }
 
@@ -231,6 +267,7 @@ std::vector<Port> PortsOf(const ThunderboltBus& bus, const Network& network,
     port.peer_domain = hashed(peer.domain);
     port.peer_offers_rdma = peer.offers_rdma;
     port.peer_is_mac = peer.is_mac;
+    port.peer_behind_device = bus.device && bus.receptacles.size() == 1;
     // Where the list was cut before its state; of two sockets either may be the one.
     if (used.size() == 1 && port.state == Port::State::kUnknown) port.state = Port::State::kUp;
   }
@@ -338,8 +375,7 @@ std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
     finding.Unknown("what is plugged into the Thunderbolt ports is", why);
     ports = NamedReceptacles(network);
   }
-  const std::string bridge = ThunderboltBridge(network);
-  for (Port& port : ports) JoinBridges(network, bridge, port);
+  for (Port& port : ports) JoinBridges(network, port);
   std::stable_sort(ports.begin(), ports.end(), SortsBefore);
   report.ports.insert(report.ports.begin(), ports.begin(), ports.end());
   report.probes.push_back(finding.Finish());
@@ -349,9 +385,16 @@ std::optional<std::size_t> ProbeThunderbolt(Host& host, const Options& options,
 
 }  // namespace
 
-std::optional<std::size_t> ProbePorts(Host& host, const Options& options, Report& report) {
-  const Network network = ProbeNetwork(host, report);
-  return ProbeThunderbolt(host, options, network, report);
+void JoinNetwork(const Network& network, Port& port) {
+  JoinInterfaceState(network, port);
+  JoinBridges(network, port);
+}
+
+Ports ProbePorts(Host& host, const Options& options, Report& report) {
+  Ports ports;
+  ports.network = ProbeNetwork(host, report);
+  ports.buses = ProbeThunderbolt(host, options, ports.network, report);
+  return ports;
 }
 
 }  // namespace capacity::probe

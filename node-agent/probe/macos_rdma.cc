@@ -123,7 +123,8 @@ bool IsThunderboltDevice(const std::string& device) {
 }
 
 // The port behind which the device is, made when none is known.
-void JoinDevice(const std::string& name, const RdmaDevice& device, Report& report) {
+void JoinDevice(const std::string& name, const RdmaDevice& device, const Network& network,
+                Report& report) {
   const std::string interface = InterfaceOf(name);
   const auto behind = [&interface](const Port& port) {
     return std::find(port.interfaces.begin(), port.interfaces.end(), interface) !=
@@ -135,6 +136,7 @@ void JoinDevice(const std::string& name, const RdmaDevice& device, Report& repor
     if (IsThunderboltDevice(name)) unplaced.kind = Port::Kind::kThunderbolt;
     unplaced.name = interface;
     unplaced.interfaces = {interface};
+    JoinNetwork(network, unplaced);
     const auto first_other =
         std::find_if(report.ports.begin(), report.ports.end(),
                      [](const Port& p) { return p.kind != Port::Kind::kThunderbolt; });
@@ -179,11 +181,12 @@ RdmaDevices Unplaced(const RdmaDevices& devices, const Report& report) {
   return unplaced;
 }
 
-void JoinRdma(const RdmaDevices& devices, bool listed, Finding& finding, Report& report) {
+void JoinRdma(const RdmaDevices& devices, bool listed, const Network& network, Finding& finding,
+              Report& report) {
   const bool studio = IsThunderbolt5Studio(report.machine);
   const bool newer_studio = IsOneOf(kStudiosOf2026, report.machine.model_identifier);
   const std::optional<bool> elsewhere = MayBeActive(Unplaced(devices, report));
-  for (const auto& [name, device] : devices) JoinDevice(name, device, report);
+  for (const auto& [name, device] : devices) JoinDevice(name, device, network, report);
   for (Port& port : report.ports) {
     if (port.kind != Port::Kind::kThunderbolt) continue;
     if (listed && port.rdma_device.empty()) {
@@ -269,7 +272,7 @@ Rdma WithoutDevices(const std::optional<RdmaStatus>& status, bool listed, const 
 
 }  // namespace
 
-void ProbeRdma(Host& host, std::optional<std::size_t> buses, Report& report) {
+void ProbeRdma(Host& host, const Ports& ports, Report& report) {
   Finding finding("rdma");
   std::string why_status;
   std::string why_list;
@@ -284,8 +287,8 @@ void ProbeRdma(Host& host, std::optional<std::size_t> buses, Report& report) {
   RdmaDevices devices = list.value_or(RdmaDevices{});
   if (info) Merge(*info, devices);
   const bool listed = list.has_value() || info.has_value();
-  JoinRdma(devices, listed, finding, report);
-  const std::string cannot = WhyThunderboltCannot(report, buses);
+  JoinRdma(devices, listed, ports.network, finding, report);
+  const std::string cannot = WhyThunderboltCannot(report, ports.buses);
 
   const auto count = std::count_if(devices.begin(), devices.end(), [](const auto& device) {
     return IsThunderboltDevice(device.first);

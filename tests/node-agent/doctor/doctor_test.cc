@@ -433,6 +433,12 @@ TEST(Doctor, WhatKeepsACardFromWorkIsToldWithWhatHelps) {
   EXPECT_THAT(box(Fault::kNoDriver), Contains(Problem("driver runs NVIDIA H100", "Install")));
   EXPECT_THAT(box(Fault::kNeedsReboot), Contains(Problem("different versions", "Restart")));
   EXPECT_THAT(box(Fault::kLost), Contains(Problem("H100 PCIe fell off its bus", "Restart")));
+  EXPECT_THAT(box(Fault::kLost, "docker"),
+              Contains(Problem("or this container (docker) lost its right",
+                               "start the container "
+                               "anew")));
+  EXPECT_THAT(box(Fault::kNoInstance),
+              Contains(Problem("MIG is on and NVIDIA H100 PCIe has no instance", "-mig 0")));
   EXPECT_THAT(box(Fault::kHidden, "docker"), Contains(Problem("(docker) is not given", "--gpus")));
   EXPECT_THAT(box(Fault::kHidden), Contains(Problem("not handed out", "driver of the system")));
   EXPECT_THAT(box(Fault::kNoTool), Contains(Problem("nvidia-smi is not installed", "utils")));
@@ -517,6 +523,62 @@ TEST(Doctor, ACageOfWhichHalfIsUpIsNotWell) {
   EXPECT_EQ(Problems(advice), 1);
   EXPECT_THAT(advice, Contains(Problem("Only one of the two interfaces of cage 1", "other one")));
   EXPECT_THAT(advice, Not(Contains(Field(&Advice::finding, HasSubstr("is up at 200")))));
+}
+
+TEST(Doctor, ASparkWhoseCardIsOffNeedsACableAndNoModule) {
+  Report report = SparkWithALink();
+  report.ports.clear();
+  report.rdma = {Rdma::State::kDisabled, "no PCI slot holds the ConnectX-7", Rdma::Cause::kCardOff};
+  const auto advice = Diagnose({{"spark", report}});
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice, Contains(Problem("no PCI slot holds the ConnectX-7", "Plug a 200 Gb/s")));
+  EXPECT_THAT(advice, Not(Contains(Problem("", "modprobe"))));
+  EXPECT_THAT(advice, Not(Contains(Note("No ConnectX-7 port was seen"))));
+}
+
+TEST(Doctor, ACageWithoutAnAddressIsOfNoUse) {
+  Report report = SparkWithALink();
+  Port& port = report.ports[0];
+  port.without_address = {"enp1s0f1np1", "enP2p1s0f1np1"};
+  const auto advice = Diagnose({{"spark", report}});
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice, Contains(Problem("cage 1 (enp1s0f1np1 and enP2p1s0f1np1) has a link and no "
+                                       "address",
+                                       "two subnets")));
+  port.addresses = {"169.254.60.178"};
+  port.without_address = {"enP2p1s0f1np1"};
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
+  EXPECT_THAT(Diagnose({{"spark", report}}),
+              Contains(Note("enP2p1s0f1np1 of cage 1 has no address")));
+  port.without_address.clear();
+  port.one_subnet = true;
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
+  EXPECT_THAT(Diagnose({{"spark", report}}), Contains(Note("in one subnet")));
+}
+
+TEST(Doctor, ACageThatIsLeftDownIsNotNeededBesideAnother) {
+  Report report = SparkWithALink();
+  Port unused = report.ports[0];
+  unused.name = "cage 0";
+  unused.interfaces = {"enp1s0f0np0"};
+  unused.state = Port::State::kDown;
+  unused.admin_down = true;
+  report.ports.insert(report.ports.begin(), unused);
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
+  EXPECT_THAT(Diagnose({{"spark", report}}),
+              Contains(Note("Nobody has brought up cage 0 (enp1s0f0np0), so whether a cable is in "
+                            "it cannot be told; one cage is enough")));
+}
+
+TEST(Doctor, HalfACardIsNotWell) {
+  Report report = SparkWithALink();
+  report.ports[0].interfaces = {"enp1s0f1np1"};
+  report.ports[0].half_in_sight = true;
+  const auto advice = Diagnose({{"spark", report}});
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice, Contains(Problem("Of cage 1 (enp1s0f1np1) only one of two", "Restart")));
+  report.container = "docker";
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
 }
 
 TEST(Doctor, ASlowCageMayBeTheFaultOfTheOtherEnd) {

@@ -62,6 +62,54 @@ TEST(MacCables, AFastCableThatIsNotActiveIsPluggedInAgain) {
               Contains(Problem("port is not active", "Unplug the cable")));
 }
 
+TEST(MacCables, TheSlowerPartOfACableWithAHubInItCounts) {
+  std::vector<Report> macs = SlowPair();
+  macs[0].ports[0].negotiated_bits_per_second = 80e9;  // as far as the hub
+  macs[0].ports[0].peer_behind_device = true;
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice,
+              Contains(Problem("The cable to mac-1 in receptacle 1 (en2) over a dock or hub "
+                               "runs at 40 Gb/s",
+                               "directly between the two Macs")));
+  // Where nobody tells how slow the other part is.
+  EXPECT_THAT(Diagnose({{"mac-0", macs[0]}}),
+              Contains(Problem("is cabled to Mac mini over a dock or hub and its RDMA port is not "
+                               "active",
+                               "Join the two Macs directly")));
+}
+
+TEST(MacCables, AnEndThatOffersRdmaIsNotDoubted) {
+  std::vector<Report> macs = Macs(2, 2);
+  Join(macs, 0, 1);
+  Port& port = macs[0].ports[0];
+  port.rdma_active = false;
+  EXPECT_THAT(Diagnose({{"a", macs[0]}}), Not(Contains(Problem("", "Check that RDMA is enabled"))));
+  port.peer_offers_rdma.reset();
+  EXPECT_THAT(Diagnose({{"a", macs[0]}}), Contains(Problem("", "Check that RDMA is enabled")));
+}
+
+TEST(MacCables, PortsOfWhichTheStateIsNotKnownMayBeFree) {
+  std::vector<Report> macs = Macs(2, 2);
+  for (Port& port : macs[0].ports) port.state = Port::State::kUnknown;
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(Problem("No Thunderbolt cable",
+                               "mac-0: not known which (perhaps receptacle 1 (en2) or receptacle 2 "
+                               "(en3)); mac-1: receptacle 1 (en2) or")));
+  macs[0].ports[0].state = Port::State::kEmpty;
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(Problem("No Thunderbolt cable", "mac-0: receptacle 1 (en2); mac-1")));
+}
+
+TEST(MacCables, AnAddressBehindTheEndOfTheListMayBeThere) {
+  std::vector<Report> macs = Macs(2, 2);
+  Join(macs, 0, 1);
+  macs[0].ports[1].addresses = {"192.0.2.1"};
+  EXPECT_THAT(Diagnose(Patients(macs)), Contains(Note("has no IPv4 address")));
+  macs[0].ports[0].addresses_unknown = true;
+  EXPECT_THAT(Diagnose(Patients(macs)), Not(Contains(Note("has no IPv4 address"))));
+}
+
 TEST(MacCables, ABridgedPortWithAnAddressOfItsOwnWorks) {
   std::vector<Report> macs = Macs(2, 2);
   Join(macs, 0, 1);

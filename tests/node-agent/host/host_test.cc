@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -19,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -404,6 +406,89 @@ TEST(Redaction, AddressesThatHoldAnIpv4Address) {
         << Redacted(text);
   }
   EXPECT_EQ(Redacted("::1. 12:30:45.123 0000:01:00.0\n"), "::1. 12:30:45.123 0000:01:00.0\n");
+}
+
+TEST(Redaction, AddressesInHexadecimal) {
+  const std::string address = "2a02807151901f004ebb47fffe2ffb97";
+  const std::string zeros(32, '0');
+  const std::string route =
+      zeros + " 00 " + zeros + " 00 fe800000000000004ebb47fffe2ffb97 00000400";
+  const std::string redacted = Redacted(address + " 40 " + zeros + " 00\n" + route + "\n");
+  EXPECT_THAT(redacted, AllOf(Not(HasSubstr("2a028071")), Not(HasSubstr("4ebb47fffe2ffb97"))));
+  EXPECT_THAT(redacted, AllOf(HasSubstr(" 40 " + zeros + " 00\n" + zeros + " 00 "),
+                              HasSubstr(" fe80000000000000"), HasSubstr(" 00000400\n")));
+  const std::string loopback = std::string(31, '0') + "1 80\n";
+  EXPECT_EQ(Redacted(loopback), loopback);
+  // Of a container.
+  EXPECT_THAT(Redacted("0::/system.slice/docker-" + address + address + ".scope\n"),
+              AllOf(HasSubstr("0::/system.slice/docker-"), Not(HasSubstr(address))));
+}
+
+TEST(Redaction, AddressesOfTheRoutingTable) {
+  const std::string heading = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n";
+  const std::string redacted =
+      Redacted(heading +
+               "eth0\t00000000\t1401A8C0\t0003\t0\t0\t64\t00000000\n"  // via 192.168.1.20
+               "eth0\t0001A8C0\t00000000\t0001\t0\t0\t64\t00FFFFFF\neth0\t0000FEA9\n");
+  EXPECT_THAT(redacted, Not(AnyOf(HasSubstr("1401A8C0"), HasSubstr("0001A8C0"))));
+  EXPECT_THAT(redacted, AllOf(HasSubstr("eth0\t00000000\t"), HasSubstr("\t00FFFFFF\n")));
+  // The same address written the other way round, 10.x.y.z, and link-local as before.
+  const std::string dotted = Redacted("192.168.1.20");
+  int octets[4] = {};
+  ASSERT_EQ(std::sscanf(dotted.c_str(), "%d.%d.%d.%d", octets, octets + 1, octets + 2, octets + 3),
+            4);
+  char hex[9];
+  std::snprintf(hex, sizeof hex, "%02X%02X%02X%02X", octets[3], octets[2], octets[1], octets[0]);
+  EXPECT_THAT(redacted, HasSubstr(std::string("\t00000000\t") + hex + "\t0003"));
+  EXPECT_THAT(redacted, HasSubstr("FEA9\n"));
+}
+
+TEST(Redaction, AControlGroupIsNoAddress) {
+  for (const char* text : {"0::/\n", "4:memory:/\n0::/rev11job/step0\n", "0::/../..\n",
+                           "1:name=systemd:/user.slice\n0::/user.slice\n"}) {
+    EXPECT_EQ(Redacted(text), text);
+  }
+}
+
+TEST(Redaction, LeavesWhatProductsAreCalledThoughAHostIsToo) {
+  const auto redacted = [](const std::string& name) {
+    Capture capture;
+    capture.files = {{"/proc/sys/kernel/hostname", name + "\n"},
+                     {"/etc/dgx-release", "DGX_PLATFORM=\"DGX Server\" gb10\n"},
+                     {"/sys/class/dmi/id/product_name", "HP Z8 Workstation\n"},
+                     {"/proc/cpuinfo", "model name : AMD RYZEN AI MAX+ 395\n"},
+                     {"/sys/fs/cgroup/lxc/" + name + "/memory.max", "max\n"},
+                     {"/sys/class/net/wg-" + name + "/operstate", "up\n"},
+                     {"/proc/self/cgroup", "0::/lxc/" + name + "\n"}};
+    capture.commands = {
+        {.arguments = {"nvidia-smi", "--query-gpu=name"},
+         .text = "NVIDIA GB10, NVIDIA RTX PRO 6000 Blackwell Workstation Edition\n"},
+        {.arguments = {"lscpu"}, .text = "Model name: AMD RYZEN AI MAX+ 395\n"},
+        {.arguments = {"uname", "-a"}, .text = "Linux " + name + " 6.14.0 x\n"}};
+    return Redact(capture, Redactor("salt", {{name}, {name}}));
+  };
+  for (const char* name : {"gb10", "workstation", "dgx", "max", "gpu", "blackwell"}) {
+    const Capture capture = redacted(name);
+    EXPECT_EQ(capture.commands[0].arguments[1], "--query-gpu=name");
+    EXPECT_THAT(capture.commands[0].text, HasSubstr("RTX PRO 6000 Blackwell Workstation Edition"));
+    EXPECT_THAT(capture.commands[1].text, HasSubstr("AI MAX+ 395"));
+    EXPECT_EQ(capture.files.at("/etc/dgx-release"), "DGX_PLATFORM=\"DGX Server\" gb10\n");
+    EXPECT_EQ(capture.files.at("/sys/class/dmi/id/product_name"), "HP Z8 Workstation\n");
+    EXPECT_EQ(capture.files.at("/proc/cpuinfo"), "model name : AMD RYZEN AI MAX+ 395\n");
+    // Where such a name may be somebody's it goes, in paths as in what names them.
+    EXPECT_THAT(capture.commands[2].text, Not(HasSubstr(name)));
+    const std::string group = capture.files.at("/proc/self/cgroup");
+    EXPECT_THAT(group, Not(HasSubstr(name)));
+    const std::string path = group.substr(3, group.size() - 4);
+    EXPECT_EQ(capture.files.count("/sys/fs/cgroup" + path + "/memory.max"), 1u) << path;
+    EXPECT_EQ(capture.files.count(std::string("/sys/class/net/wg-") + name + "/operstate"), 0u);
+  }
+  const Redactor max("salt", {{"air"}, {"max"}});
+  for (const char* text :
+       {"Chip: Apple M4 Max\n", "machdep.cpu.brand_string: Apple M4 Max\n", "MacBook Air\n"}) {
+    EXPECT_EQ(max.Redact(text), text);
+  }
+  EXPECT_THAT(max.Redact("/Users/max Max's iPad\n"), Not(HasSubstr("ax's")));
 }
 
 TEST(Redaction, LeavesOutWhatRuns) {

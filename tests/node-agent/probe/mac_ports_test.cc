@@ -16,6 +16,7 @@ using agent::Port;
 using agent::Report;
 using capacity::testing::Ran;
 using capacity::testing::ReportOf;
+using capacity::testing::UnknownsOf;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -111,6 +112,51 @@ TEST(MacPortNames, TheBridgeOfAnUnknownLanguageIsKnownByWhatItJoins) {
   EXPECT_TRUE(thunderbolt.ports[0].bridged);
   EXPECT_EQ(thunderbolt.ports[1].kind, Port::Kind::kThunderbolt);
   EXPECT_EQ(WithPorts(ports, bridge("en0")).ports[1].kind, Port::Kind::kEthernet);
+}
+
+host::Output Cut(host::Output output) {
+  output.truncated = true;
+  return output;
+}
+
+// The names end within the second receptacle's.
+TEST(MacPortNames, APortBehindTheEndOfTheListHasItsAddresses) {
+  const Report report = ReportOf(
+      {Ran("sw_vers", "ProductVersion: 26.2\n"),
+       Cut(Ran("networksetup -listallhardwareports",
+               "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\n"
+               "Device: en1")),
+       Ran("ifconfig -a",
+           "en10: flags=8863<UP> mtu 1500\n\tinet 169.254.3.4 netmask 0xff\n"
+           "bridge0: flags=8863<UP> mtu 1500\n\tmember: en10 flags=3\n"),
+       Ran("ibv_devinfo", "hca_id:\trdma_en10\n\t\t\tstate:\t\t\tPORT_ACTIVE (4)\n")});
+  ASSERT_THAT(NamesOf(report), ElementsAre("receptacle 1", "en10"));
+  EXPECT_THAT(report.ports[1].addresses, ElementsAre("169.254.3.4"));
+  EXPECT_TRUE(report.ports[1].bridged);
+  EXPECT_THAT(
+      UnknownsOf(report, "network"),
+      ElementsAre("the rest of the network ports is unknown, because the end of the list is "
+                  "missing"));
+}
+
+TEST(MacPortNames, InterfacesBehindTheEndOfTheListAreNotSaidToHaveNoAddress) {
+  const std::string whole =
+      "en2: flags=8863<UP> mtu 1500\n\tinet 192.0.2.2 netmask 0xff\n\tstatus: active\n";
+  for (const std::string end : {"", "en3: fl", "en3: flags=8863<UP> mtu 1500\n",
+                                "en3: flags=8863<UP> mtu 1500\n\tether 00:00:5e:00:53:01\n\tine"}) {
+    const Report report =
+        ReportOf({Ran("networksetup -listallhardwareports",
+                      "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\n"
+                      "Device: en3\n"),
+                  Cut(Ran("ifconfig -a", whole + end))});
+    ASSERT_EQ(report.ports.size(), 2u);
+    EXPECT_TRUE(report.ports[1].addresses_unknown) << end;
+    EXPECT_EQ(report.ports[0].addresses_unknown, end.empty()) << end;
+    EXPECT_EQ(UnknownsOf(report, "network").size(), 1u) << end;
+  }
+  EXPECT_FALSE(WithPorts("Hardware Port: Thunderbolt 1\nDevice: en2\n", whole)
+                   .ports.at(0)
+                   .addresses_unknown);
 }
 
 TEST(MacPortNames, ABridgeOfInternetSharingIsNotTheThunderboltBridge) {

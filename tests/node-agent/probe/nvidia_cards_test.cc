@@ -513,6 +513,37 @@ TEST(Mig, ComputeInstancesShareTheMemoryOfTheirGpuInstance) {
 }
 
 // Of a user's script (driver 450): alone in an instance each, for all that the profile says.
+// After a restart of an A100 MIG is on and its instances are gone (NVIDIA, MIG user guide).
+TEST(Mig, ACardWithoutAnInstanceIsOfNoUse) {
+  const host::Output query =
+      Ran("nvidia-smi --query-gpu=index,name,memory.total,mig.mode.current --format=csv",
+          "index, name, memory.total [MiB], mig.mode.current\n"
+          "0, NVIDIA A100-SXM4-80GB, 81920 MiB, Enabled\n1, NVIDIA A100-SXM4-80GB, 81920 MiB, "
+          "Disabled\n");
+  const host::Output list = Ran("nvidia-smi -L",
+                                "GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-1)\nGPU 1: NVIDIA "
+                                "A100-SXM4-80GB (UUID: GPU-2)\n");
+  const host::Output xml =
+      Ran("nvidia-smi -q -x",
+          "<nvidia_smi_log><gpu id=\"00000000:01:00.0\"><product_name>NVIDIA A100-SXM4-80GB"
+          "</product_name><minor_number>0</minor_number><mig_mode><current_mig>Enabled"
+          "</current_mig></mig_mode><mig_devices>None</mig_devices></gpu></nvidia_smi_log>\n");
+  const Report report = ReportOf({query, list}, Together({}));
+  ASSERT_THAT(report.accelerators, SizeIs(2));
+  EXPECT_EQ(report.accelerators[0].name, "NVIDIA A100-SXM4-80GB (lost)");
+  EXPECT_EQ(report.accelerators[0].fault, Fault::kNoInstance);
+  EXPECT_EQ(report.accelerators[0].memory_bytes, std::nullopt);
+  EXPECT_EQ(report.accelerators[1].name, "NVIDIA A100-SXM4-80GB");
+  EXPECT_EQ(report.accelerators[1].fault, Fault::kNone);
+  EXPECT_THAT(UnknownsOf(report, "nvidia-smi"),
+              Contains(HasSubstr("because MIG is on and no instance is made on it")));
+  const Report alone = ReportOf({xml}, Together({}));
+  ASSERT_THAT(alone.accelerators, SizeIs(1));
+  EXPECT_EQ(alone.accelerators[0].fault, Fault::kNoInstance);
+  // Where no list that shows instances is in the capture there may be some.
+  EXPECT_EQ(ReportOf({query}, Together({})).accelerators[0].fault, Fault::kNone);
+}
+
 TEST(Mig, OlderListsSayTheInstance) {
   const std::string gpu = "2fa5cf01-9520-1bc1-995b-cc0c6d9bca7c";
   const auto cards = ParseNvidiaSmi(
