@@ -42,8 +42,8 @@ constexpr std::string_view kWithoutInstance =
     "MIG is on and no instance is made on it, so nothing can compute there";
 
 const Command kLspci = {{"lspci", "-nn"}};
-const Command kNvidiaList = {{"nvidia-smi", "-L"}};
-const Command kNvidiaXml = {{"nvidia-smi", "-q", "-x"}};
+const Command kNvidiaList = {{"nvidia-smi", "-L"}, kNvidiaPatience};
+const Command kNvidiaXml = {{"nvidia-smi", "-q", "-x"}, kNvidiaPatience};
 
 struct PciDisplay {
   std::string name;

@@ -651,7 +651,8 @@ host::Command NvidiaQuery() {
   return {{"nvidia-smi",
            "--query-gpu=index,name,pci.bus_id,driver_version,memory.total,memory.used,power.limit,"
            "temperature.gpu,mig.mode.current",
-           "--format=csv"}};
+           "--format=csv"},
+          kNvidiaPatience};
 }
 
 }  // namespace capacity::probe

@@ -2,6 +2,7 @@
 // lspci prints of NVIDIA's cards.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -86,6 +87,10 @@ struct PciCard {
   bool off_bus = false;  // "(rev ff)": nothing answers at its address any more
 };
 std::vector<PciCard> NvidiaInLspci(std::string_view text);
+
+// Without persistence mode the driver wakes every card for each question: up to 30 s on a machine
+// of eight (Azure/aks-gpu, pull request 105).
+inline constexpr std::chrono::seconds kNvidiaPatience{60};
 
 // The columns that the agent asks for.
 host::Command NvidiaQuery();

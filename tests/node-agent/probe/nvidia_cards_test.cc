@@ -95,6 +95,10 @@ Thu Aug 27 18:05:38 2026
 +-----------------------------------------+------------------------+----------------------+
 )";
 
+TEST(NvidiaSmi, HasTheTimeThatManyCardsWithoutPersistenceModeTake) {
+  EXPECT_GE(NvidiaQuery().timeout, std::chrono::seconds(60));
+}
+
 TEST(LostCard, TheTableLeavesItOutAndTheMessageNamesIt) {
   const Report report = ReportOf({Ran("nvidia-smi", kTableWithoutCard1)}, Together({}));
   ASSERT_THAT(report.accelerators, SizeIs(4));
