@@ -197,7 +197,8 @@ void CheckTwins(const Cage& cage, const Interfaces& interfaces, Port& port) {
       if (!subnets.insert(subnet).second) port.one_subnet = true;
     }
   }
-  port.half_in_sight = in_sight == 1 && cage.interfaces.size() == 1 && cage.ends.size() < 2;
+  port.half_in_sight =
+      cage.known && in_sight == 1 && cage.interfaces.size() == 1 && cage.ends.size() < 2;
 }
 
 // Its link as its RDMA ports tell it. Returns the devices that carry nothing.

@@ -247,9 +247,9 @@ bool NoSlotHoldsConnectx(Host& host) {
 // Why a GB10's ConnectX-7 is not there; "" where it is, or nothing tells. DGX OS 7.5 cuts the power
 // of a card without a cable (NVIDIA/NV-Kernels pull request 271: a driver for the ACPI device
 // MTKP0001, whose debug_state is 0 while no cable is in it).
-std::string WhyConnectxIsOff(Host& host, const Interfaces& interfaces) {
-  const bool in_sight = std::any_of(interfaces.begin(), interfaces.end(), [](const auto& one) {
-    return one.second.driver == kConnectxDriver;
+std::string WhyConnectxIsOff(Host& host, const Report& report) {
+  const bool in_sight = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
+    return port.kind == Port::Kind::kConnectx;
   });
   if (in_sight) return "";
   const std::string at = "/sys/bus/platform/devices/MTKP0001:00/pcie_hotplug/";
@@ -265,7 +265,7 @@ std::string WhyConnectxIsOff(Host& host, const Interfaces& interfaces) {
 Rdma WithoutDevices(Host& host, const Interfaces& interfaces, const Report& report,
                     const RdmaList& list, Finding& finding) {
   const bool gb10 = report.machine.kind == Machine::Kind::kGb10;
-  const std::string off = gb10 ? WhyConnectxIsOff(host, interfaces) : "";
+  const std::string off = gb10 ? WhyConnectxIsOff(host, report) : "";
   if (!off.empty()) return {Rdma::State::kDisabled, off, Rdma::Cause::kCardOff};
   if (!list.asked) {
     const std::string why = "neither /sys/class/infiniband nor ibdev2netdev is there";
