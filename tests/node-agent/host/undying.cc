@@ -1,6 +1,6 @@
 // A program that has not ended for its parent though it was killed, as one that hangs in the
-// kernel: another traces it for eight seconds and does not ask how it ended. Prints "ready" once that
-// is so. Exit code 77: this machine lets nobody trace.
+// kernel: another traces it for eight seconds and does not ask how it ended. Prints "ready" once
+// that is so. Exit code 77: this machine lets nobody trace.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
