@@ -107,9 +107,10 @@ struct Port {
   std::optional<bool> peer_offers_rdma;  // Thunderbolt: the peer advertises its RDMA service
   std::string rdma_twin;                 // the second RDMA device of one ConnectX cage
   // For the doctor, not in the message:
-  std::string peer_model;           // "Mac16,10"
-  std::optional<bool> peer_is_mac;  // false: another maker's, or a phone or tablet
-  bool bridged = false;             // its interface is a member of the Thunderbolt Bridge
+  std::vector<std::string> subnets;  // of its IPv4 addresses: "192.168.177.0/24"
+  std::string peer_model;            // "Mac16,10"
+  std::optional<bool> peer_is_mac;   // false: another maker's, or a phone or tablet
+  bool bridged = false;              // its interface is a member of the Thunderbolt Bridge
   // "bridge100": of another bridge of macOS, for Internet Sharing, virtual machines or made by
   // hand.
   std::string other_bridge;
@@ -135,7 +136,8 @@ struct Rdma {
     kNone,
     kOldSystem,
     kNotRestarted,
-    kCardOff,  // a GB10's ConnectX-7 is not on the PCI bus
+    kCardOff,        // a GB10's ConnectX-7 is not on the PCI bus
+    kNotHandedOver,  // the container that the agent runs in is not given the devices
   };
   State state = State::kUnknown;
   std::string reason;  // why so, in words

@@ -253,6 +253,13 @@ constexpr const char* kSwitchCardOn =
 void CheckLinuxState(const Report& report, Notes& notes) {
   const Rdma& rdma = report.rdma;
   const std::string why = rdma.reason.empty() ? "nothing was found out" : rdma.reason;
+  if (rdma.cause == Rdma::Cause::kNotHandedOver) {
+    notes.Problem(absl::StrCat("RDMA: ", why, "."),
+                  "Run the agent on the machine itself, or give the container the devices and the "
+                  "machine's network (docker: `--device /dev/infiniband --ulimit memlock=-1 "
+                  "--network host`).");
+    return;
+  }
   if (!report.container.empty() && rdma.state != Rdma::State::kEnabled) {
     notes.Note(absl::StrCat("RDMA in this container (", report.container, "): ", why,
                             ". What the machine can do, the agent tells when it runs on it."));

@@ -79,6 +79,16 @@ std::optional<std::string_view> CommandAfterPrompt(std::string_view line) {
   return std::nullopt;
 }
 
+// "user@host:~/src$ " is the prompt that "user@host:~$ " is: up to the directory.
+bool IsPromptLike(std::string_view text, std::string_view prompt) {
+  if (text == prompt) return true;
+  const std::size_t at = prompt.find('@');
+  if (at == std::string_view::npos || Trim(text).empty() || Trim(prompt).empty()) return false;
+  const std::size_t directory = prompt.find_first_of(": ", at);
+  return directory != std::string_view::npos && Trim(text).back() == Trim(prompt).back() &&
+         text.substr(0, directory) == prompt.substr(0, directory);
+}
+
 struct ExitLine {
   int code = 0;
   bool truncated = false;
@@ -374,6 +384,41 @@ std::optional<Output> ParseCommandFile(std::string_view text) {
   return output;
 }
 
+std::vector<Output> ParseCommandsFile(std::string_view text) {
+  const std::string plain = Plain(text);
+  std::vector<std::size_t> starts = {0};
+  std::optional<std::string_view> prompt;  // of the first command
+  bool exits = false;                      // it has an exit line, so the others have
+  for (std::string_view rest = plain; !rest.empty();) {
+    const std::size_t at = plain.size() - rest.size();
+    const std::string_view line = *TakeLine(rest);
+    const auto command = CommandAfterPrompt(line);
+    if (prompt && !exits && !command && !Trim(line).empty() && Trim(line) == Trim(*prompt)) {
+      starts.push_back(at);  // the prompt that the last command ended with
+    }
+    // Behind a "#" alone stand comments as well.
+    if (!command || Trim(line)[0] == '#') continue;
+    const auto before = line.substr(0, static_cast<std::size_t>(command->data() - line.data()));
+    std::string_view ahead = rest;
+    const auto next = TakeLine(ahead);
+    const bool exit_follows = next && ParseExitLine(*next).has_value();
+    if (!prompt) {
+      prompt = before;
+      exits = exit_follows;
+    } else if (IsPromptLike(before, *prompt) && exit_follows == exits) {
+      starts.push_back(at);
+    }
+  }
+  starts.push_back(plain.size());
+  std::vector<Output> outputs;
+  for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
+    auto output =
+        ParseCommandFile(std::string_view(plain).substr(starts[i], starts[i + 1] - starts[i]));
+    if (output) outputs.push_back(*std::move(output));
+  }
+  return outputs;
+}
+
 std::string FormatCommandFile(const Output& output) {
   int code = output.exit_code;
   if (output.how == Output::How::kAbsent) code = kAbsentCode;
@@ -410,7 +455,7 @@ absl::StatusOr<Capture> ReadCapture(const std::string& directory) {
       capture.files[path] = Plain(text);
     } else if (absl::StartsWith(entry.relative, "commands/") ||
                (!absl::StrContains(entry.relative, "/") && absl::StartsWith(text, "$"))) {
-      if (auto output = ParseCommandFile(text)) capture.commands.push_back(*std::move(output));
+      for (Output& output : ParseCommandsFile(text)) capture.commands.push_back(std::move(output));
     }
   }
   for (const Output& command : capture.commands) AddFilesShownBy(command, capture);

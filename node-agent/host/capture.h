@@ -34,8 +34,11 @@ struct Capture {
   bool empty() const { return files.empty() && directories.empty() && commands.empty(); }
 };
 
-// One file of commands/. Nullopt when its first line is no command line.
+// One command. Nullopt when its first line is no command line.
 std::optional<Output> ParseCommandFile(std::string_view text);
+// One file of commands/: one command, or several as they are copied from a terminal, each behind
+// the prompt of the first.
+std::vector<Output> ParseCommandsFile(std::string_view text);
 std::string FormatCommandFile(const Output& output);
 
 // NotFound: no such directory; InvalidArgument: it holds no capture; ResourceExhausted: far larger

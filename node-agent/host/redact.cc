@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -121,21 +122,44 @@ bool AllOfLength(const std::vector<std::string_view>& groups, std::size_t length
 // in letters (VESA E-EDID 1.4).
 constexpr std::string_view kEdidHeader = "00ffffffffffff00";
 
-// Of an IPv4 address in decimal. A link-local one stays one; loopback, unspecified ones and masks
-// stay as they are.
-std::string Ipv4Pseudonym(std::string_view salt, std::string_view text) {
-  const std::string address(text);
-  if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "0.") ||
-      absl::StartsWith(address, "255.")) {
-    return address;
+// What stands for an octet behind those of `before`: no two octets become one, and two that begin
+// with the same bits still do, so that addresses of one subnet stay in one. Each bit is turned or
+// not by what precedes it (as in Crypto-PAn; Xu, Fan, Ammar and Moon, 2002).
+unsigned OctetPseudonym(std::string_view salt, std::string_view before, unsigned octet) {
+  const std::string hex = Pseudonym(salt, before, 64);  // a bit for each of 255 beginnings
+  unsigned beginning = 1;
+  unsigned pseudonym = 0;
+  for (int bit = 7; bit >= 0; --bit) {
+    unsigned digit = 0;
+    const char* at = hex.data() + beginning / 4;
+    std::from_chars(at, at + 1, digit, 16);
+    const unsigned told = octet >> bit & 1U;
+    pseudonym = pseudonym << 1 | (told ^ (digit >> beginning % 4 & 1U));
+    beginning = beginning << 1 | told;
   }
-  const std::string hex = Pseudonym(salt, address, 6);
-  std::uint32_t bits = 0;
-  std::from_chars(hex.data(), hex.data() + hex.size(), bits, 16);
-  const auto octet = [bits](int i) { return bits >> (16 - 8 * i) & 0xff; };
-  return absl::StartsWith(address, "169.254.")
-             ? absl::StrCat("169.254.", octet(1), ".", octet(2))
-             : absl::StrCat("10.", octet(0), ".", octet(1), ".", octet(2));
+  return pseudonym;
+}
+
+// Of an IPv4 address in decimal, 10.x.y.z. A link-local one stays one; loopback, unspecified ones
+// and masks stay as they are. Subnets of 16 bits and more are kept apart and together.
+std::string Ipv4Pseudonym(std::string_view salt, std::string_view text) {
+  std::array<unsigned, 4> octets{};
+  std::size_t count = 0;
+  for (const absl::string_view part : absl::StrSplit(ToAbsl(text), '.')) {
+    if (count == octets.size() || !absl::SimpleAtoi(part, &octets[count])) return "10.0.0.0";
+    ++count;
+  }
+  const unsigned first = octets[0];
+  if (first == 127 || first == 0 || first == 255) return std::string(text);
+  const std::string half = absl::StrCat(first, ".", octets[1]);
+  const bool link_local = half == "169.254";
+  unsigned second = 0;
+  const std::string hex = Pseudonym(salt, half, 2);
+  std::from_chars(hex.data(), hex.data() + hex.size(), second, 16);
+  const unsigned third = OctetPseudonym(salt, half, octets[2]);
+  const unsigned fourth = OctetPseudonym(salt, absl::StrCat(half, ".", octets[2]), octets[3]);
+  return absl::StrCat(link_local ? "169.254" : absl::StrCat("10.", second), ".", third, ".",
+                      fourth);
 }
 
 // "Max" behind "Apple M4 ", "Pro" behind "MacBook ": of a product, whoever is called so.

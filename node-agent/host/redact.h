@@ -31,7 +31,8 @@ class Redactor {
   Redactor(std::string salt, Names names);
 
   // Replaces, wherever they stand: UUIDs; MAC addresses, GUIDs and longer hardware addresses; IPv4
-  // and IPv6 addresses except loopback, unspecified and masks (link-local ones stay link-local);
+  // and IPv6 addresses except loopback, unspecified and masks (link-local ones stay link-local, and
+  // those of IPv4 that are of one subnet stay of one);
   // values of fields called serial, UDID, UID or EDID, and what begins as an EDID does; 16-digit
   // hexadecimal words that are not small numbers, and those of 32 and 64 digits (IPv6 addresses as
   // /proc/net writes them, ids of machines and containers); the addresses of /proc/net/route;

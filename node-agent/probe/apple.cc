@@ -45,7 +45,8 @@ std::vector<agent::CoreGroup> ParseNamedCores(std::string_view text, std::uint32
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
     const auto cores = ParseWhole(words[i]);
     if (!cores || *cores < 1 || *cores > kMostCores) continue;
-    std::string name = Clean(words[++i].substr(0, words[i].find_first_of("),")), 32);
+    const std::string_view word = words[++i];
+    std::string name = Clean(word.substr(0, word.find_first_of("),")), 32);
     if (name.empty()) return {};
     if (name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 'a' + 'A');
     groups.push_back({std::move(name), static_cast<std::uint32_t>(*cores)});

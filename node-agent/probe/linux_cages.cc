@@ -258,6 +258,7 @@ Port PortOf(const std::string& name, Cage cage, const std::set<std::string>& of_
     const Interface& interface = found->second;
     port.addresses.insert(port.addresses.end(), interface.addresses.begin(),
                           interface.addresses.end());
+    port.subnets.insert(port.subnets.end(), interface.subnets.begin(), interface.subnets.end());
     if (!interface.physical) continue;
     if (interface.up) up = up.value_or(false) || *interface.up;
     if (interface.up.value_or(false))

@@ -103,11 +103,13 @@ Port PortOf(const std::string& name, const Assembly& parts, const Interfaces& in
   port.interfaces = parts.hardware;
   const Interface& top = interfaces.at(name);
   port.addresses = top.addresses;
+  port.subnets = top.subnets;
   const auto lend = [&](const std::vector<std::string>& names) {
     for (const std::string& other : names) {
       if (other == name) continue;
-      const std::vector<std::string>& addresses = interfaces.at(other).addresses;
-      port.addresses.insert(port.addresses.end(), addresses.begin(), addresses.end());
+      const Interface& lender = interfaces.at(other);
+      port.addresses.insert(port.addresses.end(), lender.addresses.begin(), lender.addresses.end());
+      port.subnets.insert(port.subnets.end(), lender.subnets.begin(), lender.subnets.end());
     }
   };
   lend(parts.hardware);
@@ -329,6 +331,12 @@ void ProbeNetwork(Host& host, Report& report) {
   AddOthers(host, interfaces, taken, ends, finding, report);
   report.rdma = devices == 0 ? WithoutDevices(host, interfaces, report, list, finding)
                              : RdmaOf(report, devices, finding);
+  if (devices > 0 && !report.container.empty() && DevicesAreKept(host)) {
+    report.rdma = {Rdma::State::kDisabled,
+                   absl::StrCat("this ", report.container, " container is not given the machine's ",
+                                report.rdma.reason),
+                   Rdma::Cause::kNotHandedOver};
+  }
   report.probes.push_back(finding.Finish());
 }
 

@@ -1,5 +1,6 @@
 #include "node-agent/probe/linux_rdma.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -122,6 +123,20 @@ RdmaList ReadRdmaDevices(Host& host, Finding& finding) {
   }
   list.ends = EndsOf(host, devices);
   return list;
+}
+
+bool DevicesAreKept(Host& host) {
+  const std::vector<std::string> nodes = host.List("/dev");
+  if (std::find(nodes.begin(), nodes.end(), "null") != nodes.end()) {  // it is the whole list
+    const std::vector<std::string> given = host.List("/dev/infiniband");
+    return std::none_of(given.begin(), given.end(),
+                        [](const std::string& name) { return StartsWith(name, "uverbs"); });
+  }
+  for (const Output& output : host.Run(kIbvDevices)) {
+    const auto listed = ParseIbvDevices(output.text);
+    if (listed) return listed->empty();
+  }
+  return false;
 }
 
 std::size_t CountDevices(const std::vector<RdmaEnd>& ends) {

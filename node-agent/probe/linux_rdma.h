@@ -31,6 +31,10 @@ struct RdmaList {
 
 RdmaList ReadRdmaDevices(host::Host& host, Finding& finding);
 
+// Whether programs here can have none of the devices that /sys lists: a container sees those of the
+// machine, and is given them through /dev/infiniband only. False where nothing tells.
+bool DevicesAreKept(host::Host& host);
+
 // How many devices `ends` are of.
 std::size_t CountDevices(const std::vector<RdmaEnd>& ends);
 

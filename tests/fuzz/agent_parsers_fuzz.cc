@@ -140,7 +140,9 @@ constexpr Parser kParsers[] = {
     {"nvidia_smi", NvidiaSmi},
     {"command_file",
      [](Text text) {
-       if (const auto output = host::ParseCommandFile(text)) Require(!output->arguments.empty());
+       for (const host::Output& output : host::ParseCommandsFile(text)) {
+         Require(!output.arguments.empty());
+       }
      }},
     {"redact", Redact},
 };

@@ -581,6 +581,16 @@ TEST(Doctor, HalfACardIsNotWell) {
   EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
 }
 
+TEST(Doctor, AContainerThatIsNotGivenTheDevicesIsToldHowToGetThem) {
+  Report report = SparkWithALink();
+  report.container = "docker";
+  report.rdma = {Rdma::State::kDisabled, "this docker container is not given the machine's devices",
+                 Rdma::Cause::kNotHandedOver};
+  const auto advice = Diagnose({{"spark", report}});
+  EXPECT_EQ(Problems(advice), 1);
+  EXPECT_THAT(advice, Contains(Problem("is not given", "--device /dev/infiniband")));
+}
+
 TEST(Doctor, ASlowCageMayBeTheFaultOfTheOtherEnd) {
   Report report = SparkWithALink();
   report.ports[0].negotiated_bits_per_second = 100e9;

@@ -61,6 +61,11 @@ inline auto Note(const std::string& finding) {
                           ::testing::Field(&Advice::finding, ::testing::HasSubstr(finding)));
 }
 
+inline auto Good(const std::string& finding) {
+  return ::testing::AllOf(::testing::Field(&Advice::severity, Advice::Severity::kGood),
+                          ::testing::Field(&Advice::finding, ::testing::HasSubstr(finding)));
+}
+
 inline long Problems(const std::vector<Advice>& advice) {
   return std::count_if(advice.begin(), advice.end(), [](const Advice& one) {
     return one.severity == Advice::Severity::kProblem;

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "node-agent/host/capture.h"
 #include "node-agent/host/live.h"
@@ -203,6 +205,38 @@ TEST(CommandFile, IsReadAsStrangersWriteIt) {
   EXPECT_FALSE(ParseCommandFile("").has_value());
 }
 
+std::vector<std::string> CommandsOf(const std::string& text) {
+  std::vector<std::string> commands;
+  for (const Output& output : ParseCommandsFile(text)) {
+    commands.push_back(CommandLine(output.arguments) + ": " + output.text);
+  }
+  return commands;
+}
+
+TEST(CommandsFile, IsOneCommandOrWhatATerminalShowed) {
+  EXPECT_THAT(CommandsOf("$ lscpu -J\nexit 0\n{}\n"), ElementsAre("lscpu -J: {}\n"));
+  EXPECT_THAT(CommandsOf("$ uname -r\n6.14\n$ nproc\n20\n"),
+              ElementsAre("uname -r: 6.14\n", "nproc: 20\n"));
+  EXPECT_THAT(CommandsOf("me@spark:~$ uname -r\n6.14\nme@spark:~/a b$ nproc\n20\nme@spark:~$ \n"),
+              ElementsAre("uname -r: 6.14\n", "nproc: 20\n"));
+  EXPECT_THAT(CommandsOf("root@spark:~# uname -r\r\n6.14\r\nroot@spark:~# nproc\r\n20\r\n"),
+              ElementsAre(HasSubstr("uname -r: 6.14"), HasSubstr("nproc: 20")));
+  EXPECT_THAT(CommandsOf("me@Studio ~ % sw_vers\n26.2\nme@Studio src % sysctl -a\na: 1\n"),
+              ElementsAre("sw_vers: 26.2\n", "sysctl -a: a: 1\n"));
+  EXPECT_THAT(CommandsOf("# by hand\n$ uname -r\nexit 0\n6.14\n$ nproc\nexit 1\nno\n"),
+              ElementsAre("uname -r: 6.14\n", "nproc: no\n"));
+  EXPECT_THAT(CommandsOf("nothing\n"), IsEmpty());
+}
+
+TEST(CommandsFile, WhatAnOutputHoldsIsNoCommand) {
+  // Without the exit line that the first has, of another prompt, a comment.
+  EXPECT_THAT(CommandsOf("$ cat /etc/motd\nexit 0\nType\n$ help\nfor help\n"),
+              ElementsAre("cat /etc/motd: Type\n$ help\nfor help\n"));
+  EXPECT_THAT(CommandsOf("me@spark:~$ cat a\n$ make\n# comment\nyou@spark:~$ x\n"),
+              ElementsAre("cat a: $ make\n# comment\nyou@spark:~$ x\n"));
+  EXPECT_THAT(CommandsOf("# cat /etc/fstab\n# one\n# two\n"), SizeIs(1));
+}
+
 // ---------------------------------------------------------------- captures
 
 TEST(Capture, EveryOutputOfAProgramServesTheExactOneFirst) {
@@ -394,6 +428,29 @@ TEST(Redaction, OfAHugeLineTakesNoLongerThanOfItsLength) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_GE(Redacted(text).size(), text.size());
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+}
+
+TEST(Redaction, AddressesOfOneSubnetStayOfOne) {
+  const auto network = [](const std::string& address, int bits) {
+    const std::string redacted = Redacted(address);
+    std::uint32_t number = 0;
+    std::istringstream octets(redacted);
+    for (std::string octet; std::getline(octets, octet, '.');) {
+      number = number << 8 | static_cast<std::uint32_t>(std::stoul(octet));
+    }
+    return number >> (32 - bits);
+  };
+  EXPECT_EQ(network("192.168.177.11", 24), network("192.168.177.12", 24));
+  EXPECT_NE(network("192.168.177.11", 24), network("192.168.178.11", 24));
+  EXPECT_EQ(network("192.168.177.11", 20), network("192.168.178.11", 20));
+  EXPECT_EQ(network("10.0.0.1", 30), network("10.0.0.2", 30));
+  EXPECT_NE(network("10.0.0.1", 30), network("10.0.0.5", 30));
+  EXPECT_EQ(network("169.254.1.2", 24), network("169.254.1.3", 24));
+  EXPECT_NE(network("192.168.177.11", 24), network("172.16.177.11", 24));
+  std::set<std::string> all;
+  for (int i = 0; i < 256; ++i) all.insert(Redacted("192.168.177." + std::to_string(i)));
+  EXPECT_EQ(all.size(), 256U) << "no two addresses of a subnet become one";
+  EXPECT_EQ(all.count("192.168.177.11"), 0U);
 }
 
 TEST(Redaction, AddressesThatHoldAnIpv4Address) {

@@ -171,6 +171,56 @@ TEST(Twins, OneMayNotBeThere) {
   EXPECT_FALSE(Named(named, "cage 1").half_in_sight);
 }
 
+// Interfaces that somebody has renamed: their PCI slot says which cage is theirs.
+TEST(Twins, OneMayNotBeThereWhateverItIsCalled) {
+  Files card = Card("fast0", "mlx5_core", 200000);
+  EXPECT_THAT(NamesOf(ReportOf({}, All({kSpark, card}))), ElementsAre("fast0"));
+  card["/sys/class/net/fast0/device/uevent"] = "DRIVER=mlx5_core\nPCI_SLOT_NAME=0000:01:00.1\n";
+  const Port half = Named(ReportOf({}, All({kSpark, card})), "cage 1");
+  EXPECT_TRUE(half.half_in_sight);
+  Files twin = Card("fast1", "mlx5_core", 200000);
+  twin["/sys/class/net/fast1/device/uevent"] = "DRIVER=mlx5_core\nPCI_SLOT_NAME=0002:01:00.1\n";
+  const Port whole = Named(ReportOf({}, All({kSpark, card, twin})), "cage 1");
+  EXPECT_FALSE(whole.half_in_sight);
+  EXPECT_THAT(whole.interfaces, ElementsAre("fast0", "fast1"));
+  // Where no place is known, neither is that another half lacks.
+  Files rdma = {{"/sys/class/infiniband/mlx5_0/ports/1/state", "4: ACTIVE\n"},
+                {"/sys/class/infiniband/mlx5_0/ports/1/gid_attrs/ndevs/0", "fast0\n"}};
+  const Report unplaced =
+      ReportOf({}, All({kSpark, Card("fast0", "mlx5_core", 200000), std::move(rdma)}));
+  EXPECT_FALSE(Named(unplaced, "mlx5_0").half_in_sight);
+}
+
+// ---------------------------------------------------------------- containers
+
+Rdma RdmaInDocker(Files more, std::vector<host::Output> outputs = {}) {
+  return ReportOf(std::move(outputs),
+                  All({kSpark,
+                       {{"/.dockerenv", ""}},
+                       {{"/sys/class/infiniband/rocep1s0f1/ports/1/state", "4: ACTIVE\n"}},
+                       std::move(more)}))
+      .rdma;
+}
+
+TEST(Containers, DevicesOfTheMachineMayNotBeGivenToThem) {
+  const Rdma kept = RdmaInDocker({{"/dev/null", ""}, {"/dev/nvidia0", ""}});
+  EXPECT_EQ(kept.state, Rdma::State::kDisabled);
+  EXPECT_EQ(kept.cause, Rdma::Cause::kNotHandedOver);
+  EXPECT_EQ(kept.reason,
+            "this docker container is not given the machine's 1 RDMA device in 1 cage, 1 active");
+  const std::string header = "    device          \t   node GUID\n    ------\t ----\n";
+  EXPECT_EQ(RdmaInDocker({}, {Ran("ibv_devices", header)}).cause, Rdma::Cause::kNotHandedOver);
+  EXPECT_EQ(RdmaInDocker({}, {Ran("ibv_devices", header + "    rocep1s0f1\t 0123\n")}).state,
+            Rdma::State::kEnabled);
+  EXPECT_EQ(RdmaInDocker({{"/dev/null", ""}, {"/dev/infiniband/uverbs0", ""}}).state,
+            Rdma::State::kEnabled);
+  EXPECT_EQ(RdmaInDocker({{"/dev/null", ""}, {"/dev/infiniband/rdma_cm", ""}}).state,
+            Rdma::State::kDisabled);
+  // Where nothing lists them, nothing is known against it.
+  EXPECT_EQ(RdmaInDocker({}).state, Rdma::State::kEnabled);
+  EXPECT_EQ(RdmaInDocker({{"/dev/nvidia0", ""}}).state, Rdma::State::kEnabled);
+}
+
 // ---------------------------------------------------------------- the forms of `ip`
 
 TEST(Ip, LinksAndAddressesMayStandApart) {
