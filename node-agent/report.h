@@ -138,6 +138,7 @@ struct Rdma {
     kNotRestarted,
     kCardOff,        // a GB10's ConnectX-7 is not on the PCI bus
     kNotHandedOver,  // the container that the agent runs in is not given the devices
+    kNoLibrary,      // the verbs library finds none of the devices
   };
   State state = State::kUnknown;
   std::string reason;  // why so, in words

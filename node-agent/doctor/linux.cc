@@ -178,6 +178,11 @@ void CheckUp(const Report& report, const Port& port, Notes& notes) {
     notes.Problem(absl::StrCat(where, " has a link and no address, so nothing can use it."),
                   "Give each of its two interfaces an IPv4 address, in a subnet of its own (two "
                   "subnets, the same at both ends).");
+  } else if (!report.container.empty() && port.interfaces.empty()) {
+    notes.Problem(absl::StrCat(where, " is up, and its interfaces are not in this container (",
+                               report.container, "), so nothing here has an address on it."),
+                  "Run the agent on the machine itself, or start the container in the machine's "
+                  "network (docker: `--network host`).");
   } else {
     notes.Good(
         absl::StrCat(where, " is up", rate ? absl::StrCat(" at ", Gigabits(*rate)) : "", "."));
@@ -207,6 +212,28 @@ bool IsUpCage(const Port& port) {
   return port.kind == Port::Kind::kConnectx && port.state == Port::State::kUp;
 }
 
+bool Common(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::any_of(a.begin(), a.end(), [&b](const std::string& one) {
+    return std::find(b.begin(), b.end(), one) != b.end();
+  });
+}
+
+// Two cages with addresses of their own in one subnet: what leaves by which, the system chooses.
+void NoteCagesInOneSubnet(const Report& report, Notes& notes) {
+  for (std::size_t i = 0; i < report.ports.size(); ++i) {
+    for (std::size_t j = i + 1; j < report.ports.size(); ++j) {
+      const Port& a = report.ports[i];
+      const Port& b = report.ports[j];
+      if (!IsUpCage(a) || !IsUpCage(b) || Common(a.addresses, b.addresses)) continue;
+      if (!Common(a.subnets, b.subnets)) continue;
+      notes.Note(absl::StrCat(a.name, " and ", b.name,
+                              " have addresses in one subnet, so what is meant for the machine "
+                              "behind one may leave by the other; give each cage subnets of its "
+                              "own."));
+    }
+  }
+}
+
 void CheckConnectx(const Report& report, Notes& notes) {
   int up = 0;
   std::vector<std::string> down;
@@ -223,6 +250,7 @@ void CheckConnectx(const Report& report, Notes& notes) {
     }
   }
   CheckDown(report, down, up, notes);
+  NoteCagesInOneSubnet(report, notes);
 }
 
 // An InfiniBand port becomes active only when a subnet manager has given it its address.
@@ -242,6 +270,10 @@ void CheckInfiniband(const Report& report, Notes& notes) {
 constexpr const char* kLoadModule =
     "Load the RDMA module of the card's driver (`sudo modprobe mlx5_ib` for ConnectX, `irdma` for "
     "Intel) and ";
+
+constexpr const char* kMendLibrary =
+    "Load the kernel's module for programs (`sudo modprobe ib_uverbs`) and install the library's "
+    "drivers (Debian and Ubuntu: ibverbs-providers); then `ibv_devices` lists them.";
 
 // The file is that of NVIDIA's package dgx-spark-mlnx-hotplug; NVIDIA's guide to the Holoscan
 // Sensor Bridge has it moved so.
@@ -272,6 +304,10 @@ void CheckLinuxState(const Report& report, Notes& notes) {
     case Rdma::State::kDisabled:
       if (rdma.cause == Rdma::Cause::kCardOff) {
         notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."), kSwitchCardOn);
+        return;
+      }
+      if (rdma.cause == Rdma::Cause::kNoLibrary) {
+        notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."), kMendLibrary);
         return;
       }
       notes.Problem(absl::StrCat("RDMA: ", rdma.reason, "."),

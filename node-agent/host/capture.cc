@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -48,13 +49,35 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
-// Without the byte order mark and the carriage returns that editors of other systems add.
+// How many characters a terminal's escape sequence has that `text` begins with: colours and cursor
+// (CSI, "ESC [ 31 m"), titles (OSC, "ESC ] 0 ; me BEL"), others of two characters (ECMA-48).
+std::size_t EscapeLength(std::string_view text) {
+  if (text.size() < 2 || text[0] != '\x1b') return text.empty() || text[0] != '\x1b' ? 0 : 1;
+  if (text[1] == '[') {
+    const std::size_t end = text.find_first_not_of("0123456789:;<=>?!\"#$%&'()*+,-./ ", 2);
+    return end == std::string_view::npos ? text.size() : end + 1;
+  }
+  if (text[1] != ']') return 2;
+  const std::size_t end = text.find_first_of("\a\x1b\n", 2);
+  if (end == std::string_view::npos) return text.size();
+  if (text[end] == '\n') return end;
+  return text[end] == '\a' ? end + 1 : std::min(end + 2, text.size());
+}
+
+// Without the byte order mark, the carriage returns that editors of other systems add, and what a
+// terminal was told beside the text.
 std::string Plain(std::string_view text) {
   if (absl::StartsWith(ToAbsl(text), "\xEF\xBB\xBF")) text.remove_prefix(3);
   std::string plain;
   plain.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    if (const std::size_t escape = EscapeLength(text.substr(i)); escape > 0) {
+      i += escape - 1;
+      continue;
+    }
+    const bool at_start = plain.empty() || plain.back() == '\n';
+    const bool at_end = i + 1 < text.size() && (text[i + 1] == '\n' || text[i + 1] == '\r');
+    if (text[i] == '\r' && (at_start || at_end)) continue;
     plain += text[i];
   }
   return plain;
@@ -79,14 +102,30 @@ std::optional<std::string_view> CommandAfterPrompt(std::string_view line) {
   return std::nullopt;
 }
 
-// "user@host:~/src$ " is the prompt that "user@host:~$ " is: up to the directory.
-bool IsPromptLike(std::string_view text, std::string_view prompt) {
-  if (text == prompt) return true;
+// "host" of the prompt "(base) user@host:~/src$ "; empty where it names none.
+std::string_view HostOfPrompt(std::string_view prompt) {
   const std::size_t at = prompt.find('@');
-  if (at == std::string_view::npos || Trim(text).empty() || Trim(prompt).empty()) return false;
-  const std::size_t directory = prompt.find_first_of(": ", at);
-  return directory != std::string_view::npos && Trim(text).back() == Trim(prompt).back() &&
-         text.substr(0, directory) == prompt.substr(0, directory);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = prompt.substr(at + 1);
+  return rest.substr(0, rest.find_first_of(" :]$#%~"));
+}
+
+// The same, or of the same machine: another user, in another directory.
+bool IsPromptLike(std::string_view text, std::string_view prompt) {
+  return text == prompt ||
+         (!HostOfPrompt(prompt).empty() && HostOfPrompt(text) == HostOfPrompt(prompt));
+}
+
+// Programs of which a capture holds outputs: "# " before one is a prompt and no comment.
+bool IsKnownProgram(std::string_view command) {
+  constexpr std::array kPrograms = {"cat",         "ethtool",         "free",        "grep",
+                                    "head",        "ibdev2netdev",    "ibstat",      "ibv_devices",
+                                    "ibv_devinfo", "ifconfig",        "ip",          "ls",
+                                    "lscpu",       "lspci",           "nvidia-smi",  "rdma",
+                                    "rdma_ctl",    "sw_vers",         "sysctl",      "uname",
+                                    "vm_stat",     "system_profiler", "networksetup"};
+  const std::vector<std::string> arguments = SplitCommandLine(command);
+  return std::find(kPrograms.begin(), kPrograms.end(), ProgramName(arguments)) != kPrograms.end();
 }
 
 struct ExitLine {
@@ -131,6 +170,14 @@ std::optional<ExitLine> ParseExitLine(std::string_view line) {
 
 // What shells say instead of running something.
 bool SaysNotFound(std::string_view text) {
+  // Ubuntu's: "Command 'ethtool' not found, but can be installed with:", and how.
+  const std::size_t first = text.find_first_not_of('\n');
+  if (first == std::string_view::npos) return false;
+  const std::string_view line = text.substr(first, text.find('\n', first) - first);
+  if (absl::StartsWith(ToAbsl(line), "Command '") &&
+      absl::StrContains(ToAbsl(line), "' not found")) {
+    return true;
+  }
   if (text.size() > 400) return false;
   const std::string lower = absl::AsciiStrToLower(ToAbsl(text));
   return absl::StrContains(lower, "command not found") || absl::StrContains(lower, ": not found") ||
@@ -396,8 +443,9 @@ std::vector<Output> ParseCommandsFile(std::string_view text) {
     if (prompt && !exits && !command && !Trim(line).empty() && Trim(line) == Trim(*prompt)) {
       starts.push_back(at);  // the prompt that the last command ended with
     }
-    // Behind a "#" alone stand comments as well.
-    if (!command || Trim(line)[0] == '#') continue;
+    // Behind a "#" alone stand comments as well, also on the command below.
+    if (!command || (Trim(line)[0] == '#' && !IsKnownProgram(*command))) continue;
+    if (!prompt && Trim(line)[0] == '#' && absl::StartsWith(ToAbsl(Trim(rest)), "$")) continue;
     const auto before = line.substr(0, static_cast<std::size_t>(command->data() - line.data()));
     std::string_view ahead = rest;
     const auto next = TakeLine(ahead);

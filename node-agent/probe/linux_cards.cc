@@ -225,7 +225,7 @@ void AddCard(const NvidiaCard& card, std::size_t place, bool unified, Finding& f
   }
   if (card.mig_enabled.value_or(false)) {
     finding.Unknown(absl::StrCat("the slices of ", which, " are"),
-                    "MIG is enabled and nvidia-smi -L lists none");
+                    "MIG is enabled and no output of nvidia-smi lists them");
   }
   accelerator.memory_bytes = card.memory_bytes;
   accelerator.memory_used_bytes = card.memory_used_bytes;
@@ -278,6 +278,7 @@ void FindEmptyCards(NvidiaCards& cards) {
 }
 
 bool ListsInstances(const Output& output) {
+  if (Contains(output.text, "No MIG devices found")) return true;  // the plain table
   const std::vector<std::string>& asked = output.arguments;
   return !output.truncated && std::any_of(asked.begin(), asked.end(), [](const std::string& word) {
     return word == "-L" || word == "-q" || word == "--list-gpus" || word == "--query";

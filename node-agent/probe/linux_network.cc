@@ -314,6 +314,21 @@ Rdma RdmaOf(const Report& report, std::size_t devices, Finding& finding) {
   return {Rdma::State::kEnabled, absl::StrCat(where, ", ", active, " active")};
 }
 
+// RDMA devices that /sys lists and no program can have are none.
+void CheckThatProgramsHave(Host& host, Report& report) {
+  Rdma& rdma = report.rdma;
+  if (report.container.empty()) {
+    if (!LibraryFindsNone(host)) return;
+    rdma = {Rdma::State::kDisabled, absl::StrCat("ibv_devices lists none of ", rdma.reason),
+            Rdma::Cause::kNoLibrary};
+  } else if (ContainerIsGivenNone(host)) {
+    rdma = {Rdma::State::kDisabled,
+            absl::StrCat("this ", report.container, " container is not given the machine's ",
+                         rdma.reason),
+            Rdma::Cause::kNotHandedOver};
+  }
+}
+
 }  // namespace
 
 void ProbeNetwork(Host& host, Report& report) {
@@ -331,12 +346,7 @@ void ProbeNetwork(Host& host, Report& report) {
   AddOthers(host, interfaces, taken, ends, finding, report);
   report.rdma = devices == 0 ? WithoutDevices(host, interfaces, report, list, finding)
                              : RdmaOf(report, devices, finding);
-  if (devices > 0 && !report.container.empty() && DevicesAreKept(host)) {
-    report.rdma = {Rdma::State::kDisabled,
-                   absl::StrCat("this ", report.container, " container is not given the machine's ",
-                                report.rdma.reason),
-                   Rdma::Cause::kNotHandedOver};
-  }
+  if (devices > 0) CheckThatProgramsHave(host, report);
   report.probes.push_back(finding.Finish());
 }
 

@@ -125,18 +125,21 @@ RdmaList ReadRdmaDevices(Host& host, Finding& finding) {
   return list;
 }
 
-bool DevicesAreKept(Host& host) {
-  const std::vector<std::string> nodes = host.List("/dev");
-  if (std::find(nodes.begin(), nodes.end(), "null") != nodes.end()) {  // it is the whole list
-    const std::vector<std::string> given = host.List("/dev/infiniband");
-    return std::none_of(given.begin(), given.end(),
-                        [](const std::string& name) { return StartsWith(name, "uverbs"); });
-  }
+bool LibraryFindsNone(Host& host) {
   for (const Output& output : host.Run(kIbvDevices)) {
     const auto listed = ParseIbvDevices(output.text);
     if (listed) return listed->empty();
   }
   return false;
+}
+
+bool ContainerIsGivenNone(Host& host) {
+  const std::vector<std::string> nodes = host.List("/dev");
+  const bool whole = std::find(nodes.begin(), nodes.end(), "null") != nodes.end();
+  if (!whole) return LibraryFindsNone(host);
+  const std::vector<std::string> given = host.List("/dev/infiniband");
+  return std::none_of(given.begin(), given.end(),
+                      [](const std::string& name) { return StartsWith(name, "uverbs"); });
 }
 
 std::size_t CountDevices(const std::vector<RdmaEnd>& ends) {

@@ -31,9 +31,13 @@ struct RdmaList {
 
 RdmaList ReadRdmaDevices(host::Host& host, Finding& finding);
 
-// Whether programs here can have none of the devices that /sys lists: a container sees those of the
-// machine, and is given them through /dev/infiniband only. False where nothing tells.
-bool DevicesAreKept(host::Host& host);
+// Whether the verbs library finds none of the devices that /sys lists, as `ibv_devices` tells.
+// False where nothing does.
+bool LibraryFindsNone(host::Host& host);
+
+// Whether programs in this container can have none of the devices that /sys lists: it sees those of
+// the machine, and is given them through /dev/infiniband only. False where nothing tells.
+bool ContainerIsGivenNone(host::Host& host);
 
 // How many devices `ends` are of.
 std::size_t CountDevices(const std::vector<RdmaEnd>& ends);

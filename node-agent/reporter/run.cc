@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "node-agent/reporter/backoff.h"
 #include "node-agent/reporter/connection.h"
+#include "node-agent/reporter/failure.h"
 #include "node-agent/reporter/inbox.h"
 #include "node-agent/reporter/said.h"
 #include "node-agent/reporter/state.h"
@@ -36,50 +34,9 @@ constexpr std::size_t kMostStrangers = 16;
 constexpr Milliseconds kRetryToKeep{60'000};  // when the disk refuses a report
 constexpr Milliseconds kShortestHeartbeat{1'000};
 constexpr Milliseconds kLongestHeartbeat{60 * 60'000};
-constexpr Milliseconds kShortestPause{10};  // whatever a planner asks for
-constexpr Milliseconds kLongestPause = kLongestHeartbeat;
 
 // The planner takes requests of 256 KiB; this leaves room for what is around the report.
 constexpr std::size_t kMaxReportBytes = 250 * 1024;
-
-// What no waiting mends.
-bool EndsEnrolment(const absl::Status& status) {
-  return absl::IsUnauthenticated(status) || absl::IsAlreadyExists(status) ||
-         absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status);
-}
-
-// The planner does not know this node, or not any more.
-bool IsNoMember(const absl::Status& status) {
-  return absl::IsUnauthenticated(status) || absl::IsNotFound(status);
-}
-
-// The planner is well and asks to be asked later; nullopt: it does not.
-std::optional<Milliseconds> PauseIn(const absl::Status& status) {
-  if (!absl::IsResourceExhausted(status)) return std::nullopt;
-  const auto asked = RetryDelayOf(status);
-  if (!asked) return std::nullopt;
-  return std::clamp(*asked, kShortestPause, kLongestPause);
-}
-
-// Name of the payload that marks what this machine's disk refuses: no planner has part in it.
-constexpr char kHere[] = "capacity.here";
-
-absl::Status Here(absl::Status status) {
-  if (!status.ok()) status.SetPayload(kHere, absl::Cord());
-  return status;
-}
-
-bool IsHere(const absl::Status& status) { return status.GetPayload(kHere).has_value(); }
-
-// In gRPC's words: there is no connection. The planner's own answers are other ones.
-bool NobodyIsReached(const absl::Status& status) {
-  constexpr const char* kWords[] = {"failed to connect", "certificate verify failed",
-                                    "CERTIFICATE_VERIFY_FAILED"};
-  return absl::IsUnavailable(status) &&
-         std::any_of(std::begin(kWords), std::end(kWords), [&status](const char* words) {
-           return absl::StrContains(status.message(), words);
-         });
-}
 
 class Agent {
  public:
@@ -335,13 +292,6 @@ class Agent {
             absl::StrCat(why, ": enrolling with the join token"));
   }
 
-  // "the planner refuses this node (why", without what the planner ends with: what to do.
-  static std::string WhatMembershipLacks(const absl::Status& status) {
-    return absl::StrCat(absl::IsNotFound(status) ? "the planner has forgotten this node ("
-                                                 : "the planner refuses this node (",
-                        std::string(absl::StripSuffix(status.message(), "; enrol again")));
-  }
-
   std::string Explain(const absl::Status& status) const {
     const std::string said(status.message());
     if (IsHere(status)) {
@@ -532,7 +482,7 @@ class Agent {
       return absl::InvalidArgumentError(
           "this node was enrolled in plaintext, which is for this machine only: give a join token");
     }
-    if (absl::Status good = CheckKept(**kept); !good.ok()) {
+    if (absl::Status good = state_.CheckMembership(**kept); !good.ok()) {
       if (!token) return good;
       world_.log(Severity::kWarning, absl::StrCat(std::string(good.message()), "; enrolling anew"));
       return absl::OkStatus();
@@ -551,31 +501,6 @@ class Agent {
                absl::StrCat("this node was enrolled as ", enrolled,
                             ": --name counts the first time only; `planner rename` gives a node "
                             "another name"));
-  }
-
-  // Each of the two files may be lost or damaged while the other is not.
-  absl::Status CheckKept(const Membership& membership) const {
-    if (membership.certificate_pem.empty()) return absl::OkStatus();
-    const std::string& directory = settings_.state_directory;
-    if (!pki::ParseCertificate(membership.certificate_pem).ok() ||
-        !pki::AuthorityFingerprint(membership.authority_pem).ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          directory,
-          "/membership.pem is damaged, a certificate in it cannot be read: remove it "
-          "and give a new join token; with the key beside it this stays the same node"));
-    }
-    const auto key = state_.KeptKey();
-    if (!key.ok() && !absl::IsNotFound(key.status())) return key.status();
-    if (key.ok() && pki::CheckKeyMatches({membership.certificate_pem, *key}).ok()) {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(absl::StrCat(
-        directory,
-        key.ok() ? "/node.key is not the key of the certificate beside it: put the right one back, "
-                   "or remove both files"
-                 : "/node.key, the key of the certificate beside it, is missing: put it back, or "
-                   "remove membership.pem",
-        ", have the node forgotten (planner forget) and give a new join token"));
   }
 
   absl::StatusOr<Wanted> MakerOfToken() const {
@@ -694,16 +619,6 @@ class Agent {
     return absl::OkStatus();
   }
 
-  // The planner names the fields of its messages; who started the agent gave options.
-  static absl::Status InWordsOfOptions(const absl::Status& status) {
-    constexpr const char* kField = "node_name: ";
-    if (!absl::IsInvalidArgument(status) || !absl::StartsWith(status.message(), kField)) {
-      return status;
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("--name: ", std::string(absl::StripPrefix(status.message(), kField))));
-  }
-
   absl::StatusOr<Membership> EnrolInPlaintext() {
     const std::shared_ptr<Connection> connection = Connection::Plaintext(*planner_);
     LetStopCancel(connection);
@@ -735,18 +650,8 @@ class Agent {
     if (!membership.ok()) return membership;
     // Trust stays with the authority that the token named, whatever came back.
     membership->authority_pem = *authority;
-    if (absl::Status good = CheckCertificate(*membership, *key); !good.ok()) return good;
+    if (absl::Status good = CheckIssued(*membership, *key); !good.ok()) return good;
     return membership;
-  }
-
-  // What a planner issues is for this node and this key.
-  absl::Status CheckCertificate(const Membership& membership, const std::string& key) const {
-    const auto identity = pki::ParseCertificate(membership.certificate_pem);
-    if (!identity.ok()) return absl::InternalError(std::string(identity.status().message()));
-    if (identity->role != pki::Role::kNode || identity->id != membership.node_id) {
-      return absl::InternalError("the planner issued a certificate for somebody else");
-    }
-    return pki::CheckKeyMatches({membership.certificate_pem, key});
   }
 
   bool CertificateIsOver() const {
@@ -763,7 +668,7 @@ class Agent {
     if (!request.ok()) return request.status();
     auto renewed = connection_->Renew(membership_, *request);
     if (!renewed.ok()) return renewed.status();
-    if (absl::Status good = CheckCertificate(*renewed, *key); !good.ok()) return good;
+    if (absl::Status good = CheckIssued(*renewed, *key); !good.ok()) return good;
     if (absl::Status saved = state_.SaveMembership(*renewed); !saved.ok()) return Here(saved);
     world_.log(Severity::kInfo, "the certificate was renewed");
     return Adopt(*std::move(renewed));

@@ -75,6 +75,15 @@ absl::StatusOr<Membership> ParseMembership(std::string_view text) {
   return membership;
 }
 
+absl::Status CheckIssued(const Membership& membership, const std::string& key) {
+  const auto identity = pki::ParseCertificate(membership.certificate_pem);
+  if (!identity.ok()) return absl::InternalError(std::string(identity.status().message()));
+  if (identity->role != pki::Role::kNode || identity->id != membership.node_id) {
+    return absl::InternalError("the planner issued a certificate for somebody else");
+  }
+  return pki::CheckKeyMatches({membership.certificate_pem, key});
+}
+
 State::State(std::string directory, int lock) : directory_(std::move(directory)), lock_(lock) {}
 
 State::~State() { close(lock_); }
@@ -176,6 +185,29 @@ std::string State::SpoolDirectory() const { return PathOf("spool"); }
 
 std::string State::PathOf(std::string_view name) const {
   return (fs::path(directory_) / name).string();
+}
+
+absl::Status State::CheckMembership(const Membership& membership) const {
+  if (membership.certificate_pem.empty()) return absl::OkStatus();
+  if (!pki::ParseCertificate(membership.certificate_pem).ok() ||
+      !pki::AuthorityFingerprint(membership.authority_pem).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory_,
+                     "/membership.pem is damaged, a certificate in it cannot be read: remove it "
+                     "and give a new join token; with the key beside it this stays the same node"));
+  }
+  const auto key = KeptKey();
+  if (!key.ok() && !absl::IsNotFound(key.status())) return key.status();
+  if (key.ok() && pki::CheckKeyMatches({membership.certificate_pem, *key}).ok()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      directory_,
+      key.ok() ? "/node.key is not the key of the certificate beside it: put the right one back, "
+                 "or remove both files"
+               : "/node.key, the key of the certificate beside it, is missing: put it back, or "
+                 "remove membership.pem",
+      ", have the node forgotten (planner forget) and give a new join token"));
 }
 
 }  // namespace capacity::reporter

@@ -36,6 +36,10 @@ struct Membership {
 std::string Format(const Membership& membership);
 absl::StatusOr<Membership> ParseMembership(std::string_view text);
 
+// That what a planner issued is for this node and this key; Internal, or what CheckKeyMatches says,
+// where it is not.
+absl::Status CheckIssued(const Membership& membership, const std::string& key);
+
 class State {
  public:
   // Makes the directory (mode 0700) when it is absent. FailedPrecondition when another agent runs
@@ -54,6 +58,9 @@ class State {
   absl::StatusOr<std::optional<Membership>> LoadMembership() const;
   absl::Status SaveMembership(const Membership& membership) const;
   absl::Status RemoveMembership() const;
+  // That `membership` and the key beside it can be used, since each of the two files may be lost or
+  // damaged while the other is not. InvalidArgument: what to remove or to put back.
+  absl::Status CheckMembership(const Membership& membership) const;
 
   // Larger than every one before, also when the directory was lost, as long as the clock was not
   // set back: at least the milliseconds since 1970. A disk that refuses to keep it is no reason

@@ -104,6 +104,61 @@ TEST(Cages, ThatNothingTellsOfAreNotKnown) {
   EXPECT_THAT(Diagnose({a, down}), Not(Contains(Note("reach each other"))));
 }
 
+// A subnet may be stated with different lengths at its ends.
+TEST(Cages, FitWhereEachHasTheOtherInItsSubnet) {
+  Patient narrow = Spark("b", {"192.168.177.8/29"}, "12");
+  EXPECT_THAT(Diagnose({Spark("a", {"192.168.177.0/24"}, "11"), narrow}),
+              Contains(Good("a and b on ConnectX-7 fit each other (192.168.177.8/29)")));
+  EXPECT_EQ(Problems(Diagnose({Spark("a", {"192.168.177.0/24"}, "1"), narrow})), 1);
+}
+
+Patient WithASecondCage(Patient spark, const std::vector<std::string>& subnets,
+                        const std::string& host) {
+  spark.report.ports.push_back(CageIn(subnets, host));
+  spark.report.ports.back().name = "cage 0";
+  spark.report.ports.back().interfaces = {"enp1s0f0np0"};
+  return spark;
+}
+
+TEST(Cages, ASecondCableThatDoesNotFitIsTold) {
+  const Patient a = Spark("a", {"192.168.1.0/24"}, "1");
+  const Patient b = Spark("b", {"192.168.1.0/24"}, "2");
+  EXPECT_THAT(
+      Diagnose({WithASecondCage(a, {"192.168.2.0/24"}, "1"),
+                WithASecondCage(b, {"192.168.3.0/24"}, "2")}),
+      Contains(Note("cage 0 (enp1s0f0np0) of a (192.168.2.0/24) has a link, and none of the "
+                    "others")));
+  EXPECT_THAT(Diagnose({WithASecondCage(a, {"192.168.2.0/24"}, "1"),
+                        WithASecondCage(b, {"192.168.2.0/24"}, "2")}),
+              Not(Contains(Note("none of the others"))));
+}
+
+TEST(Cages, OfOneMachineNeedSubnetsOfTheirOwn) {
+  const Patient a = Spark("a", {"192.168.1.0/24"}, "1");
+  EXPECT_THAT(Diagnose({WithASecondCage(a, {"192.168.1.0/24"}, "2")}),
+              Contains(Note("cage 1 and cage 0 have addresses in one subnet")));
+  // A bridge over both lends both its address.
+  EXPECT_THAT(Diagnose({WithASecondCage(a, {"192.168.1.0/24"}, "1")}),
+              Not(Contains(Note("in one subnet"))));
+}
+
+TEST(Cages, BehindOneSwitchAreToldInOneSentence) {
+  std::vector<Patient> four;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    four.push_back(Spark(name, {"192.168.1.0/24"}, std::to_string(four.size() + 1)));
+  }
+  EXPECT_THAT(Diagnose(four), Contains(Good("addresses of a, b, c and d on ConnectX-7 fit")));
+}
+
+TEST(Cages, WhatMayJoinTwoOthersIsNotSaidTo) {
+  Patient lacking = Spark("b", {}, "");
+  lacking.report.ports[0].without_address = {"enp1s0f1np1", "enP2p1s0f1np1"};
+  const auto advice =
+      Diagnose({Spark("a", {"192.168.1.0/24"}, "1"), lacking, Spark("c", {"192.168.3.0/24"}, "3")});
+  EXPECT_EQ(Problems(advice), 1) << "b has no address";
+  EXPECT_THAT(advice, Contains(Note("do not reach each other over ConnectX-7 directly")));
+}
+
 TEST(Cages, ThreeMayBeJoinedInARow) {
   const Patient a = Spark("a", {"192.168.1.0/24"}, "1");
   const Patient b = Spark("b", {"192.168.1.0/24", "192.168.2.0/24"}, "2");
@@ -154,6 +209,10 @@ TEST(Cages, FitAfterRedactionUnderOneSalt) {
       Diagnose({Redacted("a", CaptureOf(11, 177), "s"), Redacted("b", CaptureOf(12, 177), "t")});
   EXPECT_THAT(salts, Not(Contains(Problem("No subnet is common", ""))));
   EXPECT_THAT(salts, Contains(Note("made with different --salt")));
+  // One of them as it is.
+  const Patient plain = {"b", probe::TakeReport(*host::Replay(CaptureOf(12, 177)), {})};
+  EXPECT_THAT(Diagnose({Redacted("a", CaptureOf(11, 177), "s"), plain}),
+              Contains(Note("made with different --salt")));
 }
 
 }  // namespace

@@ -591,6 +591,25 @@ TEST(Doctor, AContainerThatIsNotGivenTheDevicesIsToldHowToGetThem) {
   EXPECT_THAT(advice, Contains(Problem("is not given", "--device /dev/infiniband")));
 }
 
+TEST(Doctor, ACageIsOfNoUseInAContainerWithoutItsInterfaces) {
+  Report report = SparkWithALink();
+  report.container = "docker";
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
+  report.ports[0].interfaces.clear();
+  EXPECT_THAT(Diagnose({{"spark", report}}),
+              Contains(Problem("its interfaces are not in this container", "--network host")));
+  report.container.clear();
+  EXPECT_THAT(Diagnose({{"spark", report}}), NoProblem());
+}
+
+TEST(Doctor, DevicesThatTheLibraryDoesNotFindNeedItsDrivers) {
+  Report report = SparkWithALink();
+  report.rdma = {Rdma::State::kDisabled, "ibv_devices lists none of 4 RDMA devices in 2 cages",
+                 Rdma::Cause::kNoLibrary};
+  EXPECT_THAT(Diagnose({{"spark", report}}),
+              Contains(Problem("ibv_devices lists none", "ibverbs-providers")));
+}
+
 TEST(Doctor, ASlowCageMayBeTheFaultOfTheOtherEnd) {
   Report report = SparkWithALink();
   report.ports[0].negotiated_bits_per_second = 100e9;

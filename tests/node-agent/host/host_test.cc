@@ -192,6 +192,8 @@ TEST(CommandFile, IsReadAsStrangersWriteIt) {
            Case{"$ vm_stat\nexit 127\nwhatever\n", "vm_stat", "", Output::How::kAbsent},
            Case{"$ vm_stat\nzsh: command not found: vm_stat\n", "vm_stat", "",
                 Output::How::kAbsent},
+           Case{"$ vm_stat\nCommand 'vm_stat' not found, but can be installed with:\nsudo apt\n",
+                "vm_stat", "", Output::How::kAbsent},
            Case{"$ vm_stat\nexit 124\npart\n", "vm_stat", "part\n", Output::How::kTimedOut},
            Case{"$ vm_stat\nexit strategy\n", "vm_stat", "exit strategy\n", Output::How::kRan},
        }) {
@@ -228,12 +230,33 @@ TEST(CommandsFile, IsOneCommandOrWhatATerminalShowed) {
   EXPECT_THAT(CommandsOf("nothing\n"), IsEmpty());
 }
 
+TEST(CommandsFile, ThePromptMayChange) {
+  EXPECT_THAT(CommandsOf("me@spark:~$ uname -r\n6.14\nme@spark:~$ su\nroot@spark:~# nproc\n20\n"
+                         "(base) me@spark:~$ lscpu\nx\n"),
+              ElementsAre("uname -r: 6.14\n", "su: ", "nproc: 20\n", "lscpu: x\n"));
+  EXPECT_THAT(CommandsOf("# uname -r\n6.14\n# a comment in it\n# ip -br a\nlo UNKNOWN\n"),
+              ElementsAre("uname -r: 6.14\n# a comment in it\n", "ip -br a: lo UNKNOWN\n"));
+  EXPECT_THAT(CommandsOf("# ip, by hand\n$ ip a\n1: lo\n$ nproc\n20\n"),
+              ElementsAre("ip a: 1: lo\n", "nproc: 20\n"));
+}
+
+// As script(1) and tmux record it.
+TEST(CommandsFile, WhatATerminalWasToldIsLeftOut) {
+  EXPECT_THAT(CommandsOf("\x1b]0;me@spark: ~\a\x1b[01;32mme@spark\x1b[00m:~$ uname -r\r\n"
+                         "\x1b[?2004l\r6.14\r\n\x1b[?2004h\x1b[32mme@spark\x1b[0m:~$ nproc\r\r\n"
+                         "\x1b[?2004l\r20\x1b(B\r\n"),
+              ElementsAre("uname -r: 6.14\n", "nproc: 20B\n"));
+  EXPECT_THAT(CommandsOf("$ uname -r\n6.14\x1b"), ElementsAre("uname -r: 6.14"));
+  EXPECT_THAT(CommandsOf("$ uname -r\n6.14\x1b[31"), ElementsAre("uname -r: 6.14"));
+  EXPECT_THAT(CommandsOf("$ uname -r\n6.14\x1b]0;"), ElementsAre("uname -r: 6.14"));
+}
+
 TEST(CommandsFile, WhatAnOutputHoldsIsNoCommand) {
   // Without the exit line that the first has, of another prompt, a comment.
   EXPECT_THAT(CommandsOf("$ cat /etc/motd\nexit 0\nType\n$ help\nfor help\n"),
               ElementsAre("cat /etc/motd: Type\n$ help\nfor help\n"));
-  EXPECT_THAT(CommandsOf("me@spark:~$ cat a\n$ make\n# comment\nyou@spark:~$ x\n"),
-              ElementsAre("cat a: $ make\n# comment\nyou@spark:~$ x\n"));
+  EXPECT_THAT(CommandsOf("me@spark:~$ cat a\n$ make\n# comment\nyou@other:~$ x\n"),
+              ElementsAre("cat a: $ make\n# comment\nyou@other:~$ x\n"));
   EXPECT_THAT(CommandsOf("# cat /etc/fstab\n# one\n# two\n"), SizeIs(1));
 }
 

@@ -221,6 +221,19 @@ TEST(Containers, DevicesOfTheMachineMayNotBeGivenToThem) {
   EXPECT_EQ(RdmaInDocker({{"/dev/nvidia0", ""}}).state, Rdma::State::kEnabled);
 }
 
+TEST(RdmaOfPrograms, IsNoneWhereTheLibraryFindsNoDevice) {
+  const Files device = {{"/sys/class/infiniband/rocep1s0f1/ports/1/state", "4: ACTIVE\n"}};
+  const std::string header = "    device          \t   node GUID\n    ------\t ----\n";
+  const auto rdma = [&](const std::string& text) {
+    return ReportOf({Ran("ibv_devices", text)}, All({kSpark, device})).rdma;
+  };
+  EXPECT_EQ(rdma(header).state, Rdma::State::kDisabled);
+  EXPECT_EQ(rdma(header).cause, Rdma::Cause::kNoLibrary);
+  EXPECT_EQ(rdma(header).reason, "ibv_devices lists none of 1 RDMA device in 1 cage, 1 active");
+  EXPECT_EQ(rdma(header + "    rocep1s0f1\t 0123\n").state, Rdma::State::kEnabled);
+  EXPECT_EQ(rdma("ibv_devices: error\n").state, Rdma::State::kEnabled);
+}
+
 // ---------------------------------------------------------------- the forms of `ip`
 
 TEST(Ip, LinksAndAddressesMayStandApart) {
