@@ -69,9 +69,10 @@ std::string Title(const Report& report) {
   const Machine& machine = report.machine;
   // Some products begin with their maker: "Apple Virtual Machine 1", "HP ZGX Nano".
   const bool named = absl::StartsWithIgnoreCase(machine.product + " ", machine.vendor + " ");
-  std::string title = named || machine.vendor.empty()
+  std::string title = named || machine.vendor.empty() || machine.product.empty()
                           ? machine.product
                           : absl::StrCat(machine.vendor, " ", machine.product);
+  if (title.empty() && machine.kind == Machine::Kind::kMac) title = "A Mac";
   if (title.empty()) title = machine.kind == Machine::Kind::kGb10 ? "A GB10 machine" : "A machine";
   if (!machine.model_identifier.empty())
     absl::StrAppend(&title, " (", machine.model_identifier, ")");

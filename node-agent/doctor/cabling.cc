@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -30,14 +31,6 @@ std::string Names(const Macs& macs) {
 
 // ---------------------------------------------------------------- who is joined to whom
 
-bool Leads(const Report& from, const Report& to) {
-  return std::any_of(from.ports.begin(), from.ports.end(), [&to](const Port& port) {
-    return !port.peer_domain.empty() &&
-           std::any_of(to.ports.begin(), to.ports.end(),
-                       [&port](const Port& other) { return other.domain == port.peer_domain; });
-  });
-}
-
 std::set<std::string> DomainsOf(const Macs& macs) {
   std::set<std::string> domains;
   for (const Patient* mac : macs) {
@@ -52,13 +45,22 @@ std::set<std::string> DomainsOf(const Macs& macs) {
 // does.
 std::string WhyOpen(const Patient& mac, const std::set<std::string>& domains) {
   if (std::string why = WhyPortsAreNotKnown(mac.report); !why.empty()) return why;
-  for (const Port& port : mac.report.ports) {
+  const Report& report = mac.report;
+  std::size_t peers = 0;  // at sockets whose interface is not known
+  for (const Port* socket : SocketsOf(report)) {
+    if (!HasPeer(*socket) && socket->rdma_active == true) {
+      return absl::StrCat("what ", Described(*socket), " leads to is not known");
+    }
+    if (HasPeer(*socket) && socket->interfaces.empty()) ++peers;
+  }
+  const std::vector<const Port*> active = ActiveElsewhere(report);
+  if (active.size() > peers) {
+    return absl::StrCat("what ", active.back()->name, " leads to is not known");
+  }
+  for (const Port& port : report.ports) {
     if (!IsThunderbolt(port)) continue;
     if (HasPeer(port) && port.peer_is_mac != false && domains.count(port.peer_domain) == 0) {
       return absl::StrCat(Described(port), " leads to a computer that is none of these");
-    }
-    if (!HasPeer(port) && port.rdma_active == true) {
-      return absl::StrCat("what ", Described(port), " leads to is not known");
     }
   }
   return "";
@@ -96,47 +98,54 @@ std::vector<Cable> CablesBetween(const Report& a, const Report& b) {
 
 struct Graph {
   Macs macs;
-  std::set<Pair> joined;
-  std::map<Pair, std::vector<Cable>> doubled;  // of `joined`, those by several cables
+  std::map<Pair, std::vector<Cable>> joined;
   std::vector<Pair> missing;
   std::vector<Pair> unknown;  // may be joined
   std::vector<std::string> why_open;
 
   std::size_t Neighbours(std::size_t mac) const {
     return static_cast<std::size_t>(
-        std::count_if(joined.begin(), joined.end(),
-                      [mac](const Pair& pair) { return pair.first == mac || pair.second == mac; }));
+        std::count_if(joined.begin(), joined.end(), [mac](const auto& entry) {
+          return entry.first.first == mac || entry.first.second == mac;
+        }));
   }
 };
 
-Graph GraphOf(const Macs& macs, Notes& notes) {
-  Graph graph{macs, {}, {}, {}, {}, {}};
-  const std::set<std::string> domains = DomainsOf(macs);
+// `domains`: of all Macs that are known.
+Graph GraphOf(const Macs& macs, const std::set<std::string>& domains) {
+  Graph graph{macs, {}, {}, {}, {}};
   for (const Patient* mac : macs) graph.why_open.push_back(WhyOpen(*mac, domains));
   for (std::size_t i = 0; i < macs.size(); ++i) {
     for (std::size_t j = i + 1; j < macs.size(); ++j) {
-      const Patient& a = *macs[i];
-      const Patient& b = *macs[j];
-      const bool forth = Leads(a.report, b.report);
-      const bool back = Leads(b.report, a.report);
-      if (forth || back) {
-        graph.joined.insert({i, j});
-        std::vector<Cable> cables = CablesBetween(a.report, b.report);
-        if (cables.size() > 1) graph.doubled[{i, j}] = std::move(cables);
+      std::vector<Cable> cables = CablesBetween(macs[i]->report, macs[j]->report);
+      if (!cables.empty()) {
+        graph.joined[{i, j}] = std::move(cables);
       } else if (!graph.why_open[i].empty() && !graph.why_open[j].empty()) {
         graph.unknown.emplace_back(i, j);
       } else {
         graph.missing.emplace_back(i, j);
       }
-      const std::string& unsure = graph.why_open[forth ? j : i];
-      if (forth != back && unsure.empty()) {
-        notes.Note(absl::StrCat((forth ? a : b).name, " sees ", (forth ? b : a).name,
-                                " at the end of a cable, but not the other way round; were the "
-                                "captures made at the same time?"));
-      }
     }
   }
   return graph;
+}
+
+// Cables of which one end alone tells, though the other could.
+void NoteOneSided(const Graph& graph, Notes& notes) {
+  for (const auto& [pair, cables] : graph.joined) {
+    const bool forth = std::any_of(cables.begin(), cables.end(), [](const Cable& cable) {
+      return cable.first->peer_domain == cable.second->domain;
+    });
+    const bool back = std::any_of(cables.begin(), cables.end(), [](const Cable& cable) {
+      return cable.second->peer_domain == cable.first->domain;
+    });
+    if (forth == back || !graph.why_open[forth ? pair.second : pair.first].empty()) continue;
+    const std::string& a = graph.macs[pair.first]->name;
+    const std::string& b = graph.macs[pair.second]->name;
+    notes.Note(absl::StrCat(forth ? a : b, " sees ", forth ? b : a,
+                            " at the end of a cable, but not the other way round; were the "
+                            "captures made at the same time?"));
+  }
 }
 
 // Every mac is reached from the first.
@@ -144,9 +153,9 @@ bool HangsTogether(const Graph& graph) {
   std::set<std::size_t> reached = {0};
   for (bool grown = true; grown;) {
     grown = false;
-    for (const auto& [a, b] : graph.joined) {
-      if (reached.count(a) == reached.count(b)) continue;
-      reached.insert({a, b});
+    for (const auto& [pair, cables] : graph.joined) {
+      if (reached.count(pair.first) == reached.count(pair.second)) continue;
+      reached.insert({pair.first, pair.second});
       grown = true;
     }
   }
@@ -163,19 +172,20 @@ bool IsRing(const Graph& graph) {
 
 // ---------------------------------------------------------------- ports
 
-bool MayDoRdma(const Port& port) { return IsThunderbolt(port) && port.rdma_capable != false; }
+bool MayDoRdma(const Port& port) { return port.rdma_capable != false; }
 
 std::size_t PortsFor(const Report& report) {
-  return static_cast<std::size_t>(
-      std::count_if(report.ports.begin(), report.ports.end(), MayDoRdma));
+  const std::vector<const Port*> sockets = SocketsOf(report);
+  return static_cast<std::size_t>(std::count_if(
+      sockets.begin(), sockets.end(), [](const Port* socket) { return MayDoRdma(*socket); }));
 }
 
 // "receptacle 1 or receptacle 3": those of `report` that may do RDMA and satisfy `which`.
 template <class Which>
 std::vector<std::string> PortsThat(const Report& report, const Which& which) {
   std::vector<std::string> names;
-  for (const Port& port : report.ports) {
-    if (MayDoRdma(port) && which(port)) names.push_back(Described(port));
+  for (const Port* socket : SocketsOf(report)) {
+    if (MayDoRdma(*socket) && which(*socket)) names.push_back(Described(*socket));
   }
   return names;
 }
@@ -204,7 +214,8 @@ std::string FreePortsOf(const Patient& mac, std::size_t cables) {
   }
   // Which of a Mac Studio's is the one beside Ethernet its interfaces tell.
   const bool unsure = std::any_of(report.ports.begin(), report.ports.end(), [](const Port& port) {
-    return MayDoRdma(port) && port.interfaces.empty() && port.state == Port::State::kEmpty;
+    return IsThunderbolt(port) && MayDoRdma(port) && port.interfaces.empty() &&
+           port.state == Port::State::kEmpty;
   });
   if (unsure && report.machine.product == "Mac Studio") {
     absl::StrAppend(&text, ", but not the one beside Ethernet");
@@ -214,23 +225,10 @@ std::string FreePortsOf(const Patient& mac, std::size_t cables) {
 
 // ---------------------------------------------------------------- advice
 
-// ", or move one of the 2 that join a and b": where a Mac that lacks one has more than one to a
-// third.
-std::string CablesToMove(const Graph& graph, const Pair& lacking) {
-  std::string text;
-  for (const auto& [pair, cables] : graph.doubled) {
-    const bool near = pair.first == lacking.first || pair.first == lacking.second ||
-                      pair.second == lacking.first || pair.second == lacking.second;
-    if (!near) continue;
-    absl::StrAppend(&text, ", or move one of the ", cables.size(), " that join ",
-                    graph.macs[pair.first]->name, " and ", graph.macs[pair.second]->name);
-  }
-  return text;
-}
-
 // More cables than a mesh needs between two Macs.
 void NoteDoubled(const Graph& graph, Notes& notes) {
-  for (const auto& [pair, cables] : graph.doubled) {
+  for (const auto& [pair, cables] : graph.joined) {
+    if (cables.size() < 2) continue;
     const std::string ends = absl::StrJoin(cables, ", ", [](std::string* out, const Cable& cable) {
       absl::StrAppend(out, Described(*cable.first), " to ", Described(*cable.second));
     });
@@ -239,17 +237,36 @@ void NoteDoubled(const Graph& graph, Notes& notes) {
   }
 }
 
+// How many cables between two Macs a mesh does not need.
+using Spare = std::map<Pair, std::size_t>;
+
+// ", or move one of the 2 that join a and b": where a Mac that lacks one has more than one to a
+// third. Takes them out of `spare`.
+std::string CableToMove(const Graph& graph, const Pair& lacking, Spare& spare) {
+  for (auto& [pair, left] : spare) {
+    const bool near = pair.first == lacking.first || pair.first == lacking.second ||
+                      pair.second == lacking.first || pair.second == lacking.second;
+    if (!near || left == 0) continue;
+    --left;
+    return absl::StrCat(", or move one of the ", graph.joined.at(pair).size(), " that join ",
+                        graph.macs[pair.first]->name, " and ", graph.macs[pair.second]->name);
+  }
+  return "";
+}
+
 void AdvisePairs(const Graph& graph, Notes& notes) {
   std::vector<std::size_t> lacking(graph.macs.size(), 0);
   for (const auto& [a, b] : graph.missing) {
     ++lacking[a];
     ++lacking[b];
   }
+  Spare spare;
+  for (const auto& [pair, cables] : graph.joined) spare[pair] = cables.size() - 1;
   for (const auto& [a, b] : graph.missing) {
     notes.Problem(
         absl::StrCat("No Thunderbolt cable joins ", graph.macs[a]->name, " and ",
                      graph.macs[b]->name, "."),
-        absl::StrCat("Add a Thunderbolt 5 cable between them", CablesToMove(graph, {a, b}),
+        absl::StrCat("Add a Thunderbolt 5 cable between them", CableToMove(graph, {a, b}, spare),
                      ". Free ports that can do RDMA: ", FreePortsOf(*graph.macs[a], lacking[a]),
                      "; ", FreePortsOf(*graph.macs[b], lacking[b]), "."));
   }
@@ -321,25 +338,32 @@ void CheckMesh(const Graph& graph, Notes& notes) {
   } else if (!enough_ports && graph.unknown.empty()) {
     AdviseRing(graph, notes);
   } else {
-    AdvisePairs(graph, notes);
+    if (enough_ports) AdvisePairs(graph, notes);
     NoteUnknown(graph, notes);
     notes.Note(Mesh(graph));
   }
 }
 
-// The Macs from which the cables lead back to them by another way.
-Macs InALoop(const Graph& graph) {
+// ---------------------------------------------------------------- loops
+
+// Between which Macs there is how many cables.
+using Joins = std::map<Pair, std::size_t>;
+
+// The Macs from which the cables lead back to them by another way; with `by_two` also by a second
+// cable between the same two.
+Macs InALoop(const Macs& macs, Joins left, bool by_two) {
   // What remains when ends are taken off again and again.
-  std::set<Pair> left = graph.joined;
-  const auto ends_at = [&left](std::size_t mac) {
-    return std::count_if(left.begin(), left.end(), [mac](const Pair& pair) {
-      return pair.first == mac || pair.second == mac;
-    });
+  const auto ends_at = [&left, by_two](std::size_t mac) {
+    std::size_t ends = 0;
+    for (const auto& [pair, cables] : left) {
+      if (pair.first == mac || pair.second == mac) ends += by_two ? cables : 1;
+    }
+    return ends;
   };
   for (bool taken = true; taken;) {
     taken = false;
     for (auto it = left.begin(); it != left.end();) {
-      if (ends_at(it->first) > 1 && ends_at(it->second) > 1) {
+      if (ends_at(it->first.first) > 1 && ends_at(it->first.second) > 1) {
         ++it;
         continue;
       }
@@ -348,53 +372,59 @@ Macs InALoop(const Graph& graph) {
     }
   }
   Macs looped;
-  for (std::size_t i = 0; i < graph.macs.size(); ++i) {
-    if (ends_at(i) > 0) looped.push_back(graph.macs[i]);
+  for (std::size_t i = 0; i < macs.size(); ++i) {
+    if (ends_at(i) > 0) looped.push_back(macs[i]);
   }
   return looped;
 }
 
-// Two cables between two Macs are a loop where each joins them in its bridge.
-Macs WithDoubledBridges(const Graph& graph) {
-  Macs looped;
-  for (const auto& [pair, cables] : graph.doubled) {
-    const auto bridged = std::count_if(cables.begin(), cables.end(), [](const Cable& cable) {
+// Apple, TN3205: the bridge has to be off where Macs are connected in loops. What is sent to all
+// goes round where each Mac of the loop has both of its cables in its bridge.
+void CheckBridges(const Graph& graph, Notes& notes) {
+  constexpr const char* kHow =
+      ": System Settings > Network > Thunderbolt Bridge > Make Service Inactive.";
+  Joins joins;
+  Joins bridges;
+  for (const auto& [pair, cables] : graph.joined) {
+    joins[pair] = cables.size();
+    const auto count = std::count_if(cables.begin(), cables.end(), [](const Cable& cable) {
       return cable.first->bridged && cable.second->bridged;
     });
-    if (bridged < 2) continue;
-    looped.push_back(graph.macs[pair.first]);
-    looped.push_back(graph.macs[pair.second]);
+    if (count > 0) bridges[pair] = static_cast<std::size_t>(count);
   }
-  return looped;
-}
-
-// Apple, TN3205: the bridge has to be off where Macs are connected in loops.
-void CheckBridges(const Graph& graph, Notes& notes) {
-  Macs looped = InALoop(graph);
-  for (const Patient* mac : WithDoubledBridges(graph)) {
-    if (std::find(looped.begin(), looped.end(), mac) == looped.end()) looped.push_back(mac);
+  const Macs round = InALoop(graph.macs, bridges, true);
+  if (!round.empty()) {
+    notes.Problem(absl::StrCat("The cables of ", Names(round),
+                               " form a loop, and every Thunderbolt Bridge in it joins them: what "
+                               "is sent to all goes round for ever."),
+                  absl::StrCat("Make the Thunderbolt Bridge inactive on ", Names(round), kHow));
+    return;
   }
+  const Macs looped = InALoop(graph.macs, joins, false);
   Macs bridged;
   std::copy_if(looped.begin(), looped.end(), std::back_inserter(bridged), [](const Patient* mac) {
     return std::any_of(mac->report.ports.begin(), mac->report.ports.end(),
                        [](const Port& port) { return HasPeer(port) && port.bridged; });
   });
   if (bridged.empty()) return;
-  notes.Problem(absl::StrCat("The cables of ", Names(looped),
-                             " form a loop, and the Thunderbolt Bridge has ports in it: what is "
-                             "sent to all goes round for ever."),
-                absl::StrCat("Make the Thunderbolt Bridge inactive on ", Names(bridged),
-                             ": System Settings > Network > Thunderbolt Bridge > Make Service "
-                             "Inactive."));
+  notes.Note(absl::StrCat("The cables of ", Names(looped),
+                          " form a loop, in which Apple's TN3205 wants every Thunderbolt Bridge "
+                          "off; on ",
+                          Names(bridged), " it is on", kHow));
 }
 
 }  // namespace
 
 void CheckCabling(const std::vector<const Patient*>& macs, Notes& notes) {
-  const Graph graph = GraphOf(macs, notes);
-  CheckMesh(graph, notes);
-  NoteDoubled(graph, notes);
-  CheckBridges(graph, notes);
+  Macs joinable;
+  std::copy_if(macs.begin(), macs.end(), std::back_inserter(joinable),
+               [](const Patient* mac) { return !NeverHasRdma(mac->report); });
+  const std::set<std::string> domains = DomainsOf(macs);
+  const Graph all = GraphOf(macs, domains);
+  NoteOneSided(all, notes);
+  if (joinable.size() > 1) CheckMesh(GraphOf(joinable, domains), notes);
+  NoteDoubled(all, notes);
+  CheckBridges(all, notes);
 }
 
 void CheckStrangers(const std::vector<const Patient*>& macs, Notes& notes) {

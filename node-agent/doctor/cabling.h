@@ -7,8 +7,8 @@
 
 namespace capacity::doctor {
 
-// Which cables a full mesh of these Macs lacks, or what they form instead; and what hinders them
-// together. `macs` are those that RDMA may join, none of them twice.
+// Which cables a full mesh of those that RDMA may join lacks, or what they form instead; and what
+// hinders all of them together. None of `macs` is there twice.
 void CheckCabling(const std::vector<const Patient*>& macs, Notes& notes);
 
 // Cables that lead to none of these.

@@ -72,7 +72,6 @@ std::vector<Advice> Diagnose(const std::vector<Patient>& patients) {
   std::vector<Advice> advice;
   const std::vector<const Patient*> distinct = Distinct(patients, advice);
   std::vector<const Patient*> macs;
-  std::vector<const Patient*> joinable;  // those that RDMA may join
   std::vector<const Patient*> others;
   Cables cables{distinct, {}};
   for (const Patient* patient : distinct) {
@@ -83,12 +82,13 @@ std::vector<Advice> Diagnose(const std::vector<Patient>& patients) {
       continue;
     }
     macs.push_back(patient);
-    if (!NeverHasRdma(patient->report)) joinable.push_back(patient);
     CheckMac(*patient, cables, notes);
   }
   Notes together("", advice);
-  if (joinable.size() > 1) CheckCabling(joinable, together);
-  if (macs.size() > 1) CheckStrangers(macs, together);
+  if (macs.size() > 1) {
+    CheckCabling(macs, together);
+    CheckStrangers(macs, together);
+  }
   CheckCages(others, together);
   return advice;
 }

@@ -64,6 +64,23 @@ void CheckState(const Report& report, Notes& notes) {
                                              : absl::StrCat("macOS ", version, " has both.")));
 }
 
+// ---------------------------------------------------------------- sockets
+
+bool SameSocket(const Port& a, const Port& b) { return a.domain == b.domain && a.name == b.name; }
+
+// The port was made for an RDMA device that belongs to no known socket.
+bool IsUnplaced(const Port& port) {
+  return !port.rdma_device.empty() && port.domain.empty() && port.interfaces.size() == 1 &&
+         port.interfaces.front() == port.name;
+}
+
+// Which is then one of the listed sockets'.
+bool SocketsAreListed(const Report& report) {
+  return WhyPortsAreNotKnown(report).empty() &&
+         std::any_of(report.ports.begin(), report.ports.end(),
+                     [](const Port& port) { return IsThunderbolt(port) && !IsUnplaced(port); });
+}
+
 // ---------------------------------------------------------------- the other end of a cable
 
 // Null where the computer there is none of the patients.
@@ -218,8 +235,17 @@ void TellSlow(const Port& port, const FarEnd& far, const std::string& consequenc
   }
 }
 
+// An RDMA device that may never become active: on a Mac Studio of 2026 that of the interface which
+// is beside Ethernet on those of 2025.
+bool IsDoubtful(const Port& port) { return !port.rdma_capable && !port.rdma_device.empty(); }
+
 std::string HowToRaise(const Port& port, const FarEnd& far) {
   std::string steps;
+  if (IsDoubtful(port)) {
+    absl::StrAppend(&steps,
+                    "Move this end of the cable to another Thunderbolt port: on earlier Mac "
+                    "Studios this is the one beside Ethernet, which cannot do RDMA. ");
+  }
   if (port.bridged) absl::StrAppend(&steps, kBridgeOff, ". ");
   const bool enabled_there =
       far.mac != nullptr && far.mac->report.rdma.state == Rdma::State::kEnabled;
@@ -247,7 +273,9 @@ void CheckWaiting(const Report& report, const Port& port, const FarEnd& far, Cab
                      port.rdma_capable != false;
   if (slow) TellSlow(port, far, waits ? ", and RDMA does not start over it" : "", cables, notes);
   if (!lacks.empty()) {
-    notes.Note(absl::StrCat(cabled, " and waits for it: ", lacks, "."));
+    const bool waits_too = report.rdma.state == Rdma::State::kUnsupported;
+    notes.Note(waits_too ? absl::StrCat(cabled, ".")
+                         : absl::StrCat(cabled, " and waits for it: ", lacks, "."));
   } else if (DoesNotOffer(port, far)) {
     notes.Problem(
         absl::StrCat("The computer at the other end of ", Described(port), " (", Who(port, far),
@@ -262,11 +290,20 @@ void CheckWaiting(const Report& report, const Port& port, const FarEnd& far, Cab
   }
 }
 
+// Behind a hub one state counts for all: which of the computers it is with, their ends tell.
+bool IsActiveWithAnother(const Report& report, const Port& port, const FarEnd& far) {
+  return far.port != nullptr && far.port->rdma_active == false &&
+         std::any_of(report.ports.begin(), report.ports.end(), [&port](const Port& other) {
+           return &other != &port && SameSocket(other, port) && HasPeer(other);
+         });
+}
+
 void CheckCable(const Report& report, const Port& port, Cables& cables, Notes& notes) {
   const std::string where = Described(port);
   const FarEnd far = FarEndOf(port, cables.patients);
   const std::string who = Who(port, far);
-  if (port.rdma_active == true && port.rdma_capable != false) {
+  if (port.rdma_active == true && port.rdma_capable != false &&
+      !IsActiveWithAnother(report, port, far)) {
     // Whatever is said of the other end: it runs.
     notes.Good(absl::StrCat(where, " is cabled to ", who, " and active."));
     if (IsSlow(port, far)) TellSlow(port, far, "", cables, notes);
@@ -307,6 +344,30 @@ void TellOwnCable(const Port& port, const Port& end, Notes& notes) {
 
 }  // namespace
 
+std::vector<const Port*> SocketsOf(const Report& report) {
+  const bool listed = SocketsAreListed(report);
+  std::vector<const Port*> sockets;
+  for (const Port& port : report.ports) {
+    if (!IsThunderbolt(port) || (listed && IsUnplaced(port))) continue;
+    const bool again = std::any_of(sockets.begin(), sockets.end(), [&port](const Port* socket) {
+      return SameSocket(*socket, port);
+    });
+    if (!again) sockets.push_back(&port);
+  }
+  return sockets;
+}
+
+std::vector<const Port*> ActiveElsewhere(const Report& report) {
+  std::vector<const Port*> active;
+  if (!SocketsAreListed(report)) return active;
+  for (const Port& port : report.ports) {
+    if (IsThunderbolt(port) && IsUnplaced(port) && port.rdma_active == true) {
+      active.push_back(&port);
+    }
+  }
+  return active;
+}
+
 bool HasIpv4(const Report& report, const Port& port) {
   return std::any_of(report.ports.begin(), report.ports.end(), [&port](const Port& entry) {
     const bool same =
@@ -339,24 +400,34 @@ std::string WhyPortsAreNotKnown(const Report& report) {
 void CheckMac(const Patient& mac, Cables& cables, Notes& notes) {
   const Report& report = mac.report;
   CheckState(report, notes);
+  const bool listed = SocketsAreListed(report);
   bool cabled = false;
   bool any = false;
+  bool all_told = true;  // of every cable to a computer whether it is active
   for (const Port& port : report.ports) {
-    if (!IsThunderbolt(port)) continue;
+    if (!IsThunderbolt(port) || (listed && IsUnplaced(port))) continue;
     any = true;
     if (const Port* end = OwnEnd(report, port); end != nullptr) {
       TellOwnCable(port, *end, notes);
     } else if (HasPeer(port)) {
       cabled = true;
-      if (report.rdma.state != Rdma::State::kUnsupported) CheckCable(report, port, cables, notes);
+      all_told = all_told && port.rdma_active.has_value();
+      if (!NeverHasRdma(report)) CheckCable(report, port, cables, notes);
     } else if (port.rdma_active == true) {
       cabled = true;
       notes.Good(absl::StrCat(Described(port),
                               " is active; which computer is at its other end is not known."));
     }
   }
+  const std::vector<const Port*> elsewhere = ActiveElsewhere(report);
+  if (!cabled || !all_told) {
+    for (const Port* port : elsewhere) {
+      notes.Good(
+          absl::StrCat(port->name, " is active; which receptacle it belongs to is not known."));
+    }
+  }
   CheckAddresses(report, notes);
-  if (cabled) return;
+  if (cabled || !elsewhere.empty()) return;
   if (const std::string why = WhyPortsAreNotKnown(report); !why.empty()) {
     notes.Note(
         absl::StrCat("Whether another computer is on a Thunderbolt port is not known: ", why, "."));

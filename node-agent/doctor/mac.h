@@ -18,6 +18,12 @@ inline bool HasPeer(const agent::Port& port) {
   return !port.peer_name.empty() || !port.peer_domain.empty();
 }
 
+// The Thunderbolt sockets of a Mac, each once: behind a hub each computer has an entry. Where they
+// are all listed, an RDMA device whose socket is not known is in one of them, and is left out.
+std::vector<const agent::Port*> SocketsOf(const agent::Report& report);
+// Those devices that are active.
+std::vector<const agent::Port*> ActiveElsewhere(const agent::Report& report);
+
 // The Macs are told of together, so what was said of a cable at one end is not said at the other.
 struct Cables {
   const std::vector<const Patient*>& patients;

@@ -32,8 +32,11 @@ std::uint64_t MostWired(const Report& report) {
 // chip's name, and x86_64 as what the machine is.
 bool IsTranslated(std::string_view brand) { return StartsWith(brand, "VirtualApple"); }
 
-Fields ProbeSysctl(Host& host, Report& report) {
-  Finding finding("sysctl");
+constexpr const char* kBrand = "machdep.cpu.brand_string";
+constexpr const char* kInstalled = "hw.memsize";
+
+// The finding is finished with what the other probes have found out.
+Fields ProbeSysctl(Host& host, Finding& finding, Report& report) {
   Fields all;
   const std::vector<Output> outputs = host.Run(kSysctl);
   for (const Output& output : outputs) {
@@ -45,19 +48,13 @@ Fields ProbeSysctl(Host& host, Report& report) {
     const std::string why = host::WhyNot(outputs[0], kSysctl);
     finding.Unknown("memory, chip and core counts from sysctl are",
                     why.empty() ? "what sysctl printed is not understood" : why);
-    report.probes.push_back(finding.Finish());
     return all;
   }
   finding.Found();
-  const auto need = [&](const char* key, const char* what) {
-    const std::string value = Field(all, key);
-    if (value.empty()) finding.Unknown(what, absl::StrCat("sysctl shows no ", key));
-    return Clean(value);
-  };
-  const std::string brand = need("machdep.cpu.brand_string", "the chip's name is");
+  const std::string brand = Clean(Field(all, kBrand));
   if (!IsTranslated(brand)) report.processor.name = brand;
   report.machine.model_identifier = Clean(Field(all, "hw.model"));
-  report.memory.installed_bytes = ParseWhole(need("hw.memsize", "installed memory is"));
+  report.memory.installed_bytes = ParseWhole(Field(all, kInstalled));
   report.memory.visible_bytes = ParseWhole(Field(all, "hw.memsize_usable"));
   if (!report.memory.visible_bytes) report.memory.visible_bytes = report.memory.installed_bytes;
   std::string cores = Field(all, "hw.logicalcpu");
@@ -66,9 +63,6 @@ Fields ProbeSysctl(Host& host, Report& report) {
     report.processor.logical_cores = static_cast<std::uint32_t>(*count);
   }
   report.processor.groups = CoreGroups(all);
-  if (report.processor.groups.empty()) {
-    finding.Unknown("performance and efficiency cores are", "sysctl shows no hw.perflevel0");
-  }
   const std::string limit = Field(all, "iogpu.wired_limit_mb");
   if (limit.empty()) {
     finding.Unknown("the limit of memory for the GPU is", "sysctl shows no iogpu.wired_limit_mb");
@@ -83,8 +77,22 @@ Fields ProbeSysctl(Host& host, Report& report) {
   report.os.version = Clean(Field(all, "kern.osproductversion"), 32);
   report.os.build = Clean(Field(all, "kern.osversion"), 32);
   report.hostname = Clean(Field(all, "kern.hostname"));
-  report.probes.push_back(finding.Finish());
   return all;
+}
+
+// What sysctl was to tell and, after all that may stand in for it was asked, nobody has told.
+void TellLacking(const Fields& sysctl, const Report& report, Finding& finding) {
+  if (sysctl.empty()) return;  // told
+  const auto lacking = [&finding](const char* what_is, const char* key) {
+    finding.Unknown(what_is, absl::StrCat("sysctl shows no ", key));
+  };
+  if (report.processor.name.empty() && !IsTranslated(Field(sysctl, kBrand))) {
+    lacking("the chip's name is", kBrand);
+  }
+  if (!report.memory.installed_bytes) lacking("installed memory is", kInstalled);
+  if (report.processor.groups.empty()) {
+    lacking("performance and efficiency cores are", "hw.perflevel0");
+  }
 }
 
 void ProbeVersion(Host& host, const Fields& sysctl, Report& report) {
@@ -219,11 +227,14 @@ void ProbeMacos(Host& host, const Options& options, Report& report) {
   report.machine.vendor = "Apple";
   report.machine.kind = agent::Machine::Kind::kMac;
   report.os.name = "macOS";
-  const Fields sysctl = ProbeSysctl(host, report);
+  Finding of_sysctl("sysctl");
+  const Fields sysctl = ProbeSysctl(host, of_sysctl, report);
   ProbeVersion(host, sysctl, report);
   ProbeHardware(host, report);
   ProbeGpu(host, report);
   NameTranslated(sysctl, report);
+  TellLacking(sysctl, report, of_sysctl);
+  report.probes.insert(report.probes.begin(), of_sysctl.Finish());
   ProbeMemory(host, report);
   const Ports ports = ProbePorts(host, options, report);
   ProbeRdma(host, ports, report);

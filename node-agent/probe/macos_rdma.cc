@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,16 +41,20 @@ constexpr std::array kStudiosOf2026 = {"Mac17,14", "Mac17,15"};
 // and the warning of its dashboard, 2026-02, of every Mac Studio). Of later ones nobody has said.
 constexpr const char* kStudioPortBesideEthernet = "en2";
 
-template <class Models>
-bool IsOneOf(const Models& models, const std::string& model_identifier) {
-  return std::find(models.begin(), models.end(), model_identifier) != models.end();
+template <class Names>
+bool IsOneOf(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool IsThunderbolt5Studio(const agent::Machine& machine) {
-  if (!machine.model_identifier.empty()) {
-    return IsOneOf(kThunderbolt5Studios, machine.model_identifier);
-  }
-  return machine.product == "Mac Studio";
+// The chips of the Mac Studios of 2025 and 2026, for where the model is not known.
+constexpr std::array kChipsOf2025 = {"Apple M3 Ultra", "Apple M4 Max"};
+constexpr std::array kChipsOf2026 = {"Apple M5 Max", "Apple M5 Ultra"};
+
+template <class Models, class Chips>
+bool IsStudioOf(const Models& models, const Chips& chips, const Report& report) {
+  const agent::Machine& machine = report.machine;
+  if (!machine.model_identifier.empty()) return IsOneOf(models, machine.model_identifier);
+  return machine.product == "Mac Studio" && IsOneOf(chips, report.processor.name);
 }
 
 // Nullopt: the version is not known.
@@ -75,11 +80,6 @@ bool OnlyThunderbolt4(const std::vector<Port>& ports) {
     any = any || port.capable_bits_per_second.has_value();
   }
   return any;
-}
-
-bool HasThunderbolt4(const std::string& chip) {
-  return std::find(kThunderbolt4Chips.begin(), kThunderbolt4Chips.end(), chip) !=
-         kThunderbolt4Chips.end();
 }
 
 // What `rdma_ctl status` says.
@@ -153,18 +153,6 @@ void JoinDevice(const std::string& name, const RdmaDevice& device, const Network
   }
 }
 
-// Whether one of the devices that belong to no known socket is active, and so whether a socket
-// without a known device may be; nullopt: that is not known.
-std::optional<bool> MayBeActive(const RdmaDevices& unplaced) {
-  bool all_said = true;
-  for (const auto& [name, device] : unplaced) {
-    if (device.active() == true) return std::nullopt;
-    all_said = all_said && device.active().has_value();
-  }
-  if (!all_said) return std::nullopt;
-  return false;
-}
-
 // The Thunderbolt devices among `devices` whose interface no receptacle has.
 RdmaDevices Unplaced(const RdmaDevices& devices, const Report& report) {
   RdmaDevices unplaced;
@@ -181,18 +169,59 @@ RdmaDevices Unplaced(const RdmaDevices& devices, const Report& report) {
   return unplaced;
 }
 
-void JoinRdma(const RdmaDevices& devices, bool listed, const Network& network, Finding& finding,
+// Devices that belong to no known socket, and so whether one of a socket without a known device is
+// active.
+class Elsewhere {
+ public:
+  // `all_listed`: `report` has every socket.
+  Elsewhere(const RdmaDevices& unplaced, const Report& report, bool all_listed) {
+    std::size_t active = 0;
+    bool all_said = true;
+    for (const auto& [name, device] : unplaced) {
+      if (device.active() == true) ++active;
+      all_said = all_said && device.active().has_value();
+    }
+    std::set<std::string> with_computer;
+    for (const Port& port : report.ports) {
+      if (MayHaveOne(port) && HasComputer(port)) with_computer.insert(port.domain + port.name);
+    }
+    none_ = active == 0 && all_said;
+    // None becomes active without a computer.
+    all_ = active > 0 && active == with_computer.size() && all_listed;
+  }
+
+  // Nullopt: not known.
+  std::optional<bool> MayBeActive(const Port& port) const {
+    // The device of a known interface would be listed.
+    if (!MayHaveOne(port) || none_) return false;
+    if (all_) return HasComputer(port);
+    return std::nullopt;
+  }
+
+ private:
+  static bool HasComputer(const Port& port) {
+    return !port.peer_name.empty() || !port.peer_domain.empty();
+  }
+  // Nothing plugged in is nothing active.
+  static bool MayHaveOne(const Port& port) {
+    return port.kind == Port::Kind::kThunderbolt && port.interfaces.empty() &&
+           port.state != Port::State::kEmpty;
+  }
+
+  bool none_ = false;  // is active
+  bool all_ = false;   // that have a computer are
+};
+
+void JoinRdma(const RdmaDevices& devices, bool listed, const Ports& ports, Finding& finding,
               Report& report) {
-  const bool studio = IsThunderbolt5Studio(report.machine);
-  const bool newer_studio = IsOneOf(kStudiosOf2026, report.machine.model_identifier);
-  const std::optional<bool> elsewhere = MayBeActive(Unplaced(devices, report));
-  for (const auto& [name, device] : devices) JoinDevice(name, device, network, report);
+  const bool studio = IsStudioOf(kThunderbolt5Studios, kChipsOf2025, report);
+  const bool newer_studio = IsStudioOf(kStudiosOf2026, kChipsOf2026, report);
+  const Elsewhere elsewhere(Unplaced(devices, report), report, ports.buses.has_value());
+  for (const auto& [name, device] : devices) JoinDevice(name, device, ports.network, report);
   for (Port& port : report.ports) {
     if (port.kind != Port::Kind::kThunderbolt) continue;
     if (listed && port.rdma_device.empty()) {
-      // Nothing plugged in is nothing active; and the device of a known interface would be listed.
-      const bool may_be = port.interfaces.empty() && port.state != Port::State::kEmpty;
-      port.rdma_active = may_be ? elsewhere : false;
+      port.rdma_active = elsewhere.MayBeActive(port);
     }
     const bool beside_ethernet = std::find(port.interfaces.begin(), port.interfaces.end(),
                                            kStudioPortBesideEthernet) != port.interfaces.end();
@@ -225,7 +254,7 @@ void TellUnjoined(const Report& report, Finding& finding) {
 std::string WhyThunderboltCannot(const Report& report, std::optional<std::size_t> buses) {
   constexpr const char* kNeeds = "; RDMA needs Thunderbolt 5";
   const std::string& chip = report.processor.name;
-  if (HasThunderbolt4(chip)) {
+  if (IsOneOf(kThunderbolt4Chips, chip)) {
     return absl::StrCat("Thunderbolt of the ", chip, " does 40 Gb/s", kNeeds);
   }
   if (StartsWith(chip, "Intel")) {
@@ -287,7 +316,7 @@ void ProbeRdma(Host& host, const Ports& ports, Report& report) {
   RdmaDevices devices = list.value_or(RdmaDevices{});
   if (info) Merge(*info, devices);
   const bool listed = list.has_value() || info.has_value();
-  JoinRdma(devices, listed, ports.network, finding, report);
+  JoinRdma(devices, listed, ports, finding, report);
   const std::string cannot = WhyThunderboltCannot(report, ports.buses);
 
   const auto count = std::count_if(devices.begin(), devices.end(), [](const auto& device) {

@@ -296,10 +296,21 @@ TEST(Doctor, TheBridgeIsTakenOutOfALoop) {
   for (const int bridged : {1, 3}) {
     for (Port& port : macs[bridged].ports) port.bridged = true;
   }
-  // mac-3 is in no loop.
+  // mac-3 is in no loop, and mac-1 passes nothing on from one of the others to the next alone.
+  const auto one = Diagnose(Patients(macs));
+  EXPECT_THAT(one, Contains(Note("The cables of mac-0, mac-1, mac-2 form a loop, in which Apple's "
+                                 "TN3205 wants every Thunderbolt Bridge off; on mac-1 it is on: "
+                                 "System Settings")));
+  EXPECT_THAT(one, Not(Contains(Problem("form a loop", ""))));
+  for (Report& mac : macs) {
+    for (Port& port : mac.ports) port.bridged = true;
+  }
   EXPECT_THAT(Diagnose(Patients(macs)),
               Contains(Problem("The cables of mac-0, mac-1, mac-2 form a loop",
-                               "inactive on mac-1: System Settings")));
+                               "inactive on mac-0, mac-1, mac-2: System Settings")));
+  // A loop is one without RDMA too.
+  for (Report& mac : macs) mac.rdma = {Rdma::State::kUnsupported, "no Thunderbolt 5"};
+  EXPECT_THAT(Diagnose(Patients(macs)), Contains(Problem("form a loop", "inactive")));
 }
 
 TEST(Doctor, AnActivePortNeedsAnAddressOfItsOwn) {
@@ -328,6 +339,23 @@ TEST(Doctor, TheEndThatIsAtFaultIsTheOneToMend) {
   const auto old = Diagnose(Patients(macs));
   EXPECT_EQ(Problems(old), 1);
   EXPECT_THAT(old, Contains(Note("waits for it: its macOS is too old")));
+}
+
+TEST(Doctor, WhatTheNewSystemWillNeedIsToldBesideTheOldOne) {
+  std::vector<Report> macs = Macs(2, 4);
+  Join(macs, 0, 1);
+  for (Report& mac : macs) {
+    mac.rdma = {Rdma::State::kUnsupported, "macOS 15.6 cannot", Rdma::Cause::kOldSystem};
+    mac.ports[0].rdma_active = false;
+    mac.ports[0].peer_offers_rdma.reset();
+  }
+  EXPECT_EQ(Problems(Diagnose(Patients(macs))), 2) << "of the system alone";
+  macs[0].ports[0].rdma_capable = false;
+  macs[0].ports[0].negotiated_bits_per_second = 40e9;
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_EQ(Problems(advice), 4);
+  EXPECT_THAT(advice, Contains(Problem("the port beside Ethernet", "any other")));
+  EXPECT_THAT(advice, Contains(Problem("runs at 40 Gb/s", "Thunderbolt 5")));
 }
 
 TEST(Doctor, AComputerThatIsNoMacIsNotSentToRecovery) {

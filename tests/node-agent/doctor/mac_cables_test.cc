@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node-agent/doctor/doctor.h"
@@ -164,6 +166,86 @@ TEST(MacCables, AHubIsNotTakenForTwoCablesToOneMac) {
   EXPECT_THAT(Diagnose(Patients(BehindAHub())), Not(Contains(Note("cables join"))));
 }
 
+TEST(MacCables, BehindAHubAnActivePortIsWithTheComputerThatIsActiveToo) {
+  std::vector<Report> macs = BehindAHub();
+  EXPECT_THAT(Diagnose(Patients(macs)),
+              Contains(AllOf(At("mac-0"), Good("is cabled to mac-1 and active"))));
+  macs[1].ports[0].rdma_active = false;
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_THAT(advice, Contains(AllOf(At("mac-0"), Note("(en2) is cabled to mac-1."))));
+  EXPECT_THAT(advice, Contains(AllOf(At("mac-0"), Good("is cabled to mac-2 and active"))));
+}
+
+TEST(MacCables, AHubIsOneSocketForAllComputersBehindIt) {
+  std::vector<Report> macs = BehindAHub();
+  macs.push_back(MacWith(2));
+  // Four Macs take three ports at each, and the first has two, though three entries.
+  EXPECT_THAT(Diagnose(Patients(macs)), Contains(Problem("mac-0 has 2, mac-1 has 2", "in a ring")));
+}
+
+// Where networksetup was not read: the receptacles have no interfaces, the devices no receptacles.
+std::vector<Report> OpenChainWithoutInterfaces() {
+  std::vector<Report> macs = Macs(4, 2);
+  for (const auto& [a, b] : {std::pair{0, 1}, {1, 2}, {2, 3}}) Join(macs, a, b);
+  for (Report& mac : macs) {
+    for (Port& port : mac.ports) {
+      port.interfaces.clear();
+      port.rdma_capable.reset();
+    }
+    for (const char* interface : {"en2", "en3"}) {
+      Port device;
+      device.kind = Port::Kind::kThunderbolt;
+      device.name = interface;
+      device.interfaces = {interface};
+      device.rdma_device = std::string("rdma_") + interface;
+      device.rdma_active = mac.ports[interface == std::string("en3")].rdma_active.value_or(false);
+      mac.ports.push_back(device);
+    }
+  }
+  return macs;
+}
+
+TEST(MacCables, ADeviceWithoutAReceptacleIsNoFurtherSocket) {
+  std::vector<Report> macs = OpenChainWithoutInterfaces();
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_THAT(advice,
+              Contains(Problem("at each: mac-0 has 2, mac-1 has 2, mac-2 has 2, mac-3 has 2",
+                               "free ports: mac-0: receptacle 2; mac-3: receptacle 2.")));
+  EXPECT_THAT(advice, Not(Contains(Note("is not known"))));
+  // One that is active where no computer is seen leads to one all the same.
+  for (Report* end : {&macs[0], &macs[3]}) end->ports[3].rdma_active = true;
+  const auto open = Diagnose(Patients(macs));
+  EXPECT_THAT(open, NoProblem());
+  EXPECT_THAT(open, Contains(Note("Whether a cable joins mac-0 and mac-3 is not known: mac-0: what "
+                                  "en3 leads to is not known")));
+}
+
+TEST(MacCables, WhichReceptacleAnActiveDeviceBelongsToMayNotBeKnown) {
+  std::vector<Report> macs = OpenChainWithoutInterfaces();
+  macs[1].ports[0].rdma_active.reset();
+  macs[1].ports[1].rdma_active.reset();
+  macs[1].ports[3].rdma_active = false;
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_THAT(advice,
+              Contains(AllOf(At("mac-1"), Good("en2 is active; which receptacle it belongs to is "
+                                               "not known."))));
+  EXPECT_THAT(advice, Contains(AllOf(At("mac-1"), Note("receptacle 1 is cabled to mac-0."))));
+}
+
+TEST(MacCables, APortThatMayBeTheWrongOneIsLeftFirst) {
+  std::vector<Report> macs = SlowPair();
+  for (Report& mac : macs) {
+    mac.ports[0].negotiated_bits_per_second = 80e9;
+    mac.ports[0].rdma_device = "rdma_en2";
+  }
+  macs[0].ports[0].rdma_capable.reset();
+  const auto advice = Diagnose(Patients(macs));
+  EXPECT_THAT(advice, Contains(AllOf(At("mac-0"), Problem("is not active",
+                                                          "Move this end of the cable to another "
+                                                          "Thunderbolt port"))));
+  EXPECT_THAT(advice, Not(Contains(AllOf(At("mac-1"), Problem("", "Move this end")))));
+}
+
 TEST(MacCables, ACableThatLeadsBackJoinsNoMacs) {
   Report mac = MacWith(3);
   Cable(mac, 0, "d1", mac, 1, "d2");
@@ -213,6 +295,22 @@ TEST(MacCables, TheCableThatIsTooMuchIsTheOneToMove) {
               Contains(Problem("No Thunderbolt cable joins mac-0 and mac-2",
                                "between them, or move one of the 2 that join mac-0 and mac-1. Free "
                                "ports that can do RDMA: mac-0: receptacle 3 (en4);")));
+}
+
+TEST(MacCables, ACableIsMovedOnce) {
+  std::vector<Report> three = Macs(3, 3);
+  Join(three, 0, 1);
+  Cable(three[0], 1, "a2", three[1], 1, "b2");
+  three[2].ports[0].domain = "c1";
+  const auto offered = [&three] {
+    const auto advice = Diagnose(Patients(three));
+    return std::count_if(advice.begin(), advice.end(), [](const Advice& one) {
+      return one.remedy.find("or move one of the") != std::string::npos;
+    });
+  };
+  EXPECT_EQ(offered(), 1);
+  Cable(three[0], 2, "a3", three[1], 2, "b3");
+  EXPECT_EQ(offered(), 2) << "two of the three are not needed";
 }
 
 TEST(MacCables, TwoCablesInBridgesAreALoop) {

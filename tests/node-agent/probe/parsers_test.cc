@@ -28,6 +28,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -81,6 +82,24 @@ TEST(Sysctl, ServesNamesValuesAndEqualSigns) {
       ParseSysctl({"sysctl", "-n", "hw.memsize", "hw.model"}, "17179869184\nMac14,7\n");
   EXPECT_EQ(Field(values, "hw.model"), "Mac14,7");
   EXPECT_THAT(ParseSysctl({"sysctl", "-n", "hw.memsize", "hw.model"}, "17179869184\n"), IsEmpty());
+}
+
+TEST(Sysctl, WhatAnotherToolTellsIsNotSaidToBeUnknown) {
+  const host::Output sysctl = Ran("sysctl hw.model", "hw.model: Mac16,9\n");
+  const std::string cores = "performance and efficiency cores are unknown";
+  EXPECT_THAT(UnknownsOf(ReportOf({sysctl}), "sysctl"),
+              IsSupersetOf({HasSubstr(cores), HasSubstr("the chip's name is unknown"),
+                            HasSubstr("installed memory is unknown")}));
+  const Report told =
+      ReportOf({sysctl, Ran("system_profiler SPHardwareDataType",
+                            "Hardware:\n\n    Hardware Overview:\n\n      Model Name: Mac Studio\n"
+                            "      Model Identifier: Mac16,9\n      Chip: Apple M4 Max\n"
+                            "      Total Number of Cores: 16 (12 performance and 4 efficiency)\n"
+                            "      Memory: 128 GB\n")});
+  EXPECT_EQ(told.processor.name, "Apple M4 Max");
+  EXPECT_EQ(told.memory.installed_bytes, std::uint64_t{128} << 30);
+  EXPECT_THAT(UnknownsOf(told, "sysctl"),
+              ElementsAre(HasSubstr("the limit of memory for the GPU is unknown")));
 }
 
 TEST(Sysctl, SeveralOutputsTogetherMakeOneReport) {
@@ -722,10 +741,10 @@ TEST(Rdma, OldMacsAreNotSaidToHaveARate) {
 
 // A Mac with one cabled receptacle and a device of each state given; `interface` is the one that
 // networksetup has for the receptacle ("": networksetup is not there).
-Report WithDevices(const std::string& interface, const std::vector<std::string>& states) {
-  std::vector<host::Output> commands = {
-      Ran("sw_vers", "ProductVersion: 26.2\n"),
-      Ran("system_profiler SPThunderboltDataType -json", kCabledBus)};
+Report WithDevices(const std::string& interface, const std::vector<std::string>& states,
+                   const std::string& buses = kCabledBus) {
+  std::vector<host::Output> commands = {Ran("sw_vers", "ProductVersion: 26.2\n"),
+                                        Ran("system_profiler SPThunderboltDataType -json", buses)};
   if (!interface.empty()) {
     commands.push_back(Ran("networksetup -listallhardwareports",
                            "Hardware Port: Thunderbolt 1\nDevice: " + interface + "\n"));
@@ -742,16 +761,37 @@ Report WithDevices(const std::string& interface, const std::vector<std::string>&
 TEST(Rdma, AReceptacleWithoutAnInterfaceIsNotSaidToBeDown) {
   const std::string kDown = "PORT_DOWN (1)";
   const std::string kActive = "PORT_ACTIVE (4)";
-  const Report unjoined = WithDevices("", {kActive, kDown});
-  EXPECT_EQ(PortNamed(unjoined, "receptacle 1").rdma_active, std::nullopt);
+  const Report unjoined = WithDevices("", {kActive, kActive});
+  EXPECT_EQ(PortNamed(unjoined, "receptacle 1").rdma_active, std::nullopt) << "one too many";
   EXPECT_EQ(PortNamed(unjoined, "en2").rdma_active, true);
   EXPECT_THAT(UnknownsOf(unjoined, "rdma"),
               Contains(HasSubstr("whether the RDMA port of receptacle 1 is active is unknown, "
                                  "because which interface it has is not known")));
-  // Where none is active, its own is not.
+  // Where one is active, and one computer is there, it is its own; where none is, its own is not.
+  EXPECT_EQ(PortNamed(WithDevices("", {kActive, kDown}), "receptacle 1").rdma_active, true);
   EXPECT_EQ(PortNamed(WithDevices("", {kDown, kDown}), "receptacle 1").rdma_active, false);
   EXPECT_EQ(PortNamed(WithDevices("en2", {kActive, kDown}), "receptacle 1").rdma_active, true);
   EXPECT_EQ(PortNamed(WithDevices("en9", {kActive, kDown}), "receptacle 1").rdma_active, false);
+}
+
+TEST(Rdma, OfTwoReceptaclesWithoutInterfacesOneActiveDeviceMayBeEithers) {
+  const std::string second =
+      R"(,{"_items":[{"_name":"Mac mini","device_name_key":"Mac16,11","domain_uuid_key":"D"}],)"
+      R"("_name":"bus_1","domain_uuid_key":"C","receptacle_1_tag":{"current_speed_key":"80 Gb/s",)"
+      R"("receptacle_id_key":"2","receptacle_status_key":"receptacle_connected"}},)"
+      R"({"_items":[{"_name":"A dock"}],"_name":"bus_2","domain_uuid_key":"E","receptacle_1_tag":)"
+      R"({"current_speed_key":"40 Gb/s","receptacle_id_key":"3","receptacle_status_key":)"
+      R"("receptacle_connected"}}]})";
+  const std::string buses = kCabledBus.substr(0, kCabledBus.size() - 2) + second;
+  const std::string kDown = "PORT_DOWN (1)";
+  const std::string kActive = "PORT_ACTIVE (4)";
+  const Report one = WithDevices("", {kActive, kDown, kDown}, buses);
+  const Report both = WithDevices("", {kActive, kDown, kActive}, buses);
+  for (const char* name : {"receptacle 1", "receptacle 2"}) {
+    EXPECT_EQ(PortNamed(one, name).rdma_active, std::nullopt) << name;
+    EXPECT_EQ(PortNamed(both, name).rdma_active, true) << name;
+  }
+  EXPECT_EQ(PortNamed(both, "receptacle 3").rdma_active, false) << "no computer is there";
 }
 
 TEST(Rdma, APortWhoseNameIsNotUnderstoodIsThunderboltByItsDevice) {
@@ -815,9 +855,10 @@ TEST(Rdma, TheStudioPortBesideEthernetCannot) {
 }
 
 TEST(Rdma, WhetherThatPortOfALaterStudioCanIsNotKnown) {
-  const auto studio = [](const std::string& state) {
+  const auto studio = [](const std::string& state,
+                         const std::string& sysctl = "hw.model: Mac17,14\n") {
     return ReportOf(
-        {Ran("sysctl hw.model", "hw.model: Mac17,14\n"),
+        {Ran("sysctl hw.model machdep.cpu.brand_string", sysctl),
          Ran("networksetup -listallhardwareports",
              "Hardware Port: Thunderbolt 1\nDevice: en2\n\nHardware Port: Thunderbolt 2\n"
              "Device: en3\n"),
@@ -831,6 +872,26 @@ TEST(Rdma, WhetherThatPortOfALaterStudioCanIsNotKnown) {
   const Report active = studio("PORT_ACTIVE (4)");
   EXPECT_EQ(PortNamed(active, "receptacle 1").rdma_capable, true);
   EXPECT_THAT(UnknownsOf(active, "rdma"), IsEmpty());
+}
+
+TEST(Rdma, WithoutAModelTheChipTellsOfWhichYearAStudioIs) {
+  const auto capable = [](const std::string& chip) {
+    return PortNamed(
+               ReportOf({Ran("sysctl machdep.cpu.brand_string",
+                             "machdep.cpu.brand_string: " + chip + "\n"),
+                         Ran("system_profiler -json SPThunderboltDataType",
+                             R"({"SPThunderboltDataType":[{"_name":"bus_0","device_name_key":)"
+                             R"("Mac Studio","domain_uuid_key":"A","receptacle_1_tag":)"
+                             R"({"current_speed_key":"Up to 120 Gb/s","receptacle_id_key":"4",)"
+                             R"("receptacle_status_key":"receptacle_no_devices_connected"}}]})"),
+                         Ran("networksetup -listallhardwareports",
+                             "Hardware Port: Thunderbolt 4\nDevice: en2\n"),
+                         Ran("ibv_devinfo", "hca_id:\trdma_en2\n\t\t\tstate:\tPORT_DOWN (1)\n")}),
+               "receptacle 4")
+        .rdma_capable;
+  };
+  EXPECT_EQ(capable("Apple M4 Max"), false);
+  EXPECT_EQ(capable("Apple M5 Max"), std::nullopt);
 }
 
 TEST(Rdma, AnActivePortIsBelievedOverWhatIsSaidOfIt) {
