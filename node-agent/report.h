@@ -70,7 +70,7 @@ struct Accelerator {
   std::string driver_version;
   std::string slice;  // MIG profile ("1g.12gb"); empty: the whole card
   std::optional<double> power_limit_watts;
-  // For the doctor, not in the message: why programs cannot use the card, where that is so.
+  // Why programs cannot use the card, where that is so.
   enum class Fault {
     kNone,
     kNoDriver,     // no driver runs it, a broken one, or nouveau

@@ -66,8 +66,12 @@ catalog::Seen SeenIn(const agent::Report& report) {
   seen.firmware_gpu = bytes(report.memory.firmware_gpu_bytes);
   for (const agent::Accelerator& accelerator : report.accelerators) {
     if (accelerator.gpu_cores) seen.gpu_cores = static_cast<int>(*accelerator.gpu_cores);
+    using Fault = agent::Accelerator::Fault;
     seen.accelerators.push_back(
-        {accelerator.name, bytes(accelerator.memory_bytes), !accelerator.slice.empty()});
+        {.name = accelerator.name,
+         .memory = bytes(accelerator.memory_bytes),
+         .slice = !accelerator.slice.empty(),
+         .lost = accelerator.fault == Fault::kLost || accelerator.fault == Fault::kNoInstance});
   }
   seen.accelerators_unknown =
       std::any_of(report.probes.begin(), report.probes.end(), [](const agent::ProbeResult& probe) {

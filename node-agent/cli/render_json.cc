@@ -75,6 +75,30 @@ const char* Name(Rdma::State state) {
   return "unknown";
 }
 
+// Empty: none.
+std::string Name(agent::Accelerator::Fault fault) {
+  using Fault = agent::Accelerator::Fault;
+  switch (fault) {
+    case Fault::kNone:
+      return "";
+    case Fault::kNoDriver:
+      return "no-driver";
+    case Fault::kNeedsReboot:
+      return "needs-reboot";
+    case Fault::kLost:
+      return "lost";
+    case Fault::kHidden:
+      return "hidden";
+    case Fault::kNoTool:
+      return "no-tool";
+    case Fault::kNoInstance:
+      return "no-instance";
+    case Fault::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
 const char* Name(ProbeResult::Outcome outcome) {
   switch (outcome) {
     case ProbeResult::Outcome::kUnknown:
@@ -166,6 +190,7 @@ json ToJson(const agent::Accelerator& accelerator) {
       .Set("driver_version", accelerator.driver_version)
       .Set("slice", accelerator.slice)
       .Set("power_limit_watts", accelerator.power_limit_watts)
+      .Set("fault", Name(accelerator.fault))
       .Take();
 }
 

@@ -124,9 +124,32 @@ std::string MemoryLine(const agent::Memory& memory) {
   return absl::StrJoin(parts, ", ");
 }
 
+std::string InWords(agent::Accelerator::Fault fault) {
+  using Fault = agent::Accelerator::Fault;
+  switch (fault) {
+    case Fault::kNone:
+    case Fault::kUnknown:  // below, with what is not known
+      return "";
+    case Fault::kNoDriver:
+      return "no driver";
+    case Fault::kNeedsReboot:
+      return "the driver wants a reboot";
+    case Fault::kLost:
+      return "lost";
+    case Fault::kHidden:
+      return "not handed out";
+    case Fault::kNoTool:
+      return "no nvidia-smi";
+    case Fault::kNoInstance:
+      return "MIG without an instance";
+  }
+  return "";
+}
+
 std::string AcceleratorLine(const agent::Accelerator& accelerator) {
   return Joined(
       {accelerator.name.empty() ? "a card without a name" : accelerator.name,
+       InWords(accelerator.fault),
        accelerator.slice.empty() ? "" : absl::StrCat("slice ", accelerator.slice),
        accelerator.gpu_cores ? absl::StrCat(*accelerator.gpu_cores, " GPU cores") : "",
        accelerator.memory_bytes ? GiB(*accelerator.memory_bytes) : "",

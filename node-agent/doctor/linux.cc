@@ -26,7 +26,7 @@ std::string CardsWith(const Report& report, Fault fault) {
   std::vector<std::string> names;
   for (const agent::Accelerator& card : report.accelerators) {
     if (card.fault != fault) continue;
-    names.emplace_back(card.name.empty() ? "a card" : absl::StripSuffix(card.name, " (lost)"));
+    names.emplace_back(card.name.empty() ? "a card" : card.name);
   }
   // That a driver is missing only a card tells that is seen: nvidia-smi may not be in a capture.
   if (report.accelerators.empty() && report.no_cards == fault && fault != Fault::kNoDriver) {

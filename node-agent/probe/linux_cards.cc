@@ -134,16 +134,11 @@ Pci ProbePci(Host& host, Report& report) {
   return pci;
 }
 
-// As planners know that no plan may count it (planner/catalog/identify.h).
-std::string LostName(const std::string& name) {
-  return absl::StrCat(name.empty() ? "NVIDIA card" : name, " (lost)");
-}
-
 void AddLostCard(const std::string& name, const std::string& where, const std::string& why,
                  Finding& finding, Report& report) {
-  const std::string lost = LostName(name);
-  finding.Unknown(absl::StrCat("memory of ", where, ", ", lost, ", is"), why);
-  report.accelerators.push_back({.name = lost, .fault = Fault::kLost});
+  const std::string called = name.empty() ? "NVIDIA card" : name;
+  finding.Unknown(absl::StrCat("memory of ", where, ", ", called, ", is"), why);
+  report.accelerators.push_back({.name = called, .fault = Fault::kLost});
 }
 
 // "3 x 1c.3g.20gb", of one instance of the GPU.

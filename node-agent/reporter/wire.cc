@@ -90,6 +90,29 @@ v1::Port::State Convert(agent::Port::State state) {
   return v1::Port::STATE_UNSPECIFIED;
 }
 
+v1::Accelerator::Fault Convert(agent::Accelerator::Fault fault) {
+  using Fault = agent::Accelerator::Fault;
+  switch (fault) {
+    case Fault::kNone:
+      return v1::Accelerator::FAULT_UNSPECIFIED;
+    case Fault::kNoDriver:
+      return v1::Accelerator::FAULT_NO_DRIVER;
+    case Fault::kNeedsReboot:
+      return v1::Accelerator::FAULT_NEEDS_REBOOT;
+    case Fault::kLost:
+      return v1::Accelerator::FAULT_LOST;
+    case Fault::kHidden:
+      return v1::Accelerator::FAULT_HIDDEN;
+    case Fault::kNoTool:
+      return v1::Accelerator::FAULT_NO_TOOL;
+    case Fault::kNoInstance:
+      return v1::Accelerator::FAULT_NO_INSTANCE;
+    case Fault::kUnknown:
+      return v1::Accelerator::FAULT_UNKNOWN;
+  }
+  return v1::Accelerator::FAULT_UNSPECIFIED;
+}
+
 v1::Rdma::State Convert(agent::Rdma::State state) {
   switch (state) {
     case agent::Rdma::State::kUnknown:
@@ -192,6 +215,7 @@ void Convert(const agent::Accelerator& from, v1::Accelerator& to) {
   to.set_driver_version(Text(from.driver_version));
   to.set_slice(Text(from.slice));
   if (from.power_limit_watts) to.set_power_limit_watts(*from.power_limit_watts);
+  to.set_fault(Convert(from.fault));
 }
 
 void Convert(const agent::Port& from, v1::Port& to) {

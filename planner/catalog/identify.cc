@@ -138,13 +138,11 @@ bool HasNoDriver(const SeenAccelerator& card) {
          absl::StartsWith(card.name, "NVIDIA device 0x");
 }
 
-bool IsLost(const SeenAccelerator& card) { return absl::EndsWith(card.name, " (lost)"); }
-
-bool IsAtWork(const SeenAccelerator& card) { return !HasNoDriver(card) && !IsLost(card); }
+bool IsAtWork(const SeenAccelerator& card) { return !HasNoDriver(card) && !card.lost; }
 
 // PCI's name of the one GPU that is no card but a part of its machine (PCI ID repository).
 bool IsGb10OfPci(const SeenAccelerator& card) {
-  return HasNoDriver(card) && !IsLost(card) &&
+  return HasNoDriver(card) && !card.lost &&
          (absl::StrContains(card.name, "[10de:2e12]") ||
           absl::StartsWith(card.name, "NVIDIA device 0x2e12"));
 }
@@ -154,7 +152,7 @@ ChipAnswer CardChip(const Catalog& catalog, const SeenAccelerator& card) {
     return {nullptr, absl::StrCat("the table of nvidia-smi cuts the card's name to \"", card.name,
                                   "\", which begins several cards' names")};
   }
-  if (IsLost(card)) {
+  if (card.lost) {
     return {nullptr, absl::StrCat("nothing can use its card \"", card.name, "\"")};
   }
   const std::vector<const Chip*> named = ChipsNamed(catalog, card.name);

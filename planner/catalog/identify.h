@@ -13,11 +13,11 @@ namespace capacity::catalog {
 // What was seen. Empty: not known.
 struct SeenAccelerator {
   // As the driver prints it, "NVIDIA GeForce RTX 3090", or, without one, as PCI lists it: "NVIDIA
-  // Corporation GA102 [GeForce RTX 3090] [10de:2204]", "NVIDIA device 0x2204". Either with "
-  // (lost)" behind it where it is there and nothing can use it.
+  // Corporation GA102 [GeForce RTX 3090] [10de:2204]", "NVIDIA device 0x2204".
   std::string name;
   std::optional<Bytes> memory;  // its own; nullopt when unified or not said
   bool slice = false;           // a MIG slice
+  bool lost = false;            // it is there, and nothing can use it
 };
 struct Seen {
   std::string vendor;                 // "Apple", "ASUSTeK COMPUTER INC."

@@ -26,9 +26,12 @@ catalog::Seen SeenIn(const v1::NodeReport& report) {
       Size(report.memory().has_firmware_gpu_bytes(), report.memory().firmware_gpu_bytes());
   for (const v1::Accelerator& accelerator : report.accelerators()) {
     if (accelerator.has_gpu_cores()) seen.gpu_cores = static_cast<int>(accelerator.gpu_cores());
-    seen.accelerators.push_back({accelerator.name(),
-                                 Size(accelerator.has_memory_bytes(), accelerator.memory_bytes()),
-                                 !accelerator.slice().empty()});
+    seen.accelerators.push_back(
+        {.name = accelerator.name(),
+         .memory = Size(accelerator.has_memory_bytes(), accelerator.memory_bytes()),
+         .slice = !accelerator.slice().empty(),
+         .lost = accelerator.fault() == v1::Accelerator::FAULT_LOST ||
+                 accelerator.fault() == v1::Accelerator::FAULT_NO_INSTANCE});
   }
   for (const v1::Probe& probe : report.probes()) {
     seen.accelerators_unknown =

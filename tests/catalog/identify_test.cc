@@ -273,18 +273,19 @@ TEST(Identify, ACardThatNoDriverRunsDoesNotCount) {
 
 TEST(Identify, ALostCardDoesNotCount) {
   const SeenAccelerator works = {"NVIDIA GeForce RTX 3090", GiB(24)};
-  for (const char* name : {"NVIDIA GeForce RTX 3090 (lost)", "NVIDIA card (lost)",
-                           "NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (lost)",
-                           "NVIDIA device 0x2684 (lost)"}) {
-    EXPECT_EQ(Cards({{name}, works}), (Identified{"rtx-3090-24gb", "rtx-3090", 1, ""})) << name;
-    const Identified alone = Cards({{name}});
+  for (const char* name :
+       {"NVIDIA GeForce RTX 3090", "NVIDIA card",
+        "NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684]", "NVIDIA device 0x2684"}) {
+    const SeenAccelerator lost = {.name = name, .lost = true};
+    EXPECT_EQ(Cards({lost, works}), (Identified{"rtx-3090-24gb", "rtx-3090", 1, ""})) << name;
+    const Identified alone = Cards({lost});
     EXPECT_EQ(alone.machine, "") << name;
     EXPECT_THAT(alone.why, HasSubstr(std::string("nothing can use its card \"") + name));
   }
   // It speaks against no machine either.
   EXPECT_EQ(Identify(Shipped(), {.vendor = "NVIDIA",
                                  .product = "NVIDIA_DGX_Spark",
-                                 .accelerators = {{"NVIDIA GB10 (lost)"}}})
+                                 .accelerators = {{.name = "NVIDIA GB10", .lost = true}}})
                 .machine,
             "dgx-spark");
 }

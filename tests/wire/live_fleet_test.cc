@@ -290,19 +290,21 @@ TEST(LiveFleet, ACardWithoutADriverIsNoneOfAWorkstations) {
 TEST(LiveFleet, ALostCardIsNoneOfAWorkstations) {
   const std::string card =
       "accelerators { name: 'NVIDIA GeForce RTX 4080' memory_bytes: 17171480576 }";
-  const std::string lost = "accelerators { name: 'NVIDIA GeForce RTX 4080 (lost)' }";
+  const std::string lost = "accelerators { name: 'NVIDIA GeForce RTX 4080' fault: FAULT_LOST }";
   const LiveFleet fleet =
       ReadLiveFleet(Shipped(), {Node("rig", card + lost + card), Node("dead", lost)}, {});
   ASSERT_THAT(fleet.nodes, SizeIs(1));
   EXPECT_EQ(fleet.nodes[0].cards(), 2);
   ASSERT_THAT(fleet.omitted, SizeIs(1));
-  EXPECT_THAT(fleet.omitted[0].reason, HasSubstr("RTX 4080 (lost)"));
+  EXPECT_THAT(fleet.omitted[0].reason,
+              HasSubstr("nothing can use its card \"NVIDIA GeForce RTX 4080\""));
   ExpectSameFleet(fleet, ReadBack(fleet).fleet);
   // Nor where the agent's own catalogue knows a card that this one does not.
-  const LiveNode newer = Node("newer",
-                              "accelerators { name: 'NVIDIA GeForce RTX 9090' }\n"
-                              "accelerators { name: 'NVIDIA GeForce RTX 9090 (lost)' }\n"
-                              "identity { machine: 'workstation' chip: 'rtx-4080' chips: 1 }");
+  const LiveNode newer =
+      Node("newer",
+           "accelerators { name: 'NVIDIA GeForce RTX 9090' }\n"
+           "accelerators { name: 'NVIDIA GeForce RTX 9090' fault: FAULT_NO_INSTANCE }\n"
+           "identity { machine: 'workstation' chip: 'rtx-4080' chips: 1 }");
   const LiveFleet one = ReadLiveFleet(Shipped(), {newer}, {});
   ASSERT_THAT(one.nodes, SizeIs(1));
   EXPECT_EQ(one.nodes[0].cards(), 1);

@@ -259,6 +259,28 @@ TEST(NodeAgent, ACaptureHoldsNoIdentifier) {
   EXPECT_EQ(WithoutIdentifiers(live), WithoutIdentifiers(replayed));
 }
 
+TEST(NodeAgent, ACardThatNothingCanUseIsToldAndNotCounted) {
+  const auto rig = [](const std::string& second) {
+    return ToolsThatPrint("cards",
+                          {{"nvidia-smi",
+                            "index, name, driver_version, memory.total [MiB], memory.used [MiB], "
+                            "power.limit [W], temperature.gpu, mig.mode.current\n"
+                            "0, NVIDIA L40S, 595.80, 46068 MiB, 0 MiB, 350.00 W, 30, N/A\n"
+                            "1, NVIDIA L40S, 595.80, " +
+                                second + "\n"}});
+  };
+  const auto lost = rig("[GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost], N/A");
+  const json report = json::parse(Agent({"report", "--output", "json"}, lost).out);
+  EXPECT_EQ(report.at("accelerators").at(1).at("fault"), "lost");
+  EXPECT_FALSE(report.at("accelerators").at(0).contains("fault"));
+  EXPECT_EQ(report.at("identity").at("chips"), 1);
+  EXPECT_THAT(Agent({"report", "--print"}, lost).out,
+              HasSubstr("NVIDIA L40S, lost, driver 595.80"));
+  const auto both = rig("46068 MiB, 0 MiB, 350.00 W, 30, N/A");
+  EXPECT_EQ(json::parse(Agent({"report", "--output", "json"}, both).out).at("identity").at("chips"),
+            2);
+}
+
 TEST(NodeAgent, ACaptureNeverOverwrites) {
   const std::string directory = FreshPath("occupied");
   fs::create_directories(directory);

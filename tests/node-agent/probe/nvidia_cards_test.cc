@@ -102,13 +102,13 @@ TEST(NvidiaSmi, HasTheTimeThatManyCardsWithoutPersistenceModeTake) {
 TEST(LostCard, TheTableLeavesItOutAndTheMessageNamesIt) {
   const Report report = ReportOf({Ran("nvidia-smi", kTableWithoutCard1)}, Together({}));
   ASSERT_THAT(report.accelerators, SizeIs(4));
-  EXPECT_EQ(report.accelerators[1].name, "NVIDIA card (lost)");
+  EXPECT_EQ(report.accelerators[1].name, "NVIDIA card");
   EXPECT_EQ(report.accelerators[1].fault, Fault::kLost);
   EXPECT_EQ(report.accelerators[1].memory_bytes, std::nullopt);
   EXPECT_EQ(report.accelerators[3].memory_used_bytes, std::uint64_t{10} << 20);
   EXPECT_EQ(report.accelerators[3].fault, Fault::kNone);
   EXPECT_THAT(UnknownsOf(report, "nvidia-smi"),
-              Contains(AllOf(HasSubstr("memory of card 1, NVIDIA card (lost), is unknown"),
+              Contains(AllOf(HasSubstr("memory of card 1, NVIDIA card, is unknown"),
                              HasSubstr("0000:34:00.0: Unknown Error"))));
 }
 
@@ -133,8 +133,7 @@ TEST(LostCard, IsCalledAsItsSlotAndFoundByItsAddress) {
                 Ran("lspci -nn", lspci)},
                Together({}));
   ASSERT_THAT(report.accelerators, SizeIs(8));
-  EXPECT_EQ(report.accelerators[3].name,
-            "NVIDIA Corporation GA102 [GeForce RTX 3080] [10de:2206] (lost)");
+  EXPECT_EQ(report.accelerators[3].name, "NVIDIA Corporation GA102 [GeForce RTX 3080] [10de:2206]");
   for (std::size_t i = 0; i < 8; ++i) {
     EXPECT_EQ(report.accelerators[i].fault, i == 3 ? Fault::kLost : Fault::kNone) << i;
   }
@@ -147,8 +146,8 @@ TEST(LostCard, TheMessageMayStandAnywhere) {
                                   kHeader + row0 + kMessage + row2,
                                   kHeader + row0 + row2 + kMessage}) {  // a live exit code not 0
     const Report report = ReportOf({Ran(kQuery, text, 15)}, Together({}));
-    EXPECT_THAT(NamesOf(report), ElementsAre("NVIDIA GeForce RTX 3090", "NVIDIA card (lost)",
-                                             "NVIDIA GeForce RTX 3090"))
+    EXPECT_THAT(NamesOf(report),
+                ElementsAre("NVIDIA GeForce RTX 3090", "NVIDIA card", "NVIDIA GeForce RTX 3090"))
         << text;
   }
 }
@@ -161,17 +160,17 @@ TEST(LostCard, EveryFormOfTheMessage) {
   for (const Case& one : {
            Case{"Unable to determine the device handle for GPU 0000:02:00.0: GPU is lost.  Reboot "
                 "the system to recover this GPU",
-                "memory of the card at 0000:02:00.0, NVIDIA card (lost), is"},
+                "memory of the card at 0000:02:00.0, NVIDIA card, is"},
            Case{"Unable to determine the device handle for GPU0000:25:00.0: Unknown Error",
-                "memory of the card at 0000:25:00.0, NVIDIA card (lost), is"},
+                "memory of the card at 0000:25:00.0, NVIDIA card, is"},
            Case{"Unable to determine the device handle for gpu 0000:05:00.0: Unknown Error",
-                "memory of the card at 0000:05:00.0, NVIDIA card (lost), is"},
+                "memory of the card at 0000:05:00.0, NVIDIA card, is"},
            Case{"Unable to determine the device handle for GPU1: 000F:01:00.0: Unknown Error",
-                "memory of card 1, NVIDIA card (lost), is"},
+                "memory of card 1, NVIDIA card, is"},
            Case{"Unable to determine the device handle for GPU2: Unknown Error",
-                "memory of card 2, NVIDIA card (lost), is"},
+                "memory of card 2, NVIDIA card, is"},
            Case{"GPU 0000:43:00.0 has fallen off the bus",
-                "memory of the card at 0000:43:00.0, NVIDIA card (lost), is"},
+                "memory of the card at 0000:43:00.0, NVIDIA card, is"},
        }) {
     const Report report = ReportOf(
         {Ran(kQuery, kHeader + Row(0, "NVIDIA L40S", 46068) + one.message + "\n")}, Together({}));
@@ -187,7 +186,7 @@ TEST(LostCard, ANumberThatEveryListLeavesOut) {
   const host::Output list = Ran(
       "nvidia-smi -L", "GPU 0: " + name + " (UUID: GPU-a)\nGPU 2: " + name + " (UUID: GPU-c)\n");
   const Report live = ReportOf({csv, list}, Together({}));
-  EXPECT_THAT(NamesOf(live), ElementsAre(name, "NVIDIA card (lost)", name));
+  EXPECT_THAT(NamesOf(live), ElementsAre(name, "NVIDIA card", name));
   EXPECT_THAT(FaultsOf(live), ElementsAre(Fault::kNone, Fault::kLost, Fault::kNone));
   // Of a single list, which a person may have cut.
   const Report alone = ReportOf({csv}, Together({}));
@@ -221,7 +220,7 @@ TEST(LostCard, AnotherCardIsNotTakenForIt) {
       Together({}));
   EXPECT_THAT(NamesOf(report),
               ElementsAre("NVIDIA GeForce RTX 3090",
-                          "NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (lost)",
+                          "NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684]",
                           "NVIDIA GeForce RTX 3060"));
 }
 
@@ -265,7 +264,7 @@ TEST(LostCard, WhatIsBehindTheFirstIsNotKnown) {
            "Unable to determine the device handle for GPU0000:65:00.0: Unknown Error\n", 6)},
       Together(
           {Slot("0000:65:00.0", "0x24b0", "nvidia"), Slot("0000:b3:00.0", "0x24b0", "nvidia")}));
-  EXPECT_THAT(NamesOf(report), ElementsAre("NVIDIA device 0x24b0 (lost)", "NVIDIA device 0x24b0"));
+  EXPECT_THAT(NamesOf(report), ElementsAre("NVIDIA device 0x24b0", "NVIDIA device 0x24b0"));
   EXPECT_THAT(FaultsOf(report), ElementsAre(Fault::kLost, Fault::kUnknown));
   EXPECT_THAT(UnknownsOf(report, "nvidia-smi"),
               Contains(HasSubstr("it stops at the first that is lost")));
@@ -283,8 +282,7 @@ TEST(LostCard, WhereEveryValueIsAnError) {
            "1, NVIDIA A100-SXM4-80GB, 580.95.05, 81920 MiB, 0 MiB, [GPU requires reset]\n",
        }) {
     const Report report = ReportOf({Ran(kQuery, kHeader + healthy + row)}, Together({}));
-    EXPECT_THAT(NamesOf(report),
-                ElementsAre("NVIDIA A100-SXM4-80GB", "NVIDIA A100-SXM4-80GB (lost)"))
+    EXPECT_THAT(NamesOf(report), ElementsAre("NVIDIA A100-SXM4-80GB", "NVIDIA A100-SXM4-80GB"))
         << row;
     EXPECT_EQ(report.accelerators[1].memory_bytes, std::nullopt) << row;
     EXPECT_EQ(report.accelerators[1].driver_version, "580.95.05") << row;
@@ -325,7 +323,7 @@ TEST(LostCard, OnlyLspciTells) {
   const Report last = ReportOf(
       {Ran(kQuery, kHeader + Row(0, "NVIDIA GeForce RTX 3090", 24576)), Ran("lspci -nn", lspci)},
       Together({}));
-  const std::string lost = "NVIDIA Corporation GA102 [GeForce RTX 3090] [10de:2204] (lost)";
+  const std::string lost = "NVIDIA Corporation GA102 [GeForce RTX 3090] [10de:2204]";
   EXPECT_THAT(NamesOf(last), ElementsAre("NVIDIA GeForce RTX 3090", lost));
   EXPECT_THAT(UnknownsOf(last, "nvidia-smi"),
               ElementsAre(HasSubstr("memory of the card at 0000:41:00.0")));
@@ -534,7 +532,7 @@ TEST(Mig, ACardWithoutAnInstanceIsOfNoUse) {
           "</current_mig></mig_mode><mig_devices>None</mig_devices></gpu></nvidia_smi_log>\n");
   const Report report = ReportOf({query, list}, Together({}));
   ASSERT_THAT(report.accelerators, SizeIs(2));
-  EXPECT_EQ(report.accelerators[0].name, "NVIDIA A100-SXM4-80GB (lost)");
+  EXPECT_EQ(report.accelerators[0].name, "NVIDIA A100-SXM4-80GB");
   EXPECT_EQ(report.accelerators[0].fault, Fault::kNoInstance);
   EXPECT_EQ(report.accelerators[0].memory_bytes, std::nullopt);
   EXPECT_EQ(report.accelerators[1].name, "NVIDIA A100-SXM4-80GB");

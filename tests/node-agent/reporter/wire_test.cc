@@ -26,7 +26,8 @@ agent::Report Whole() {
   report.os = {"macOS", "26.2", "25C56", "release"};
   report.processor = {"Apple M3 Ultra", "arm64", 32, {{"Performance", 24}, {"Efficiency", 8}}};
   report.memory = {10, 11, 12, 13, 14, true, 0.5, 15};
-  report.accelerators = {{"Apple M3 Ultra", 80, 20, 21, "driver", "1g.12gb", 350.0}};
+  report.accelerators = {
+      {"Apple M3 Ultra", 80, 20, 21, "driver", "1g.12gb", 350.0, agent::Accelerator::Fault::kLost}};
   report.ports = {{agent::Port::Kind::kThunderbolt,
                    "receptacle 3",
                    {"en5"},
@@ -91,6 +92,7 @@ TEST(Wire, FieldsKeepTheirMeaning) {
   EXPECT_EQ(message.memory().installed_bytes(), 10u);
   EXPECT_EQ(message.memory().wired_limit_bytes(), 14u);
   EXPECT_EQ(message.accelerators(0).memory_used_bytes(), 21u);
+  EXPECT_EQ(message.accelerators(0).fault(), v1::Accelerator::FAULT_LOST);
   EXPECT_EQ(message.ports(0).capable_bits_per_second(), 80e9);
   EXPECT_EQ(message.ports(0).negotiated_bits_per_second(), 40e9);
   EXPECT_TRUE(message.ports(0).rdma_capable());
